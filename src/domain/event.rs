@@ -1,0 +1,140 @@
+//! Everything that can happen to a task.
+//!
+//! Events of an attempt carry its epoch; one with another epoch than the live attempt's is stale and changes nothing.
+
+use super::assess::Assessment;
+use super::definition::Definition;
+use super::gate::GateReport;
+use super::outcome::AttemptReport;
+use super::tier::Route;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Its section in the queue file (or its job) changed.
+    Redefined {
+        /// The new definition.
+        definition: Box<Definition>,
+        /// Its digest.
+        hash: String,
+    },
+    /// Its section was deleted.
+    Removed,
+    /// A person (or, through the queue file, whoever edits it) wants something.
+    Person {
+        /// Who: a name that means something on its surface, for example `queue file` or `cli:jane`.
+        by: String,
+        /// What.
+        command: Command,
+    },
+    /// Its dependencies are met.
+    Eligible,
+    /// Its assessment is there.
+    Assessed(Assessment),
+    /// A slot is free for it.
+    Claimed(Route),
+    /// Its worker runs.
+    Started {
+        /// The attempt's fencing number.
+        epoch: u64,
+    },
+    /// Its worker told the session it works in.
+    SessionOpened {
+        /// The attempt's fencing number.
+        epoch: u64,
+        /// The session.
+        session: String,
+    },
+    /// Its worker could not be started.
+    NotStarted {
+        /// The attempt's fencing number.
+        epoch: u64,
+        /// Whose fault it is.
+        fault: StartFault,
+        /// What went wrong and what to do.
+        reason: String,
+    },
+    /// Its worker must be stopped: no sign of life, too long, too dear, or the emergency stop.
+    Condemned {
+        /// The attempt's fencing number.
+        epoch: u64,
+        /// Why.
+        reason: super::task::StopReason,
+    },
+    /// Its worker has ended and is known to be dead.
+    Finished {
+        /// The attempt's fencing number.
+        epoch: u64,
+        /// How.
+        report: Box<AttemptReport>,
+    },
+    /// The gate has ended.
+    Judged {
+        /// The fencing number of the claim that was judged.
+        epoch: u64,
+        /// Its receipts.
+        report: Box<GateReport>,
+    },
+    /// The gate could not be run at all.
+    NotJudged {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What went wrong and what to do.
+        reason: String,
+    },
+}
+
+/// Whose fault it is that a worker could not be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartFault {
+    /// The workspace cannot be made: a person must look.
+    Workspace,
+    /// The runtime cannot be started: as provider trouble.
+    Runtime,
+}
+
+/// What a person can want of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Hold it back.
+    Pause,
+    /// Let it go on.
+    Resume,
+    /// Do not do it.
+    Cancel {
+        /// In which words.
+        reason: String,
+    },
+    /// Run it (again), with all counters reset.
+    Retry,
+    /// Accept what is shown.
+    Approve {
+        /// In which words.
+        comment: String,
+    },
+    /// Do not accept what is shown; send it back.
+    Reject {
+        /// In which words.
+        comment: String,
+    },
+    /// Run the gate now.
+    Validate,
+    /// Do nothing until a person says so (`Status: blocked` in the file).
+    Hold,
+}
+
+impl Command {
+    /// The verb as on the command line.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cancel { .. } => "cancel",
+            Self::Retry => "retry",
+            Self::Approve { .. } => "approve",
+            Self::Reject { .. } => "reject",
+            Self::Validate => "validate",
+            Self::Hold => "hold",
+        }
+    }
+}

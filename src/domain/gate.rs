@@ -1,0 +1,213 @@
+//! The gate: checks, receipts and the verdict that they add up to.
+//!
+//! Invariant: a verdict is a function of receipts of one commit; a worker's word is no input.
+//! Deliberately absent: running anything.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What a check speaks for. All five must hold before a task is archived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Category {
+    /// It builds.
+    Build,
+    /// It does what was asked.
+    Functionality,
+    /// What depends on it still works.
+    Dependencies,
+    /// It fits its base: clean tree, merges.
+    Integration,
+    /// What was done is written down.
+    Documentation,
+}
+
+impl Category {
+    /// All categories in the order of the reports.
+    pub const ALL: [Self; 5] = [
+        Self::Build,
+        Self::Functionality,
+        Self::Dependencies,
+        Self::Integration,
+        Self::Documentation,
+    ];
+
+    /// The word in reports and files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Functionality => "functionality",
+            Self::Dependencies => "dependencies",
+            Self::Integration => "integration",
+            Self::Documentation => "documentation",
+        }
+    }
+}
+
+/// One check to run: a script with `set -eu`, from the root of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckSpec {
+    /// A short name.
+    pub name: String,
+    /// What it speaks for.
+    pub category: Category,
+    /// The script.
+    pub run: String,
+    /// The most time it may take; the gate's default where absent.
+    pub timeout: Option<Duration>,
+    /// Who asked for it.
+    pub source: CheckSource,
+}
+
+/// Where a check was defined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckSource {
+    /// The task's Validation block.
+    Task,
+    /// The task's job.
+    Job,
+    /// `[gate] checks` of the configuration.
+    Config,
+    /// Found from the files of the workspace.
+    Detected,
+    /// The orchestrator's own (clean tree, merge, progress file).
+    House,
+    /// A person's word.
+    Person,
+}
+
+/// How one check ended. Everything but `Passed` is red.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckVerdict {
+    /// Exit code 0 at the exact commit.
+    Passed,
+    /// Any other exit code.
+    Failed,
+    /// It took too long and was killed.
+    TimedOut,
+    /// It could not be run at all.
+    Error,
+}
+
+impl CheckVerdict {
+    /// The word in reports and files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What one check left: enough to repeat it and to believe it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The check's name.
+    pub name: String,
+    /// What it speaks for.
+    pub category: Category,
+    /// Who asked for it.
+    pub source: CheckSource,
+    /// The folder it ran in.
+    pub directory: String,
+    /// The commit it ran at.
+    pub commit: String,
+    /// The script, or what the orchestrator itself looked at.
+    pub command: String,
+    /// The exit code, where it ended by itself.
+    pub exit_code: Option<i32>,
+    /// How it ended.
+    pub verdict: CheckVerdict,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// How long it took.
+    pub duration: Duration,
+    /// The last lines of its output, redacted and bounded.
+    pub output_tail: String,
+    /// SHA-256 of the whole output, in hex.
+    pub output_sha256: String,
+}
+
+/// The verdict over all receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every check passed and there was something to run.
+    Passed,
+    /// At least one check is red.
+    Failed,
+    /// Nothing to run speaks for what was asked: a person decides.
+    NeedsPerson,
+}
+
+impl Verdict {
+    /// The word in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::NeedsPerson => "needs-person",
+        }
+    }
+}
+
+/// One run of the gate over one commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateReport {
+    /// The commit that was judged.
+    pub commit: String,
+    /// Its tree.
+    pub tree: String,
+    /// One receipt a check, in the order they ran.
+    pub receipts: Vec<Receipt>,
+    /// When the gate began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+}
+
+impl GateReport {
+    /// The verdict. Green needs every receipt green, of this very commit, and at least one script
+    /// (not only the house's own looks) that ran.
+    pub fn verdict(&self) -> Verdict {
+        let red = |r: &Receipt| r.verdict != CheckVerdict::Passed || r.commit != self.commit;
+        if self.receipts.iter().any(red) {
+            Verdict::Failed
+        } else if self.receipts.iter().any(|r| r.source != CheckSource::House) {
+            Verdict::Passed
+        } else {
+            Verdict::NeedsPerson
+        }
+    }
+
+    /// The red receipts in one line: `2 of 5 checks failed: tests (exit 101), fmt (timed-out)`.
+    pub fn failure_line(&self) -> String {
+        let red: Vec<String> = self.red().map(short).collect();
+        format!(
+            "{} of {} checks failed: {}",
+            red.len(),
+            self.receipts.len(),
+            red.join(", ")
+        )
+    }
+
+    /// The receipts that are not green.
+    pub fn red(&self) -> impl Iterator<Item = &Receipt> {
+        self.receipts
+            .iter()
+            .filter(|r| r.verdict != CheckVerdict::Passed || r.commit != self.commit)
+    }
+}
+
+fn short(receipt: &Receipt) -> String {
+    match (receipt.verdict, receipt.exit_code) {
+        (CheckVerdict::Failed, Some(code)) => format!("{} (exit {code})", receipt.name),
+        (verdict, _) => format!("{} ({})", receipt.name, verdict.as_str()),
+    }
+}

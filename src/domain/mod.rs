@@ -1,0 +1,17 @@
+//! Floor 0: what the product is about, pure. No I/O, no async, no clock, no randomness, no environment, no logging.
+
+pub mod assess;
+pub mod decide;
+pub mod definition;
+pub mod effect;
+pub mod event;
+pub mod gate;
+pub mod id;
+pub mod liveness;
+pub mod outcome;
+pub mod policy;
+pub mod ready;
+pub mod report;
+pub mod retry;
+pub mod task;
+pub mod tier;

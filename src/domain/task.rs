@@ -1,0 +1,434 @@
+//! A task, its states and its attempts.
+//!
+//! Each state holds exactly its own facts. The states are:
+//!
+//! ```text
+//! Pending -> Assessing -> Ready -> Claimed -> Running -> Validating -> Ended
+//!                           ^         \________ Stopping ___/   |
+//!                           '--- retry, escalation, rework -----'      Blocked and Paused wait for a person
+//! ```
+//!
+//! Deliberately absent: transitions (see [`super::decide`]) and anything that can be derived,
+//! such as whether dependencies are met (see [`super::ready`]).
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::definition::Definition;
+use super::id::TaskId;
+use super::outcome::Outcome;
+use super::tier::{Route, TierName};
+
+/// One queued unit of work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its name in the queue.
+    pub id: TaskId,
+    /// Raised by one with every committed change; the guard against lost updates.
+    pub version: u64,
+    /// Raised by one with every claim; the fencing number of its attempts.
+    pub epoch: u64,
+    /// What is asked.
+    pub definition: Definition,
+    /// A digest of the definition.
+    pub definition_hash: String,
+    /// Where it stands.
+    pub state: State,
+    /// What was tried so far.
+    pub history: History,
+    /// When it was first read.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What was tried since a person last set the task to run, and over its whole life.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct History {
+    /// Attempts opened ever; the next one's number is one more.
+    pub opened: u32,
+    /// Attempts that count against the lifetime cap; only a person resets it.
+    pub spent: u32,
+    /// Closed attempts of this round, oldest first, the newest [`History::KEPT`] of them.
+    pub tries: Vec<Try>,
+    /// Provider troubles in a row, for the back-off.
+    pub troubles: u32,
+    /// Tells whether the worker should hear of a changed description with its next prompt.
+    pub redefined: bool,
+}
+
+impl History {
+    /// How many tries are kept in the task itself; the store keeps all.
+    pub const KEPT: usize = 50;
+
+    /// Adds a closed attempt.
+    pub fn push(&mut self, done: Try) {
+        if self.tries.len() == Self::KEPT {
+            self.tries.remove(0);
+        }
+        self.tries.push(done);
+    }
+
+    /// What all kept tries cost, in US dollars.
+    pub fn cost_usd(&self) -> f64 {
+        self.tries.iter().filter_map(|t| t.cost_usd).sum()
+    }
+}
+
+/// One closed attempt, as far as the policy looks at it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Try {
+    /// The attempt's number.
+    pub n: u32,
+    /// The tier it ran at.
+    pub tier: TierName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What it brought (see [`super::outcome::Evidence`]); empty where nothing.
+    pub fingerprint: String,
+    /// Whether it brought anything new.
+    pub progressed: bool,
+    /// What it cost, in US dollars, where reported.
+    pub cost_usd: Option<f64>,
+    /// The session to go on in.
+    pub session: Option<String>,
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum State {
+    /// Waits for its dependencies, then for its assessment.
+    Pending {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// Is looked at, to choose the tier to start with.
+    Assessing {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// Has its next attempt planned; waits for its time and a slot.
+    Ready {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// The planned attempt.
+        next: Next,
+    },
+    /// Has a slot and an epoch; the worker is being started.
+    Claimed {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// A worker is at it.
+    Running {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The worker is being killed; nothing else happens before it is known to be dead.
+    Stopping {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// The attempt.
+        attempt: Attempt,
+        /// Why.
+        reason: StopReason,
+    },
+    /// The gate judges what the attempt left.
+    Validating {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// What is judged.
+        claim: Claim,
+    },
+    /// Waits for a person.
+    Blocked {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// What for.
+        block: Block,
+    },
+    /// Held back by a person.
+    Paused {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// By whom.
+        by: String,
+        /// The attempt that was planned, taken up again on resume.
+        next: Option<Next>,
+    },
+    /// Over.
+    Ended {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// How.
+        end: End,
+    },
+}
+
+/// A planned attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Next {
+    /// The tier.
+    pub tier: TierName,
+    /// Not before this time.
+    pub not_before: Option<DateTime<Utc>>,
+    /// Why it waits or goes on, in one sentence.
+    pub why: String,
+    /// The session to go on in; a fresh one where absent.
+    pub session: Option<String>,
+    /// What kind of start it is.
+    pub start: StartKind,
+}
+
+/// What kind of start an attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartKind {
+    /// The first of a round.
+    First,
+    /// The same work goes on (a continuation, or after a restart).
+    Continuation,
+    /// Again after a failure, at the same tier.
+    Retry,
+    /// After a failure, at a higher tier.
+    Escalation,
+}
+
+/// A live attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub n: u32,
+    /// Its fencing number.
+    pub epoch: u64,
+    /// How it is run.
+    pub route: Route,
+    /// When it was claimed.
+    pub started_at: DateTime<Utc>,
+    /// The session it goes on in, or has opened.
+    pub session: Option<String>,
+    /// What kind of start it was.
+    pub start: StartKind,
+}
+
+/// Why a worker is being killed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum StopReason {
+    /// Its heartbeat is stale though its process lives.
+    Stuck,
+    /// It took longer than it may.
+    Timeout,
+    /// It spent more than it may.
+    Budget,
+    /// A person paused the task.
+    Paused {
+        /// Who.
+        by: String,
+    },
+    /// A person cancelled the task, or deleted its section.
+    Cancelled {
+        /// Who.
+        by: String,
+        /// In which words.
+        reason: String,
+    },
+    /// A person wants it run anew.
+    Retried {
+        /// Who.
+        by: String,
+    },
+    /// The emergency stop.
+    EmergencyStop,
+}
+
+impl StopReason {
+    /// The outcome of an attempt that was stopped for this reason.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Stuck => Outcome::Stuck,
+            Self::Timeout => Outcome::Timeout,
+            Self::Budget => Outcome::Budget,
+            Self::Paused { .. } | Self::Cancelled { .. } | Self::Retried { .. } | Self::EmergencyStop => {
+                Outcome::Killed
+            }
+        }
+    }
+
+    /// One sentence for people.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Stuck => "no sign of life for too long".to_owned(),
+            Self::Timeout => "took longer than its timeout".to_owned(),
+            Self::Budget => "spent more than its budget".to_owned(),
+            Self::Paused { by } => format!("paused by {by}"),
+            Self::Cancelled { by, reason } => format!("cancelled by {by}: {reason}"),
+            Self::Retried { by } => format!("restarted by {by}"),
+            Self::EmergencyStop => "emergency stop".to_owned(),
+        }
+    }
+}
+
+/// What the gate judges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The attempt that made the claim; the last one where a person made it.
+    pub attempt: u32,
+    /// That attempt's fencing number.
+    pub epoch: u64,
+    /// Its tier.
+    pub tier: TierName,
+    /// The commit to judge; the head of the task's branch where absent.
+    pub commit: Option<String>,
+    /// The worker's reason why nothing needs to change, where it says so.
+    pub no_change: Option<String>,
+    /// What the attempt brought.
+    pub fingerprint: String,
+    /// What it cost, in US dollars.
+    pub cost_usd: Option<f64>,
+    /// Its session.
+    pub session: Option<String>,
+}
+
+/// What a blocked task waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum Block {
+    /// The policy has nothing left to try.
+    Exhausted {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The worker asks for a person.
+    Asked {
+        /// Its words.
+        reason: String,
+    },
+    /// A person's approval of exactly this.
+    Approval {
+        /// What is to be approved, in one sentence.
+        reason: String,
+        /// The claim.
+        claim: Claim,
+        /// The commit that the gate looked at.
+        commit: String,
+        /// Its tree.
+        tree: String,
+    },
+    /// The workspace cannot be made or used.
+    Workspace {
+        /// What went wrong and what to do.
+        reason: String,
+    },
+    /// A person wrote `blocked` into the file.
+    Held {
+        /// Who.
+        by: String,
+    },
+}
+
+impl Block {
+    /// One sentence for people.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Exhausted { reason } | Self::Asked { reason } | Self::Workspace { reason } => {
+                reason.clone()
+            }
+            Self::Approval { reason, .. } => format!("{reason}; approve or reject it"),
+            Self::Held { by } => format!("set to blocked by {by}"),
+        }
+    }
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum End {
+    /// The gate passed.
+    Completed {
+        /// The attempt whose work passed.
+        attempt: u32,
+        /// Its fencing number.
+        epoch: u64,
+        /// The commit that passed.
+        commit: String,
+    },
+    /// Nobody wants it any more.
+    Cancelled {
+        /// Who said so.
+        by: String,
+        /// In which words.
+        reason: String,
+    },
+}
+
+impl State {
+    /// The state as the contract's documents name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } | Self::Ready { .. } => "pending",
+            Self::Assessing { .. } => "assessing",
+            Self::Claimed { .. } | Self::Running { .. } | Self::Stopping { .. } => "in-progress",
+            Self::Validating { .. } => "validating",
+            Self::Blocked { .. } => "blocked",
+            Self::Paused { .. } => "paused",
+            Self::Ended {
+                end: End::Completed { .. },
+                ..
+            } => "completed",
+            Self::Ended {
+                end: End::Cancelled { .. },
+                ..
+            } => "cancelled",
+        }
+    }
+
+    /// Since when the task is in this state.
+    pub fn since(&self) -> DateTime<Utc> {
+        match self {
+            Self::Pending { since }
+            | Self::Assessing { since }
+            | Self::Ready { since, .. }
+            | Self::Claimed { since, .. }
+            | Self::Running { since, .. }
+            | Self::Stopping { since, .. }
+            | Self::Validating { since, .. }
+            | Self::Blocked { since, .. }
+            | Self::Paused { since, .. }
+            | Self::Ended { since, .. } => *since,
+        }
+    }
+
+    /// The live attempt, where there is one. A task with one holds a slot.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Claimed { attempt, .. }
+            | Self::Running { attempt, .. }
+            | Self::Stopping { attempt, .. } => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// Whether the task is over.
+    pub fn is_ended(&self) -> bool {
+        matches!(self, Self::Ended { .. })
+    }
+
+    /// Whether the task is over and its work was accepted.
+    pub fn is_completed(&self) -> bool {
+        matches!(
+            self,
+            Self::Ended {
+                end: End::Completed { .. },
+                ..
+            }
+        )
+    }
+}

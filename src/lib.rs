@@ -1,0 +1,26 @@
+//! `orchestrator`: a queue in a Markdown file, workers of every kind, and a gate that makes "done" true.
+//!
+//! The crate is a house of floors; a module uses its own floor's traits and the floors below, never above,
+//! never sideways between adapters. `docs/ARCHITECTURE.md` is the long form of this map.
+//!
+//! | floor | modules | may do |
+//! | --- | --- | --- |
+//! | 4 surfaces | [`cli`] | speak a protocol; translate, call `service::operations`, render |
+//! | 3 service | [`service`] | the loops: load, decide, commit, perform |
+//! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] | one outside thing each |
+//! | 1 ground | [`config`] [`clock`] [`telemetry`] | configuration, time, logs |
+//! | 0 pure | [`domain`] [`format`] | nothing but values |
+
+pub mod chat;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod files;
+pub mod format;
+pub mod gate;
+pub mod runtime;
+pub mod service;
+pub mod store;
+pub mod telemetry;
+pub mod workspace;

