@@ -117,8 +117,8 @@ pub enum Command {
         /// In which words.
         comment: String,
     },
-    /// Run the gate now.
-    Validate,
+    /// It is said to be complete: run the gate.
+    Claim,
     /// Do nothing until a person says so (`Status: blocked` in the file).
     Hold,
 }
@@ -133,7 +133,7 @@ impl Command {
             Self::Retry => "retry",
             Self::Approve { .. } => "approve",
             Self::Reject { .. } => "reject",
-            Self::Validate => "validate",
+            Self::Claim => "claim",
             Self::Hold => "hold",
         }
     }
