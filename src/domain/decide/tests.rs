@@ -411,11 +411,13 @@ fn every_change_keeps_the_books() {
                 "{place}"
             );
             assert_eq!(d.entry.to, d.task.state.name(), "{place}");
+            let heard = d.durable.contains(&Durable::Mirror);
+            assert_eq!(
+                heard,
+                mirror(&d.task) != mirror(&before),
+                "{place}: does the file hear of it?"
+            );
             if d.task.state.name() != before.state.name() {
-                assert!(
-                    d.durable.contains(&Durable::Mirror),
-                    "{place}: the file must hear of it"
-                );
                 assert!(!d.entry.why.is_empty(), "{place}: why?");
             }
             if d.task.state.is_completed() && !before.state.is_completed() {
