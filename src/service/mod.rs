@@ -1,1 +1,3 @@
-//! service
+//! Floor 3: the loops. Load, decide, commit, perform.
+
+pub mod view;
