@@ -91,6 +91,8 @@ pub enum StartFault {
     Workspace,
     /// The runtime cannot be started: as provider trouble.
     Runtime,
+    /// Nobody's: the orchestrator went down between the claim and the start.
+    Interrupted,
 }
 
 /// What a person can want of a task.

@@ -152,12 +152,13 @@ pub(super) fn not_started(
     let outcome = match fault {
         StartFault::Workspace => Outcome::Failed,
         StartFault::Runtime => Outcome::Network,
+        StartFault::Interrupted => Outcome::Lost,
     };
     let report = nothing_ran(outcome, reason.clone());
     let draft = close(task, attempt, &report, false, cx);
     match fault {
         StartFault::Workspace => draft.block(Block::Workspace { reason }).done(),
-        StartFault::Runtime => draft.plan().done(),
+        StartFault::Runtime | StartFault::Interrupted => draft.plan().done(),
     }
 }
 
