@@ -25,12 +25,13 @@ pub fn load(home: &Home, env: &Environment, flags: &[Override]) -> Result<Loaded
 
 /// Reads a configuration from text; `file` names it in faults, and its folder is what `file:` secrets are relative to.
 pub fn parse(file: &Path, text: &str, env: &Environment, flags: &[Override]) -> Result<Loaded, Vec<Fault>> {
-    let (table, errors) = DeTable::parse_recoverable(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (table, errors) = DeTable::parse_recoverable(text);
     let mut overrides = from_environment(env);
     overrides.extend_from_slice(flags);
     let mut reader = Reader {
         file,
-        text: text.strip_prefix('\u{feff}').unwrap_or(text),
+        text,
         home: file.parent().unwrap_or(Path::new(".")),
         env,
         overrides: overrides.into_iter().map(|entry| (entry, false)).collect(),
@@ -38,19 +39,24 @@ pub fn parse(file: &Path, text: &str, env: &Environment, flags: &[Override]) -> 
         effective: Vec::new(),
     };
     if !errors.is_empty() {
-        return Err(errors.iter().map(|error| syntax_fault(&reader, error)).collect());
+        return Err(sorted(
+            errors.iter().map(|error| syntax_fault(&reader, error)).collect(),
+        ));
     }
     let config = reader.root(table.get_ref(), config);
     if !reader.faults.is_empty() {
-        reader
-            .faults
-            .sort_by_key(|fault| (fault.line() == 0, fault.line(), fault.column()));
-        return Err(reader.faults);
+        return Err(sorted(reader.faults));
     }
     Ok(Loaded {
         config,
         effective: reader.effective,
     })
+}
+
+/// In the order of the file; variables and flags last.
+fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.sort_by_key(|fault| (fault.line() == 0, fault.line(), fault.column()));
+    faults
 }
 
 fn config(root: &mut Section<'_, '_>) -> Config {
