@@ -1,0 +1,169 @@
+//! The paths of an instance: the one place that knows which file is where.
+//!
+//! Invariant: names from the queue become paths only as a [`TaskId`] or through the same rule.
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::id::TaskId;
+
+/// The paths of one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The paths below `root`.
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    /// The instance's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The configuration.
+    pub fn config_file(&self) -> PathBuf {
+        self.root.join(super::home::CONFIG_FILE)
+    }
+
+    /// The queue.
+    pub fn queue_file(&self) -> PathBuf {
+        self.root.join("PROACTIVE-JOBS.md")
+    }
+
+    /// Job definitions, one file each.
+    pub fn jobs(&self) -> PathBuf {
+        self.root.join("jobs")
+    }
+
+    /// Named agents, one file each.
+    pub fn agents(&self) -> PathBuf {
+        self.root.join("agents")
+    }
+
+    /// The file of a named agent; `None` where the name is unsafe as a file's.
+    pub fn agent(&self, name: &str) -> Option<PathBuf> {
+        safe(name).map(|name| self.agents().join(format!("{name}.md")))
+    }
+
+    /// Liveness of running attempts.
+    pub fn heartbeats(&self) -> PathBuf {
+        self.root.join("heartbeats")
+    }
+
+    /// Liveness of a task's running attempt.
+    pub fn heartbeat(&self, task: &TaskId) -> PathBuf {
+        self.heartbeats().join(format!("{task}.json"))
+    }
+
+    /// What was done and what is left.
+    pub fn progress(&self) -> PathBuf {
+        self.root.join("progress")
+    }
+
+    /// What was done and what is left of a task.
+    pub fn progress_of(&self, task: &TaskId) -> PathBuf {
+        self.progress().join(format!("{task}.md"))
+    }
+
+    /// Archived tasks that no longer fit in the queue file, a file a month.
+    pub fn archive(&self) -> PathBuf {
+        self.root.join("archive")
+    }
+
+    /// What is remembered of a project; `None` where the name is unsafe as a folder's.
+    pub fn project_memory(&self, project: &str) -> Option<PathBuf> {
+        let project = safe(project)?;
+        Some(
+            self.root
+                .join("memory/projects")
+                .join(project.as_str())
+                .join("_overview.md"),
+        )
+    }
+
+    /// What was done on a day.
+    pub fn daily_memory(&self, day: chrono::NaiveDate) -> PathBuf {
+        self.root.join("memory/daily").join(format!("{day}.md"))
+    }
+
+    /// State that is not for hands.
+    pub fn state(&self) -> PathBuf {
+        self.root.join(".orchestrator")
+    }
+
+    /// The embedded database.
+    pub fn database(&self) -> PathBuf {
+        self.state().join("orchestrator.db")
+    }
+
+    /// Held by the one service of the instance.
+    pub fn lock(&self) -> PathBuf {
+        self.state().join("lock")
+    }
+
+    /// Touched by commands to wake the service.
+    pub fn wake(&self) -> PathBuf {
+        self.state().join("wake")
+    }
+
+    /// The attempts of a task.
+    pub fn attempts(&self, task: &TaskId) -> PathBuf {
+        self.state().join("attempts").join(task.as_str())
+    }
+
+    /// What one attempt was given and what it wrote, by its fencing number.
+    pub fn attempt(&self, task: &TaskId, epoch: u64) -> PathBuf {
+        self.attempts(task).join(epoch.to_string())
+    }
+
+    /// The folders that `init` makes and the service needs.
+    pub fn folders(&self) -> [PathBuf; 6] {
+        [
+            self.jobs(),
+            self.agents(),
+            self.heartbeats(),
+            self.progress(),
+            self.archive(),
+            self.state(),
+        ]
+    }
+}
+
+/// A name that is safe as one component of a path.
+fn safe(name: &str) -> Option<TaskId> {
+    TaskId::parse(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_never_leave_the_instance() {
+        let layout = Layout::new(Path::new("/home/x"));
+        for name in ["../up", "/etc/passwd", "a/b", "", ".hidden", "a\0b"] {
+            assert_eq!(layout.agent(name), None, "{name}");
+            assert_eq!(layout.project_memory(name), None, "{name}");
+        }
+        assert_eq!(layout.agent("mary"), Some("/home/x/agents/mary.md".into()));
+    }
+
+    #[test]
+    fn paths_are_those_of_the_contract() {
+        let layout = Layout::new(Path::new("/i"));
+        let task = TaskId::parse("fix-it").unwrap();
+        assert_eq!(layout.heartbeat(&task), Path::new("/i/heartbeats/fix-it.json"));
+        assert_eq!(layout.progress_of(&task), Path::new("/i/progress/fix-it.md"));
+        assert_eq!(layout.queue_file(), Path::new("/i/PROACTIVE-JOBS.md"));
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 2, 9).unwrap();
+        assert_eq!(
+            layout.daily_memory(day),
+            Path::new("/i/memory/daily/2026-02-09.md")
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! `[gate]`: what must hold before any task is archived.
+
+use std::time::Duration;
+
+use super::longer_than_zero;
+use crate::config::reader::Section;
+use crate::config::setting::words;
+use crate::domain::gate::{Category, CheckSource, CheckSpec};
+
+/// `[gate]`.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// Checks for every task, besides its own and its job's.
+    pub checks: Vec<CheckSpec>,
+    /// Whether a worker must bring an entry of its own in the progress file's work log.
+    pub require_progress: bool,
+    /// The most time a check may take that does not say it itself.
+    pub timeout: Duration,
+}
+
+words!(Category {
+    "build" => Build,
+    "functionality" => Functionality,
+    "dependencies" => Dependencies,
+    "integration" => Integration,
+    "documentation" => Documentation,
+});
+
+/// What is not written down did not happen.
+fn require_progress() -> bool {
+    true
+}
+
+/// Enough for a test suite.
+fn timeout() -> Duration {
+    Duration::from_mins(15)
+}
+
+/// A script speaks for what the task asks.
+fn category() -> Category {
+    Category::Functionality
+}
+
+impl Gate {
+    pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
+        let checks = section.tables("checks", check).unwrap_or_default();
+        Self {
+            checks: checks.into_iter().flatten().collect(),
+            require_progress: section.get("require_progress", require_progress),
+            timeout: section.get_if("timeout", timeout, longer_than_zero),
+        }
+    }
+}
+
+fn check(section: &mut Section<'_, '_>) -> Option<CheckSpec> {
+    let name = section.required("name", "name the check, for example name = \"tests\"");
+    let category = section.get("category", category);
+    let run = section.required("run", "write the script, for example run = \"cargo test\"");
+    let timeout = section.maybe("timeout");
+    Some(CheckSpec {
+        name: name?,
+        category,
+        run: run?,
+        timeout,
+        source: CheckSource::Config,
+    })
+}

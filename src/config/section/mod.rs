@@ -1,0 +1,34 @@
+//! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
+
+mod gate;
+mod limits;
+mod logging;
+mod policy;
+mod reports;
+mod runtimes;
+mod scheduler;
+mod server;
+mod store;
+mod tiers;
+
+use std::time::Duration;
+
+pub use gate::Gate;
+pub use limits::Limits;
+pub use logging::{Format, Logging};
+pub use policy::PolicyRules;
+pub use reports::{Console, Reports};
+pub use runtimes::{ClaudeCode, Kind, Messages, PermissionMode, Runtime};
+pub use scheduler::Scheduler;
+pub use server::Server;
+pub use store::{Bus, Store};
+pub use tiers::Tier;
+
+/// A rule of several sections: a wait that must pass.
+fn longer_than_zero(duration: &Duration) -> Result<(), String> {
+    if duration.is_zero() {
+        Err("must be longer than 0s".to_owned())
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! `[scheduler]`: when passes run, how many workers at once, when one counts as stuck.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use super::longer_than_zero;
+use crate::clock::Schedule;
+use crate::clock::schedule::BadSchedule;
+use crate::config::reader::Section;
+
+/// `[scheduler]`.
+#[derive(Debug, Clone)]
+pub struct Scheduler {
+    /// When a pass over everything runs: five fields, in `timezone`.
+    pub cron: String,
+    /// The time zone of `cron`.
+    pub timezone: Tz,
+    /// Whether edits of the queue act at once, not at the next tick.
+    pub watch: bool,
+    /// Worker slots, all tiers together.
+    pub max_concurrent: NonZeroU32,
+    /// A heartbeat older than this is stale.
+    pub heartbeat_stale_after: Duration,
+    /// Failures at a tier before the next one.
+    pub attempts_per_tier: NonZeroU32,
+    /// Attempts a task may spend before a person must look; only a person resets the count.
+    pub lifetime_attempts: NonZeroU32,
+}
+
+/// Every quarter of an hour.
+fn cron() -> String {
+    "*/15 * * * *".to_owned()
+}
+
+/// The world's.
+fn timezone() -> Tz {
+    Tz::UTC
+}
+
+/// People expect an edit to act.
+fn watch() -> bool {
+    true
+}
+
+/// Two, so that a long task does not hold up all others.
+fn max_concurrent() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(1)
+}
+
+/// Longer than any build that says nothing should take.
+fn heartbeat_stale_after() -> Duration {
+    Duration::from_mins(20)
+}
+
+/// One failure is enough: the next tier costs less than a second try that fails the same way.
+fn attempts_per_tier() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+/// Five tries a rung of the usual ladder.
+fn lifetime_attempts() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(14)
+}
+
+impl Scheduler {
+    pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
+        let timezone = section.get("timezone", timezone);
+        Self {
+            cron: read_cron(section, timezone),
+            timezone,
+            watch: section.get("watch", watch),
+            max_concurrent: section.get("max_concurrent", max_concurrent),
+            heartbeat_stale_after: section.get_if(
+                "heartbeat_stale_after",
+                heartbeat_stale_after,
+                longer_than_zero,
+            ),
+            attempts_per_tier: section.get("attempts_per_tier", attempts_per_tier),
+            lifetime_attempts: section.get("lifetime_attempts", lifetime_attempts),
+        }
+    }
+
+    /// The due times of `cron` in `timezone`. Cannot fail for a configuration that was loaded.
+    pub fn schedule(&self) -> Result<Schedule, BadSchedule> {
+        Schedule::parse(&self.cron, self.timezone)
+    }
+}
+
+fn read_cron(section: &mut Section<'_, '_>, zone: Tz) -> String {
+    let pattern: String = section.get("cron", cron);
+    if let Err(fault) = Schedule::parse(&pattern, zone) {
+        let at = section.origin_of("cron");
+        let help =
+            "five fields: minute, hour, day of month, month, day of week; for example \"*/15 * * * *\"";
+        section.fault(at, format!("scheduler.cron: {fault}"), Some(help.to_owned()));
+    }
+    pattern
+}
