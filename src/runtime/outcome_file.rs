@@ -1,0 +1,4 @@
+//! outcome
+/// The worker's own word.
+#[derive(Debug)]
+pub struct OutcomeFile;
