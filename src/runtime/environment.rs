@@ -15,17 +15,15 @@ pub const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR"];
 ///
 /// The contract's own variables win over equal names of the caller.
 pub fn of(brief: &Brief, names: &[String]) -> BTreeMap<OsString, OsString> {
-    let mut env: BTreeMap<OsString, OsString> = INHERITED
-        .iter()
-        .copied()
-        .chain(names.iter().map(String::as_str))
-        .filter_map(|name| {
-            let value = brief.inherited.get(OsStr::new(name))?;
-            Some((name.into(), value.clone()))
-        })
-        .collect();
+    let mut env = allowed(&brief.inherited, names);
     env.extend(own(brief));
     env
+}
+
+/// What of the caller's environment reaches a process that is started for it.
+pub fn allowed(caller: &BTreeMap<OsString, OsString>, names: &[String]) -> BTreeMap<OsString, OsString> {
+    let names = INHERITED.iter().copied().chain(names.iter().map(String::as_str));
+    names.filter_map(|name| Some((name.into(), caller.get(OsStr::new(name))?.clone()))).collect()
 }
 
 fn own(brief: &Brief) -> impl Iterator<Item = (OsString, OsString)> {

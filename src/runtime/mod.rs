@@ -25,6 +25,7 @@ pub mod claude_code;
 pub mod command;
 pub mod environment;
 pub mod outcome_file;
+pub mod printable;
 pub mod process;
 pub mod redact;
 pub mod supervisor;
@@ -168,6 +169,17 @@ pub struct Spent {
     pub input_tokens: Option<u64>,
     /// Tokens written, where reported.
     pub output_tokens: Option<u64>,
+}
+
+impl Spent {
+    /// These figures, and the other's where there are none.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            cost_usd: self.cost_usd.or(other.cost_usd),
+            input_tokens: self.input_tokens.or(other.input_tokens),
+            output_tokens: self.output_tokens.or(other.output_tokens),
+        }
+    }
 }
 
 /// What a provider says of one of its limits; unknown words are kept as data.

@@ -13,6 +13,7 @@ mod clock;
 mod death;
 pub mod file;
 mod identity;
+pub(in crate::runtime) mod probe;
 mod record;
 mod running;
 mod spec;

@@ -32,7 +32,7 @@ impl Running {
     pub(super) fn hold(dir: &Path, supervisor: Identity, worker: Identity) -> io::Result<Self> {
         Ok(Self {
             dir: dir.to_owned(),
-            pidfd: supervisor.pidfd()?.map(AsyncFd::new).transpose()?,
+            pidfd: supervisor.pidfd()?.map(watchable).transpose()?,
             supervisor,
             worker,
         })
@@ -108,6 +108,14 @@ impl Running {
         }
         Exit { cause: Cause::Vanished, status: None, ended_at: wall_now(), stragglers_killed }
     }
+}
+
+#[expect(
+    deprecated,
+    reason = "its replacement is unsafe for types that may close their descriptor early; an OwnedFd cannot"
+)]
+fn watchable(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(pidfd)
 }
 
 /// Writes down the wish and wakes the supervisor; a supervisor that is gone needs no waking.
