@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use nix::sys::signal::SigSet;
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Signal, chdir, set_parent_process_death_signal};
 use rustix::stdio::{dup2_stdin, stdin};
 
@@ -50,9 +50,30 @@ fn run(dir: &Path) -> Result<(), String> {
     dup2_stdin(input).map_err(|error| format!("cannot set its input: {error}"))?;
     chdir(Path::new(&cwd)).map_err(|error| format!("cannot enter the workspace {}: {error}", cwd.display()))?;
     SigSet::empty().thread_set_mask().map_err(|error| format!("cannot reset its signals: {error}"))?;
+    close_inherited_at_exec().map_err(|error| format!("cannot close inherited files: {error}"))?;
     limits::apply(&order.limits).map_err(|error| format!("cannot set its limits: {error}"))?;
     let error = Command::new(&program).args(argv).exec();
     Err(why(&program, &error))
+}
+
+/// Files that the orchestrator's own starter left open (a shell's, a service manager's) are nothing for a worker.
+fn close_inherited_at_exec() -> io::Result<()> {
+    let open: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|fd| *fd > 2)
+        .collect();
+    for fd in open {
+        mark_close_on_exec(fd);
+    }
+    Ok(())
+}
+
+#[expect(unsafe_code, reason = "there is no owned handle for a descriptor that came by inheritance")]
+fn mark_close_on_exec(fd: RawFd) {
+    // SAFETY: this process has one thread, so nobody closes or opens a descriptor during the call; the number is used
+    // for a flag only, and one that is closed already (the listing's own) makes the call fail with EBADF.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let _ = fcntl_setfd(fd, FdFlags::CLOEXEC);
 }
 
 fn why(program: &std::ffi::OsStr, error: &io::Error) -> String {
