@@ -2,3 +2,4 @@
 
 mod config;
 mod simulation;
+mod worker_process;
