@@ -2,4 +2,5 @@
 
 mod config;
 mod simulation;
+mod store;
 mod worker_process;
