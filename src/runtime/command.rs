@@ -22,7 +22,7 @@ pub const NOT_DONE: i32 = 75;
 pub const BLOCKED: i32 = 77;
 
 /// A `command` runtime's settings.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// The program and its arguments. A program without a slash is looked for on the PATH, one with a relative path in
     /// the workspace.
@@ -34,7 +34,7 @@ pub struct Options {
 }
 
 /// The runtime.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Command {
     options: Options,
 }
