@@ -1,3 +1,12 @@
 //! The program: hands its arguments to [`orchestrator::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+use orchestrator::runtime::messages;
+
+fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == messages::VERB) {
+        return messages::worker::main();
+    }
+    ExitCode::SUCCESS
+}
