@@ -20,6 +20,7 @@ pub mod files;
 pub mod format;
 pub mod gate;
 pub mod runtime;
+pub mod scripted_model;
 pub mod service;
 pub mod store;
 pub mod telemetry;

@@ -2,10 +2,15 @@
 
 use std::process::ExitCode;
 
+use orchestrator::runtime::{messages, supervisor};
+
 fn main() -> ExitCode {
     // First of all, so that the processes beside a worker stay as small as they can be.
-    if let Some(code) = orchestrator::runtime::supervisor::dispatch(std::env::args_os()) {
+    if let Some(code) = supervisor::dispatch(std::env::args_os()) {
         return code;
     }
-    ExitCode::SUCCESS
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == messages::VERB) {
+        return messages::worker::main();
+    }
+    orchestrator::cli::main()
 }

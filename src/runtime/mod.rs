@@ -24,6 +24,7 @@ use crate::domain::tier::TierName;
 pub mod claude_code;
 pub mod command;
 pub mod environment;
+pub mod messages;
 pub mod outcome_file;
 pub mod printable;
 pub mod process;
