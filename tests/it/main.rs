@@ -1,3 +1,4 @@
 //! The one integration test binary: a file a behaviour.
 
 mod config;
+mod files;
