@@ -44,12 +44,7 @@ pub fn init(logging: &Logging, level: Option<&str>, no_color: bool) -> Result<()
 
 type Boxed = Box<dyn tracing::Subscriber + Send + Sync>;
 
-fn subscriber<W>(
-    format: Format,
-    directives: &str,
-    colour: bool,
-    writer: W,
-) -> Result<Boxed, TelemetryError>
+fn subscriber<W>(format: Format, directives: &str, colour: bool, writer: W) -> Result<Boxed, TelemetryError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -66,10 +61,12 @@ where
 }
 
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::builder().parse(directives).map_err(|fault| TelemetryError::BadLevel {
-        text: directives.to_owned(),
-        reason: fault.to_string(),
-    })
+    EnvFilter::builder()
+        .parse(directives)
+        .map_err(|fault| TelemetryError::BadLevel {
+            text: directives.to_owned(),
+            reason: fault.to_string(),
+        })
 }
 
 fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
@@ -132,7 +129,10 @@ mod tests {
         for format in [Format::Text, Format::Json] {
             let text = logged(format, "info");
             assert_eq!(text.matches('\n').count(), 1, "{text:?}");
-            assert!(text.ends_with('\n') && !text.contains(['\r', '\u{1b}']), "{text:?}");
+            assert!(
+                text.ends_with('\n') && !text.contains(['\r', '\u{1b}']),
+                "{text:?}"
+            );
             assert!(text.contains("one\\ntwo"), "{text}");
         }
         let json: serde_json::Value = serde_json::from_str(&logged(Format::Json, "info")).unwrap();
