@@ -5,8 +5,11 @@
 
 use super::line::{Closing, Line};
 use super::spend::Totals;
+use chrono::{DateTime, Utc};
+
 use crate::domain::outcome::{EndKind, Ending};
-use crate::runtime::{Account, Exit, ExitCause, OutcomeFile, Reader, Signal};
+use crate::runtime::process::{Cause, Status};
+use crate::runtime::{Account, Exit, OutcomeFile, RateLimit, Reader, Signal, Spent, command};
 
 /// What was read so far.
 #[derive(Debug, Default)]
@@ -37,11 +40,14 @@ impl Reader for LineReader {
 
     fn account(&self) -> Account {
         Account {
-            cost_usd: self.totals.and_then(|totals| totals.cost_usd),
-            input_tokens: self.totals.map(|totals| totals.input_tokens),
-            output_tokens: self.totals.map(|totals| totals.output_tokens),
+            spent: Spent {
+                cost_usd: self.totals.and_then(|totals| totals.cost_usd),
+                input_tokens: self.totals.map(|totals| totals.input_tokens),
+                output_tokens: self.totals.map(|totals| totals.output_tokens),
+            },
             session: self.session.clone(),
             model: self.model.clone(),
+            ..Account::default()
         }
     }
 }
@@ -54,13 +60,13 @@ impl LineReader {
                 self.model = Some(model.clone());
                 vec![Signal::Alive, Signal::Session(session), Signal::Model(model)]
             }
-            Line::ToolUse { name, .. } => vec![Signal::Alive, Signal::Tool { name }],
+            Line::ToolUse { name, input } => vec![Signal::Alive, Signal::Tool { name, call: input }],
             Line::Phase { text } => vec![Signal::Alive, Signal::Phase(text)],
             Line::Usage(totals) => {
                 self.totals = Some(totals);
                 vec![Signal::Alive]
             }
-            Line::Retry { rate_limit: Some(limit), .. } => vec![Signal::RateLimit { until: limit.until }],
+            Line::Retry { rate_limit: Some(limit), .. } => vec![refused(limit.until)],
             // Waiting for a provider that fails is no sign of life.
             Line::Retry { .. } | Line::Unknown => Vec::new(),
             Line::Notice { .. } | Line::Text { .. } | Line::ToolResult { .. } | Line::Alive => vec![Signal::Alive],
@@ -72,7 +78,7 @@ impl LineReader {
         self.totals = Some(closing.usage);
         self.session = closing.session.clone().or(self.session.take());
         let signals = match closing.kind {
-            EndKind::RateLimited { until } => vec![Signal::Alive, Signal::RateLimit { until }],
+            EndKind::RateLimited { until } => vec![Signal::Alive, refused(until)],
             _ => vec![Signal::Alive],
         };
         self.closing = Some(closing);
@@ -84,40 +90,24 @@ fn by_closing(closing: &Closing) -> Ending {
     Ending { kind: closing.kind, reason: never_empty(&closing.reason, "the worker gave no reason") }
 }
 
+fn refused(until: Option<DateTime<Utc>>) -> Signal {
+    let (status, limit) = ("rejected".to_owned(), "rate".to_owned());
+    Signal::RateLimit(RateLimit { status, limit, utilization: None, until })
+}
+
 /// The outcome that the worker left through `orchestrator agent …` instead of the `finish` tool.
 fn by_outcome_file(file: &OutcomeFile) -> Option<Ending> {
-    let kind = match file.outcome.trim() {
-        "done" => EndKind::Claimed,
-        "no_change_needed" => EndKind::NoChangeNeeded,
-        "continue" => EndKind::Continue,
-        "blocked" => EndKind::Blocked,
-        "needs_stronger_model" => EndKind::NeedsStrongerModel,
-        "failed" => EndKind::Failed,
-        _ => return None,
-    };
-    let reason = never_empty(&file.reason, &format!("the worker's outcome file says {}", file.outcome.trim()));
-    Some(Ending { kind, reason })
+    file.ending()
 }
 
 fn by_exit(exit: &Exit, stderr_tail: &str) -> Ending {
-    let last = stderr_tail.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("nothing on stderr");
-    let (kind, reason) = match (exit.cause, exit.signal, exit.code) {
-        (ExitCause::Vanished, ..) => (EndKind::Vanished, "the worker's process vanished".to_owned()),
-        (ExitCause::SpawnFailed, ..) => (EndKind::Failed, format!("the worker did not start: {last}")),
-        (ExitCause::OutputLimit, ..) => (EndKind::Failed, "the worker wrote too much output".to_owned()),
-        (ExitCause::Stopped, ..) => (EndKind::Interrupted, "the worker was stopped".to_owned()),
-        (ExitCause::Timeout, ..) => (EndKind::Interrupted, "the worker took too long".to_owned()),
-        (ExitCause::Exited, Some(signal), _) => {
-            (EndKind::Interrupted, format!("the worker was ended by signal {signal}"))
-        }
-        (ExitCause::Exited, None, Some(0) | None) => {
-            (EndKind::Interrupted, "the worker ended without a result".to_owned())
-        }
-        (ExitCause::Exited, None, Some(code)) => {
-            (EndKind::Failed, format!("the worker exited with code {code} without a result: {last}"))
-        }
+    let (kind, phrase) = match (&exit.cause, exit.status) {
+        (Cause::Exited, Some(Status::Code(0)) | None) => (EndKind::Interrupted, "ended without a result".to_owned()),
+        (Cause::Exited, Some(Status::Code(_))) => (EndKind::Failed, format!("{} without a result", exit.phrase())),
+        (Cause::Exited, Some(Status::Signal(_))) => (EndKind::Interrupted, exit.phrase()),
+        (cause, _) => (command::by_cause(cause), exit.phrase()),
     };
-    Ending { kind, reason }
+    Ending { kind, reason: command::with_last_line(phrase, kind, stderr_tail) }
 }
 
 fn never_empty(text: &str, otherwise: &str) -> String {

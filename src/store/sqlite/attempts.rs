@@ -107,7 +107,12 @@ pub(super) async fn change(
     let fenced = CommitError::Fenced { actual: task.epoch };
     match change {
         AttemptChange::Opened(attempt) if attempt.epoch == task.epoch => open(conn, &task.id, &attempt).await,
-        AttemptChange::Opened(_) => Err(fenced),
+        AttemptChange::ByHand { attempt, report } if attempt.epoch == task.epoch => {
+            open(conn, &task.id, &attempt).await?;
+            close(conn, &task.id, attempt.epoch, &report, at).await?;
+            Ok(())
+        }
+        AttemptChange::Opened(_) | AttemptChange::ByHand { .. } => Err(fenced),
         AttemptChange::Closed { epoch, report, .. } => match close(conn, &task.id, epoch, &report, at).await?
         {
             0 => Err(fenced),

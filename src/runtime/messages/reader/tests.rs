@@ -1,20 +1,14 @@
 use super::*;
-use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
 
-fn exit(cause: ExitCause, code: Option<i32>, signal: Option<i32>) -> Exit {
-    Exit { code, signal, cause }
+fn exit(cause: Cause, code: Option<i32>, signal: Option<i32>) -> Exit {
+    let status = code.map(Status::Code).or(signal.map(Status::Signal));
+    Exit { cause, status, ended_at: DateTime::UNIX_EPOCH, stragglers_killed: 0 }
 }
 
 fn file(outcome: &str, reason: &str) -> OutcomeFile {
-    OutcomeFile {
-        outcome: outcome.into(),
-        reason: reason.into(),
-        cost_usd: None,
-        input_tokens: None,
-        output_tokens: None,
-    }
+    OutcomeFile::parse(json!({"outcome": outcome, "reason": reason}).to_string().as_bytes()).unwrap_or_default()
 }
 
 fn closed(kind: EndKind, finished: bool) -> LineReader {
@@ -34,15 +28,15 @@ fn closed(kind: EndKind, finished: bool) -> LineReader {
 
 #[test]
 fn without_a_result_line_the_exit_decides() {
-    use ExitCause::*;
+    use Cause::*;
     let rows = [
         (exit(Exited, None, Some(9)), EndKind::Interrupted, "signal 9"),
         (exit(Exited, Some(0), None), EndKind::Interrupted, "without a result"),
         (exit(Exited, Some(101), None), EndKind::Failed, "thread panicked"),
         (exit(Stopped, None, Some(15)), EndKind::Interrupted, "stopped"),
-        (exit(Timeout, None, Some(9)), EndKind::Interrupted, "too long"),
-        (exit(OutputLimit, None, Some(9)), EndKind::Failed, "too much"),
-        (exit(SpawnFailed, None, None), EndKind::Failed, "did not start"),
+        (exit(Timeout, None, Some(9)), EndKind::Interrupted, "longer than"),
+        (exit(OutputLimit { limit: 1 << 20 }, None, Some(9)), EndKind::Failed, "of output"),
+        (exit(SpawnFailed { reason: "no such file".into() }, None, None), EndKind::Failed, "could not be started"),
         (exit(Vanished, None, None), EndKind::Vanished, "vanished"),
     ];
     for (exit, kind, word) in rows {
@@ -72,14 +66,14 @@ fn the_result_line_outranks_the_exit() {
         EndKind::MaxTurns,
         EndKind::Poisoned,
     ] {
-        let ending = closed(kind, true).ending(&exit(ExitCause::Exited, Some(1), None), None, "");
+        let ending = closed(kind, true).ending(&exit(Cause::Exited, Some(1), None), None, "");
         assert_eq!(ending, Ending { kind, reason: "said".into() });
     }
 }
 
 #[test]
 fn the_outcome_file_speaks_for_a_worker_that_just_ended() {
-    let ok = exit(ExitCause::Exited, Some(0), None);
+    let ok = exit(Cause::Exited, Some(0), None);
     let rows = [
         ("done", EndKind::Claimed),
         ("no_change_needed", EndKind::NoChangeNeeded),
@@ -112,13 +106,13 @@ fn lines_become_signals() {
         (json!({"type":"alive"}), vec![Signal::Alive]),
         (
             json!({"type":"tool_use","name":"bash","input":"{}"}),
-            vec![Signal::Alive, Signal::Tool { name: "bash".into() }],
+            vec![Signal::Alive, Signal::Tool { name: "bash".into(), call: "{}".into() }],
         ),
         (json!({"type":"phase","text":"testing"}), vec![Signal::Alive, Signal::Phase("testing".into())]),
         (json!({"type":"retry","reason":"r","status":529,"delay_ms":1,"rate_limit":null}), vec![]),
         (
             json!({"type":"retry","reason":"r","status":429,"delay_ms":1,"rate_limit":{"until":until}}),
-            vec![Signal::RateLimit { until: Some(until) }],
+            vec![refused(Some(until))],
         ),
         (json!({"type":"from_the_future"}), vec![]),
         (json!({"no":"type"}), vec![]),
@@ -132,13 +126,13 @@ fn lines_become_signals() {
 #[test]
 fn a_cut_last_line_claims_nothing() {
     let mut whole = closed(EndKind::Claimed, true);
-    assert_eq!(whole.account().cost_usd, Some(0.5));
+    assert_eq!(whole.account().spent.cost_usd, Some(0.5));
     assert_eq!(whole.account().session.as_deref(), Some("s2"));
     assert!(whole.read(b"{\"type\":\"res").is_empty());
     let mut cut = LineReader::default();
     assert!(cut.read(br#"{"type":"result","kind":"claimed","reason":"do"#).is_empty());
     assert!(cut.read(&[0xff, 0xfe, b'{']).is_empty());
-    let ending = cut.ending(&exit(ExitCause::Exited, None, Some(9)), None, "");
+    let ending = cut.ending(&exit(Cause::Exited, None, Some(9)), None, "");
     assert_eq!(ending.kind, EndKind::Interrupted);
     assert_eq!(cut.account(), Account::default());
 }
@@ -150,7 +144,7 @@ fn a_killed_worker_still_has_an_account() {
     reader.read(br#"{"type":"usage","input_tokens":10,"output_tokens":2,"cached_tokens":0,"cost_usd":null}"#);
     reader.read(br#"{"type":"usage","input_tokens":30,"output_tokens":5,"cached_tokens":0,"cost_usd":0.25}"#);
     let account = reader.account();
-    assert_eq!((account.input_tokens, account.output_tokens, account.cost_usd), (Some(30), Some(5), Some(0.25)));
+    assert_eq!((account.spent.input_tokens, account.spent.output_tokens, account.spent.cost_usd), (Some(30), Some(5), Some(0.25)));
     assert_eq!((account.session.as_deref(), account.model.as_deref()), (Some("s"), Some("m")));
 }
 
@@ -161,7 +155,7 @@ proptest! {
         for line in lines {
             reader.read(&line);
         }
-        let ending = reader.ending(&exit(ExitCause::Exited, Some(0), None), None, "");
+        let ending = reader.ending(&exit(Cause::Exited, Some(0), None), None, "");
         prop_assert_eq!(ending.kind, EndKind::Interrupted);
     }
 
