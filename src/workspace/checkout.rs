@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::WorkspaceError;
-use super::fence;
 use super::git::Git;
 use super::place::Workspace;
 use super::staging;
+use super::{fence, lock};
 
 /// A fresh checkout of one commit at `gate/<task-id>-<n>/tree` below the state folder.
 ///
@@ -18,6 +18,7 @@ pub struct GateCheckout {
     top: PathBuf,
     root: PathBuf,
     repository: PathBuf,
+    lock: PathBuf,
     commit: String,
     tree: String,
 }
@@ -31,19 +32,22 @@ impl Workspace {
         let home = self.claim_folder()?;
         let top = home.join("tree");
         let checkout = GateCheckout {
-            root: top.join(self.prefix()),
+            root: top.join(self.prefix()).components().collect(),
             repository: self.repository().to_path_buf(),
+            lock: lock::file(&self.state, self.repository())?,
             home,
             top,
             commit,
             tree,
         };
+        let held = lock::hold(&checkout.lock).await?;
         git.call(["worktree", "prune"]).text().await?;
         git.call(["worktree", "add", "--quiet", "--detach", "--"])
             .arg(&checkout.top)
             .arg(&checkout.commit)
             .text()
             .await?;
+        drop(held);
         // The worker's folder may hold nothing that is committed.
         if !checkout.root.exists() {
             fs::create_dir_all(&checkout.root).map_err(WorkspaceError::io(&checkout.root))?;
@@ -107,6 +111,7 @@ impl GateCheckout {
     /// Deletes it and tells git.
     pub async fn remove(self) -> Result<(), WorkspaceError> {
         let git = Git::open_top(&self.repository).await?;
+        let _held = lock::hold(&self.lock).await?;
         drop(self);
         git.call(["worktree", "prune"]).text().await?;
         Ok(())

@@ -4,7 +4,7 @@
 //! repository brings its own; git would run what is named there.
 
 /// Keys that name programs under a name of their own, as a regular expression for `git config --get-regexp`.
-pub(super) const ARMED: &str = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver|diff\..*\.(command|textconv)|credential\..*helper|remote\..*\.(uploadpack|receivepack|vcs|proxy)|hook\..*|url\..*)$";
+pub(super) const ARMED: &str = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver|diff\..*\.(command|textconv)|credential\..*helper|remote\..*\.(uploadpack|receivepack|vcs|proxy)|hook\..*)$";
 
 /// What a text merge by hand looks like: the neutral stand-in for a merge driver.
 const TEXT_MERGE: &str = "git merge-file %A %O %B";
@@ -54,8 +54,6 @@ pub(super) fn answer(key: &str) -> Option<(String, String)> {
         ("remote", "receivepack") => "git-receive-pack",
         ("remote", _) => "",
         ("hook", _) => return Some((format!("hook.{name}.enabled"), "false".to_owned())),
-        // A rewritten address would fetch from elsewhere; the rewrite is pointed at nothing that is ever asked for.
-        ("url", _) => "orchestrator-never:",
         _ => return None,
     };
     Some((key.to_owned(), value.to_owned()))
@@ -77,11 +75,6 @@ mod tests {
             ("remote.o.uploadpack", "remote.o.uploadpack", "git-upload-pack"),
             ("remote.o.vcs", "remote.o.vcs", ""),
             ("hook.x.command", "hook.x.enabled", "false"),
-            (
-                "url.ext::sh.insteadof",
-                "url.ext::sh.insteadof",
-                "orchestrator-never:",
-            ),
         ] {
             assert_eq!(answer(key), Some((name.to_owned(), value.to_owned())));
         }

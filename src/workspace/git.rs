@@ -82,14 +82,15 @@ pub(super) struct Git {
 impl Git {
     /// Git in this folder; finds the repository upwards.
     pub(super) async fn open(dir: &Path) -> Result<Self, GitError> {
-        Self::bare_handed(dir).disarmed().await
+        let git = Self::bare_handed(dir);
+        dir.ancestors().fold(git, Self::trusting).disarmed().await
     }
 
     /// Git in this folder, which must itself be the top of a checkout or a git folder: nothing above is looked at.
     pub(super) async fn open_top(dir: &Path) -> Result<Self, GitError> {
         let ceiling = dir.parent().unwrap_or(dir);
         let git = Self::bare_handed(dir).with_env("GIT_CEILING_DIRECTORIES", ceiling);
-        git.disarmed().await
+        git.trusting(dir).disarmed().await
     }
 
     /// Git over a folder whose history is kept elsewhere, with an index of its own.
@@ -113,6 +114,13 @@ impl Git {
     /// The same with one more variable.
     pub(super) fn with_env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The same, also where this checkout belongs to another user: the task names it, and it is disarmed.
+    fn trusting(mut self, dir: &Path) -> Self {
+        let trusted = ("safe.directory".to_owned(), dir.display().to_string());
+        self.overrides.push(trusted);
         self
     }
 
@@ -247,13 +255,7 @@ impl Call<'_> {
         if out.status.success() {
             return Ok(out.stdout);
         }
-        let stderr = String::from_utf8_lossy(&out.stderr);
-        Err(GitError::Failed {
-            verb,
-            dir,
-            code: out.status.code().unwrap_or(-1),
-            stderr: stderr.trim().chars().take(COMPLAINT).collect(),
-        })
+        Err(GitError::failed(verb, dir, &out))
     }
 
     /// As [`Call::bytes`], as text without the last line's end.
@@ -279,9 +281,15 @@ impl Call<'_> {
         Ok((out.status.success() && !text.is_empty()).then_some(text))
     }
 
-    /// Whether it ends with exit code 0.
+    /// Whether it ends with exit code 0; 1 is a no, anything else an error.
     pub(super) async fn holds(self) -> Result<bool, GitError> {
-        Ok(self.output().await?.status.success())
+        let (verb, dir) = (self.verb(), self.git.dir.clone());
+        let out = self.output().await?;
+        match out.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(GitError::failed(verb, dir, &out)),
+        }
     }
 
     fn verb(&self) -> String {
@@ -296,6 +304,19 @@ impl Call<'_> {
             GitError::NotInstalled
         } else {
             GitError::Io { dir, source }
+        }
+    }
+}
+
+impl GitError {
+    /// The error that this output tells of.
+    pub(super) fn failed(verb: String, dir: PathBuf, out: &Output) -> Self {
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        Self::Failed {
+            verb,
+            dir,
+            code: out.status.code().unwrap_or(-1),
+            stderr: stderr.trim().chars().take(COMPLAINT).collect(),
         }
     }
 }

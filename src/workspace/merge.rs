@@ -65,16 +65,6 @@ async fn merge(git: &Git, base: String, commit: &str) -> Result<Merge, Workspace
             base,
             files: records.collect(),
         }),
-        (code, _) => Err(GitError::Failed {
-            verb: "merge-tree".to_owned(),
-            dir: git.dir().to_path_buf(),
-            code: code.unwrap_or(-1),
-            stderr: String::from_utf8_lossy(&out.stderr)
-                .trim()
-                .chars()
-                .take(600)
-                .collect(),
-        }
-        .into()),
+        _ => Err(GitError::failed("merge-tree".to_owned(), git.dir().to_path_buf(), &out).into()),
     }
 }

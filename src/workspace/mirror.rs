@@ -33,6 +33,7 @@ pub(super) async fn fetch(state: &Path, url: &str) -> Result<Found, WorkspaceErr
 /// Fetches all branches.
 pub(super) async fn refresh(git_dir: &Path, url: &str) -> Result<(), WorkspaceError> {
     let git = Git::open_top(git_dir).await?;
+    refuse_rewrites(&git).await?;
     git.call([
         "fetch",
         "--quiet",
@@ -48,6 +49,18 @@ pub(super) async fn refresh(git_dir: &Path, url: &str) -> Result<(), WorkspaceEr
     .text()
     .await?;
     Ok(())
+}
+
+/// An address that the clone's configuration rewrites would fetch from elsewhere; git has no override for that.
+async fn refuse_rewrites(git: &Git) -> Result<(), WorkspaceError> {
+    let call = git.call(["config", "--name-only", "--get-regexp", r"^url\."]);
+    match call.text_if_any().await? {
+        None => Ok(()),
+        Some(keys) => Err(WorkspaceError::tampered(
+            git.dir(),
+            format!("its configuration rewrites addresses ({keys})"),
+        )),
+    }
 }
 
 async fn clone(state: &Path, git_dir: &Path, url: &str) -> Result<(), WorkspaceError> {

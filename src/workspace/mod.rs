@@ -18,6 +18,7 @@ mod evidence;
 mod fence;
 mod git;
 mod leftovers;
+mod lock;
 mod merge;
 mod mirror;
 mod own;

@@ -9,7 +9,7 @@ use super::place::{Tracking, Workspace};
 use super::record::{self, Record};
 use super::repository::{self, Found, Repository};
 use super::source::Source;
-use super::{fence, mirror, own, place, shadow};
+use super::{fence, lock, mirror, own, place, shadow};
 use crate::domain::id::TaskId;
 
 /// All workspaces of one instance.
@@ -109,7 +109,9 @@ impl Workspaces {
             fence::set_aside(&self.state, &top)?;
         }
         let Found { repository, prefix } = found;
+        let held = lock::hold(&lock::file(&self.state, &repository.git_dir)?).await?;
         let base = repository.check_out(task, &top, dependencies).await?;
+        drop(held);
         let wanted = top.join(&prefix);
         std::fs::create_dir_all(&wanted).map_err(WorkspaceError::io(&wanted))?;
         let top = top.canonicalize().map_err(WorkspaceError::io(&top))?;
@@ -168,6 +170,7 @@ impl Workspaces {
         old.commit_leftovers("Left uncommitted when the workspace was put away", &start)
             .await?;
         let git = old.git_of_repository().await?;
+        let _held = lock::hold(&lock::file(&self.state, old.repository())?).await?;
         git.call(["worktree", "remove", "--force", "--"])
             .arg(&old.top)
             .text()

@@ -40,7 +40,7 @@ pub(super) async fn locate(folder: &Path) -> Result<Option<Found>, WorkspaceErro
         return Ok(None);
     };
     let prefix = match checkout_prefix(&git, folder).await? {
-        Some(prefix) if is_ignored(&git, &prefix, folder).await? => return Ok(None),
+        Some(prefix) if is_ignored(&git, &prefix).await? => return Ok(None),
         prefix => prefix.unwrap_or_default(),
     };
     let base = base_of(&git).await?;
@@ -82,15 +82,13 @@ async fn checkout_prefix(git: &Git, folder: &Path) -> Result<Option<PathBuf>, Wo
     }
 }
 
-async fn is_ignored(git: &Git, prefix: &Path, folder: &Path) -> Result<bool, WorkspaceError> {
+async fn is_ignored(git: &Git, prefix: &Path) -> Result<bool, WorkspaceError> {
     if prefix.as_os_str().is_empty() {
         return Ok(false);
     }
-    Ok(git
-        .call(["check-ignore", "--quiet", "--"])
-        .arg(folder)
-        .holds()
-        .await?)
+    // This verb knows no literal pathspecs; a dot needs none.
+    let git = git.clone().with_env("GIT_LITERAL_PATHSPECS", "0");
+    Ok(git.call(["check-ignore", "--quiet", "--", "."]).holds().await?)
 }
 
 async fn base_of(git: &Git) -> Result<Option<Base>, WorkspaceError> {

@@ -2,6 +2,8 @@
 
 mod config;
 mod files;
+mod gate;
 mod simulation;
 mod store;
 mod worker_process;
+mod workspace;
