@@ -249,7 +249,7 @@ pub trait Runtime: Send + Sync {
 ///
 /// It is fed whole lines without their line feed, possibly cut at [`transcript::LINE_CAP`], possibly no UTF-8, and
 /// possibly the same lines again from the start after the orchestrator was restarted.
-pub trait Reader: Send {
+pub trait Reader: Send + Sync {
     /// Takes one line.
     fn read(&mut self, line: &[u8]) -> Vec<Signal>;
 

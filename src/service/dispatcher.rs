@@ -19,7 +19,7 @@ const RACES: usize = 8;
 /// Decides and commits.
 #[derive(Clone)]
 pub struct Dispatcher {
-    store: Store,
+    store: Arc<Store>,
     policy: Arc<Policy>,
     clock: Clock,
 }
@@ -53,7 +53,7 @@ pub enum ApplyError {
 
 impl Dispatcher {
     /// A dispatcher over a store.
-    pub fn new(store: Store, policy: Arc<Policy>, clock: Clock) -> Self {
+    pub fn new(store: Arc<Store>, policy: Arc<Policy>, clock: Clock) -> Self {
         Self { store, policy, clock }
     }
 
@@ -92,7 +92,8 @@ impl Dispatcher {
     pub async fn admit(&self, sections: Vec<NewSection>, by: &str) -> Result<Vec<Task>, StoreError> {
         let decisions: Vec<Decision> = sections.into_iter().filter_map(|s| self.admission(s, by)).collect();
         let tasks: Vec<Task> = decisions.iter().map(|d| d.task.clone()).collect();
-        let results = self.store.commit_all(decisions.into_iter().map(|d| (d, 0)).collect()).await;
+        let admissions = decisions.iter().map(|d| self.store.admit(&d.task, d.entry.clone(), d.durable.clone()));
+        let results = futures_util::future::join_all(admissions).await;
         let mut admitted = Vec::with_capacity(tasks.len());
         for (task, result) in tasks.into_iter().zip(results) {
             match result {

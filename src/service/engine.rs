@@ -90,6 +90,8 @@ pub struct Engine {
     sender: mpsc::Sender<Input>,
     /// Last event of the log that the board has taken in.
     seen: u64,
+    /// The store's mark of other processes' writes, as it was at the last pass.
+    written: Option<i64>,
     stopped: bool,
     draining: bool,
 }
@@ -99,7 +101,7 @@ impl Engine {
     pub async fn load(instance: Arc<Instance>) -> Result<Self, StoreError> {
         let (sender, inbox) = mpsc::channel(1024);
         let dispatcher = instance.dispatcher();
-        let seen = instance.store.last_seq().await?;
+        let seen = instance.store.newest_seq().await?;
         let board = Board::new(instance.store.live().await?);
         Ok(Self {
             queue: QueueSync::load(&instance).await?,
@@ -111,6 +113,7 @@ impl Engine {
             inbox,
             sender,
             seen,
+            written: None,
             stopped: instance.stopped().await?.is_some(),
             draining: false,
             instance,
@@ -176,7 +179,8 @@ impl Engine {
     }
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
-        if self.instance.store.changed_by_others().await? {
+        let written = self.instance.store.data_version().await?;
+        if std::mem::replace(&mut self.written, Some(written)) != Some(written) {
             let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;
             self.seen = seen;
             tasks.into_iter().for_each(|t| self.board.put(t));
@@ -191,13 +195,10 @@ impl Engine {
         for task in self.dispatcher.admit(intake.new, super::intake::QUEUE_FILE).await? {
             self.board.put(task);
         }
-        let mut refused = Vec::new();
         for (id, event) in intake.events {
-            if self.apply(&id, event).await?.is_err() {
-                refused.push(id);
-            }
+            self.apply(&id, event).await?;
         }
-        self.queue.taken(&refused);
+        self.queue.taken(&self.board);
         Ok(())
     }
 
@@ -209,7 +210,7 @@ impl Engine {
             self.note(input);
         }
         while let Some((id, event)) = self.pending.front().cloned() {
-            let _refused = self.apply(&id, event).await?;
+            self.apply(&id, event).await?;
             self.pending.pop_front();
         }
         ended.iter().for_each(|id| drop(self.running.remove(id)));
@@ -229,8 +230,8 @@ impl Engine {
         }
     }
 
-    /// Applies an event and takes the result onto the board. A refusal is the caller's to tell.
-    async fn apply(&mut self, id: &TaskId, event: Event) -> Result<Result<(), String>, StoreError> {
+    /// Applies an event and takes the result onto the board. A refusal is logged: who asked sees the state unchanged.
+    async fn apply(&mut self, id: &TaskId, event: Event) -> Result<(), StoreError> {
         let applied = match self.board.get(id).cloned() {
             Some(task) => self.dispatcher.apply(task, event).await,
             None => self.dispatcher.apply_stored(id, event).await,
@@ -240,11 +241,10 @@ impl Engine {
             Ok(Applied::Unchanged(why)) => tracing::debug!(task = %id, why, "nothing to change"),
             Err(ApplyError::Store(error)) => return Err(error),
             Err(error) => {
-                tracing::warn!(task = %id, %error, "refused");
-                return Ok(Err(error.to_string()));
+                tracing::warn!(task = %id, %error, "what was asked is refused");
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Condemns workers that show no life, and all of them when the emergency stop is pulled.
@@ -270,7 +270,7 @@ impl Engine {
             })
             .collect();
         for (id, epoch, reason) in condemned {
-            let _stale = self.apply(&id, Event::Condemned { epoch, reason }).await?;
+            self.apply(&id, Event::Condemned { epoch, reason }).await?;
         }
         Ok(())
     }
@@ -283,7 +283,7 @@ impl Engine {
         self.learn_dependencies().await?;
         let eligible: Vec<TaskId> = self.board.runnable().filter(|t| self.is_eligible(t)).map(|t| t.id.clone()).collect();
         for id in eligible {
-            let _stale = self.apply(&id, Event::Eligible).await?;
+            self.apply(&id, Event::Eligible).await?;
         }
         let now = self.instance.clock.now();
         let used = Used::count(self.board.live());
@@ -291,7 +291,7 @@ impl Engine {
         let claims =
             ready::claims(self.board.runnable(), used, now, self.dispatcher.policy(), |t| fleet.route(t, now));
         for (id, route) in claims {
-            let _stale = self.apply(&id, Event::Claimed(route)).await?;
+            self.apply(&id, Event::Claimed(route)).await?;
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ pub struct Instance {
     /// What decisions depend on.
     pub policy: Arc<Policy>,
     /// The truth.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// Where the time comes from.
     pub clock: Clock,
     /// Where workers work.
@@ -83,7 +83,7 @@ impl Instance {
     /// Opens an instance.
     pub async fn open(opening: Opening, mode: OpenMode) -> Result<Self, OpenError> {
         let Opening { layout, config, clock, exe, environment, reports_on_console } = opening;
-        let store = Store::open(&config.store.database(&layout), mode).await?;
+        let store = Arc::new(Store::open(&config.store.database(&layout), mode).await?);
         let home = environment.get(std::ffi::OsStr::new("HOME")).map(PathBuf::from);
         let policy = Arc::new(config.policy());
         Ok(Self {

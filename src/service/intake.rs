@@ -12,7 +12,7 @@ use crate::domain::event::{Command, Event};
 use crate::domain::id::TaskId;
 use crate::domain::mirror::{Mirror, asked};
 use crate::domain::task::Task;
-use crate::format::queue::{QueuedTask, Reading};
+use crate::format::queue::{Place, QueuedTask, Reading};
 
 /// Who asks when the file does.
 pub const QUEUE_FILE: &str = "queue file";
@@ -40,42 +40,42 @@ pub fn compare(
     mirrored: &BTreeMap<TaskId, Mirror>,
 ) -> Intake {
     let mut intake = Intake::default();
-    for section in reading.tasks.iter().filter(|s| s.is_active()) {
-        if !section.runnable {
+    for section in reading.tasks.iter().filter(|s| s.place == Place::Active) {
+        let Some(declared) = section.declared.filter(|_| section.runnable) else {
             intake.held.insert(section.id.clone());
             continue;
-        }
+        };
         match board.get(&section.id).or_else(|| over.get(&section.id)) {
-            None => admission(section, &mut intake),
-            Some(task) => changes(section, task, mirrored.get(&section.id), &mut intake),
+            None => admission(section, declared, &mut intake),
+            Some(task) => changes(section, declared, task, mirrored.get(&section.id), &mut intake),
         }
     }
-    if !reading.is_torn() {
+    if reading.whole {
         let present: BTreeSet<&TaskId> = reading.tasks.iter().map(|s| &s.id).collect();
         intake.vanished = board.live().map(|t| &t.id).filter(|id| !present.contains(id)).cloned().collect();
     }
     intake
 }
 
-fn admission(section: &QueuedTask, intake: &mut Intake) {
+fn admission(section: &QueuedTask, declared: Declared, intake: &mut Intake) {
     intake.new.push(NewSection {
         id: section.id.clone(),
         definition: section.definition.clone(),
         hash: section.hash.clone(),
-        declared: section.declared,
+        declared,
     });
-    if matches!(section.declared, Declared::Completed | Declared::Claimed) {
+    if matches!(declared, Declared::Completed | Declared::Claimed) {
         intake.events.push((section.id.clone(), from_the_file(Command::Claim)));
     }
 }
 
-fn changes(section: &QueuedTask, task: &Task, mirrored: Option<&Mirror>, intake: &mut Intake) {
+fn changes(section: &QueuedTask, declared: Declared, task: &Task, mirrored: Option<&Mirror>, intake: &mut Intake) {
     let id = || section.id.clone();
     if section.hash != task.definition_hash {
         let definition = Box::new(section.definition.clone());
         intake.events.push((id(), Event::Redefined { definition, hash: section.hash.clone() }));
     }
-    if let Some(command) = asked(section.declared, mirrored.map(|m| m.status), &task.state) {
+    if let Some(command) = asked(declared, mirrored.map(|m| m.status), &task.state) {
         intake.events.push((id(), from_the_file(command)));
     }
 }

@@ -7,10 +7,11 @@ use tokio::sync::mpsc::Sender;
 use super::driver::StartFacts;
 use super::engine::Input;
 use super::instance::Instance;
+use crate::domain::definition::Kind;
 use crate::domain::event::Event;
 use crate::domain::gate::{Category, CheckVerdict, GateReport};
 use crate::domain::task::{Claim, State, Task};
-use crate::format::progress;
+use crate::format::progress::{self, Section};
 use crate::gate::{Gate, GateRequest, select};
 
 /// Runs the gate for a task that claims to be done, and reports.
@@ -47,7 +48,7 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
         default_timeout: instance.config.gate.timeout,
         env: BTreeMap::new(),
         require_progress: require_progress(instance, task, claim),
-        progress_missing: text.as_deref().map(|t| progress::completeness(t, d.kind)),
+        progress_missing: text.as_deref().map(|t| missing(t, d.kind)),
         worker_entries: worker_entries(instance, task, claim, text.as_deref()),
     };
     let clock = instance.clock.clone();
@@ -55,6 +56,10 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
     let report = redacted(instance, report);
     note(instance, task, &report);
     Ok(report)
+}
+
+fn missing(text: &str, kind: Kind) -> Vec<String> {
+    progress::completeness(text, kind).into_iter().map(|s| s.title().to_owned()).collect()
 }
 
 /// A claim by hand and a plain command need not have written anything.
@@ -87,7 +92,7 @@ fn note(instance: &Instance, task: &Task, report: &GateReport) {
     let mut body = format!("Gate at commit {}:\n\n", report.commit);
     Category::ALL.into_iter().for_each(|c| body.push_str(&line(c)));
     let written =
-        instance.files.log(&task.id, |text| progress::set_section(text, "Tests / Verification Done", &body));
+        instance.files.log(&task.id, |text| progress::set_section(text, Section::Tests, &body));
     if let Err(error) = written {
         tracing::error!(task = %task.id, %error, "its progress file was not written");
     }

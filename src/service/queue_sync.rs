@@ -17,7 +17,7 @@ use crate::domain::id::TaskId;
 use crate::domain::mirror::{Mirror, mirror};
 use crate::domain::task::Task;
 use crate::files::FileError;
-use crate::format::queue::{Document, Edit, Place, Section, StatusField, apply};
+use crate::format::queue::{Document, Edit, Place, Section, StatusField, apply, parse_status};
 use crate::store::{Mirrored, StoreError};
 
 /// How long a section must be gone before its task is cancelled.
@@ -159,13 +159,14 @@ impl QueueSync {
         let mut edits = Vec::new();
         for task in tasks {
             let Some(section) = document.sections().iter().find(|s| s.id == task.id) else { continue };
-            let declared = document.declared(section).ok();
-            let unseen = declared.is_some_and(|d| self.told.get(&task.id).is_some_and(|told| told.status != d));
+            let told = self.told.get(&task.id).map(|t| t.status);
+            let declared = declared(section, told);
+            let unseen = declared.is_some() && told.is_some() && declared != told;
             let wanted = mirror(task);
             if unseen && declared != Some(wanted.status) {
                 continue;
             }
-            let fields = fields(&document, section, declared, &wanted);
+            let fields = fields(section, declared, &wanted);
             if !fields.is_empty() {
                 edits.push(Edit::SetFields { id: task.id.clone(), fields });
             }
@@ -208,9 +209,20 @@ fn parsed(told: Mirrored) -> Option<Mirror> {
     serde_json::from_value(told.body).ok()
 }
 
+/// The value of one of the orchestrator's own fields as it stands.
+fn written(section: &Section, field: StatusField) -> Option<&str> {
+    section.fields.iter().find(|f| f.name == field.name()).map(|f| f.value.as_str())
+}
+
+/// The status that a section declares. `blocked by` other tasks reads as what it was taken for.
+fn declared(section: &Section, told: Option<Declared>) -> Option<Declared> {
+    let Some(value) = written(section, StatusField::Status) else { return Some(Declared::Pending) };
+    let status = parse_status(value)?;
+    Some(if status.blocked_by.is_empty() { status.declared } else { told.unwrap_or(status.declared) })
+}
+
 /// The fields whose values in the section are not what they should be. A person's wording of the right status stays.
 fn fields(
-    document: &Document,
     section: &Section,
     declared: Option<Declared>,
     wanted: &Mirror,
@@ -228,9 +240,9 @@ fn fields(
     ];
     for (field, value) in optional {
         let Some(value) = value else { continue };
-        let written = document.status_value(section, field);
+        let written = written(section, field);
         let absent_is_right = written.is_none() && field == StatusField::Escalation && value == "none";
-        if written.as_deref() != Some(value.as_str()) && !absent_is_right {
+        if written != Some(value.as_str()) && !absent_is_right {
             fields.push((field, value));
         }
     }

@@ -6,6 +6,7 @@ use super::instance::Instance;
 use crate::domain::id::TaskId;
 use crate::files::folder::{self, Listing};
 use crate::files::{FileError, Identity};
+use crate::format::diagnostic::Diagnostic;
 use crate::format::job::Jobs;
 use crate::format::queue::{Known, Place, Reading, read};
 use crate::store::StoreError;
@@ -46,34 +47,38 @@ pub async fn load(instance: &Instance) -> Result<Result<Loaded, FileError>, Stor
         Ok(snapshot) => snapshot.bytes,
         Err(error) => return Ok(Err(error)),
     };
-    let mut known = known(instance);
+    let (mut known, problems) = known(instance);
     let mut reading = read(QUEUE, bytes.clone(), &known);
     known.ids = elsewhere(instance, &reading).await?;
     if !known.ids.is_empty() {
         reading = read(QUEUE, bytes.clone(), &known);
     }
-    if let Some(jobs) = &known.jobs {
-        reading.problems.extend(jobs.problems.iter().cloned());
-    }
+    reading.problems.extend(problems);
     Ok(Ok(Loaded { reading, bytes }))
 }
 
 /// What the file may refer to.
-pub fn known(instance: &Instance) -> Known {
+pub fn known(instance: &Instance) -> (Known, Vec<Diagnostic>) {
+    let (jobs, problems) = jobs(instance);
     let agents = folder::listing(&instance.layout.agents(), "md");
-    Known {
+    let known = Known {
         tiers: Some(instance.config.tiers.iter().map(|t| t.name.clone()).collect()),
-        jobs: Some(jobs(instance)),
+        jobs: Some(jobs),
         agents: Some(agents.stems().map(str::to_owned).collect::<BTreeSet<_>>()),
         runtimes: Some(instance.config.runtimes.keys().cloned().collect()),
         ids: HashSet::new(),
-    }
+    };
+    (known, problems)
 }
 
-/// The definitions in jobs/.
-pub fn jobs(instance: &Instance) -> Jobs {
-    let files = folder::contents(&instance.layout.jobs(), "md");
-    Jobs::read(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
+/// The definitions in jobs/, and their mistakes.
+fn jobs(instance: &Instance) -> (Jobs, Vec<Diagnostic>) {
+    let mut jobs = Jobs::default();
+    let mut problems = Vec::new();
+    for (name, bytes) in folder::contents(&instance.layout.jobs(), "md") {
+        problems.extend(jobs.add(&name, &format!("jobs/{name}.md"), &bytes));
+    }
+    (jobs, problems)
 }
 
 /// Tasks that others depend on and that are not in the file, but in the store.

@@ -1,15 +1,13 @@
 //! The end of an attempt: four witnesses are heard, and what was left behind is committed.
 
-use std::path::PathBuf;
-
 use sha2::{Digest, Sha256};
 
 use super::super::prompt::commit_message;
 use super::watch::Watch;
-use super::{Drive, StartFacts};
+use super::{Drive, OUTCOME, StartFacts};
 use crate::domain::outcome::{AttemptReport, EndKind, Ending, Evidence, Outcome, judge};
 use crate::domain::task::StopReason;
-use crate::format::progress;
+use crate::format::progress::{self, Entry, Section};
 use crate::runtime::process::{Cause, Exit, file};
 use crate::runtime::transcript::last_words;
 use crate::runtime::{OutcomeFile, Spent};
@@ -53,8 +51,7 @@ impl Drive<'_> {
     }
 
     fn outcome_file(&self) -> Option<OutcomeFile> {
-        let path: PathBuf = self.dir.join("outcome.json");
-        OutcomeFile::load(&path).unwrap_or_else(|error| {
+        OutcomeFile::load(&self.dir.join(OUTCOME)).unwrap_or_else(|error| {
             tracing::warn!(task = %self.task.id, %error, "the worker's outcome file counts as missing");
             None
         })
@@ -82,7 +79,7 @@ impl Drive<'_> {
         if new > 0 {
             let mut digest = Sha256::new();
             digest.update(&evidence.fingerprint);
-            entries.iter().skip(facts.worker_entries).for_each(|e| digest.update(e));
+            entries.iter().skip(facts.worker_entries).for_each(|e| digest.update(&e.text));
             evidence.fingerprint = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
         }
         evidence
@@ -100,7 +97,7 @@ impl Drive<'_> {
         workspace.evidence(&facts.commit).await
     }
 
-    fn worker_entries(&self) -> Vec<String> {
+    fn worker_entries(&self) -> Vec<Entry> {
         let text = self.instance.files.progress_text(&self.task.id).unwrap_or_default();
         progress::worker_entries(&text)
     }
@@ -113,7 +110,7 @@ impl Drive<'_> {
         let written = self.instance.files.log(&self.task.id, |text| {
             let text = progress::append_log(text, now, &line);
             match &changed {
-                Some(list) => progress::set_section(&text, "Files Changed", list),
+                Some(list) => progress::set_section(&text, Section::FilesChanged, list),
                 None => text,
             }
         });

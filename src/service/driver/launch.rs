@@ -1,9 +1,10 @@
 //! Starting a worker: its workspace, its prompt, its brief, its process.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::super::prompt::{Material, prompt};
-use super::{Drive, NotStarted, StartFacts};
+use super::{Drive, NotStarted, OUTCOME, StartFacts};
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
 use crate::format::progress;
@@ -21,7 +22,8 @@ impl Drive<'_> {
         let facts = StartFacts { commit, worker_entries, session_cost_usd, session_tokens };
         std::fs::create_dir_all(&self.dir).and_then(|()| facts.save(&self.dir)).map_err(workspace_fault)?;
         self.remove_old_heartbeat();
-        let brief = self.brief(&workspace, &facts).await;
+        let prompt = self.prompt(&workspace).await;
+        let brief = self.brief(workspace.root, prompt, &facts);
         let spec = self.spec(&brief);
         process::start(&self.instance.exe, &spec).await.map_err(runtime_fault)
     }
@@ -37,10 +39,12 @@ impl Drive<'_> {
 
     /// Makes sure that the progress file has its sections, and counts what workers have written into it so far.
     fn prepare_progress(&self) -> Result<usize, crate::files::FileError> {
-        let (id, kind) = (&self.task.id, self.task.definition.kind);
-        let title = &self.task.definition.title;
-        self.instance.files.progress.edit(id, |text| progress::ensure(text, id, title, kind))?;
-        let text = self.instance.files.progress.read(id)?.unwrap_or_default();
+        let (id, d) = (&self.task.id, &self.task.definition);
+        self.instance.files.log(id, |text| match text {
+            "" => progress::create(id, &d.title, d.kind),
+            text => progress::ensure(text, d.kind),
+        })?;
+        let text = self.instance.files.progress_text(id).unwrap_or_default();
         Ok(progress::worker_entries(&text).len())
     }
 
@@ -64,33 +68,38 @@ impl Drive<'_> {
         }
     }
 
-    async fn brief(&self, workspace: &Workspace, facts: &StartFacts) -> Brief {
+    async fn prompt(&self, workspace: &Workspace) -> String {
         let layout = &self.instance.layout;
         let d = &self.task.definition;
-        let tier = self.instance.policy.tier(&self.attempt.route.tier);
-        let outcome_file = self.dir.join("outcome.json");
-        let progress_file = layout.progress_of(&self.task.id);
         let material = Material {
             agent: d.agent.as_deref().and_then(|name| read(layout.agent(name))),
-            progress: self.instance.files.progress.read(&self.task.id).ok().flatten(),
+            progress: self.instance.files.progress_text(&self.task.id),
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
             branch: Some(workspace.branch.clone()),
-            progress_file: progress_file.display().to_string(),
-            outcome_file: outcome_file.display().to_string(),
+            progress_file: layout.progress_of(&self.task.id).display().to_string(),
+            outcome_file: self.dir.join(OUTCOME).display().to_string(),
         };
+        prompt(self.task, self.attempt, &material)
+    }
+
+    /// What the runtime is told; a reader of the worker's output needs neither prompt nor workspace.
+    pub(super) fn brief(&self, workspace: PathBuf, prompt: String, facts: &StartFacts) -> Brief {
+        let layout = &self.instance.layout;
+        let d = &self.task.definition;
+        let tier = self.instance.policy.tier(&self.attempt.route.tier);
         Brief {
             task: self.task.id.clone(),
             attempt: self.attempt.n,
             epoch: self.attempt.epoch,
             tier: self.attempt.route.tier.clone(),
             model: self.attempt.route.model.clone(),
-            workspace: workspace.root.clone(),
+            workspace,
             attempt_dir: self.dir.clone(),
-            prompt: prompt(self.task, self.attempt, &material),
+            prompt,
             heartbeat_file: layout.heartbeat(&self.task.id),
-            progress_file,
-            outcome_file,
+            progress_file: layout.progress_of(&self.task.id),
+            outcome_file: self.dir.join(OUTCOME),
             token: uuid::Uuid::new_v4().simple().to_string(),
             url: None,
             timeout: d.timeout.or(tier.map(|t| t.timeout)).unwrap_or(std::time::Duration::from_secs(1800)),

@@ -21,6 +21,9 @@ use crate::domain::task::{Attempt, Task};
 use crate::runtime::Runtime;
 use crate::runtime::process::{self, Adopted, Cause, Exit};
 
+/// Where the worker may say how it ended, in the attempt's folder.
+const OUTCOME: &str = "outcome.json";
+
 /// What a driver knows of its attempt.
 struct Drive<'a> {
     instance: &'a Instance,

@@ -1,6 +1,7 @@
 //! Watching a worker: its output and its heartbeat file, until its process tree is gone.
 
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
@@ -8,6 +9,7 @@ use tokio::sync::watch::Receiver;
 use super::super::engine::{Input, Wish};
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
+use crate::files::{Identity, Updated};
 use crate::format::heartbeat::{self, Heartbeat, ModelTry};
 use crate::runtime::process::{Exit, Running, file};
 use crate::runtime::transcript::Tail;
@@ -34,7 +36,7 @@ pub(super) struct Watch<'a> {
     last_output: Option<DateTime<Utc>>,
     last_beat: Option<DateTime<Utc>>,
     noted: Option<DateTime<Utc>>,
-    file_seen: Option<SystemTime>,
+    file_seen: Option<Identity>,
     flaw_told: bool,
 }
 
@@ -43,7 +45,7 @@ impl<'a> Watch<'a> {
         let known = drive.instance.store.attempt_facts(&drive.task.id).await.ok().flatten();
         let known = known.filter(|k| k.epoch == drive.attempt.epoch).unwrap_or_default();
         Watch {
-            reader: drive.runtime.reader(&drive.reading_brief(facts)),
+            reader: drive.runtime.reader(&drive.brief(PathBuf::new(), String::new(), facts)),
             tail: Tail::new(&drive.dir.join(file::STDOUT), 0),
             old: known.transcript_offset,
             session: drive.attempt.session.clone(),
@@ -129,10 +131,10 @@ impl<'a> Watch<'a> {
     /// The worker's own heartbeat, where the file is new, whole and its own.
     fn read_heartbeat(&mut self) {
         let files = &self.drive.instance.files.heartbeats;
-        let Ok(Some((modified, bytes))) = files.read_if_newer(&self.drive.task.id, self.file_seen) else { return };
-        self.file_seen = Some(modified);
+        let Ok(Some(snapshot)) = files.read_if_other(&self.drive.task.id, self.file_seen) else { return };
+        self.file_seen = Some(snapshot.identity);
         let now = self.drive.instance.clock.now();
-        match heartbeat::parse(&bytes, &self.drive.task.id, now, FUTURE) {
+        match heartbeat::parse(&snapshot.bytes, &self.drive.task.id, now, FUTURE) {
             Ok(beat) if beat.attempt.is_none_or(|n| n == self.drive.attempt.n) => {
                 self.last_beat = self.last_beat.max(Some(beat.last_heartbeat.min(now)));
                 self.pct = beat.progress_pct.or(self.pct);
@@ -182,11 +184,14 @@ impl<'a> Watch<'a> {
 
     pub(super) fn write_heartbeat(&mut self, at: DateTime<Utc>, status: &str) {
         let beat = self.heartbeat(at, status);
-        match self.drive.instance.files.heartbeats.merge(&self.drive.task.id, |old| {
-            let old = old.and_then(|b| heartbeat::parse(b, &self.drive.task.id, at, FUTURE).ok());
-            old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone())).print().into_bytes()
-        }) {
-            Ok(written) => self.file_seen = written.or(self.file_seen),
+        let id = &self.drive.task.id;
+        let merged = |old: Option<&[u8]>| {
+            let old = old.and_then(|bytes| heartbeat::parse(bytes, id, at, FUTURE).ok());
+            Some(old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone())).print().into_bytes())
+        };
+        match self.drive.instance.files.heartbeats.update(id, merged) {
+            Ok(Updated::Written(identity)) => self.file_seen = Some(identity),
+            Ok(Updated::Unchanged) => {}
             Err(error) => tracing::warn!(task = %self.drive.task.id, %error, "its heartbeat file was not written"),
         }
     }
@@ -209,6 +214,7 @@ impl<'a> Watch<'a> {
             status: Some(status.to_owned()),
             current_phase: self.phase.clone(),
             progress_pct: self.pct,
+            model_history,
             ..Heartbeat::new(self.drive.task.id.clone(), at)
         }
     }
