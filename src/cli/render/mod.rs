@@ -7,6 +7,7 @@ pub mod age;
 pub mod attempts;
 pub mod doctor;
 pub mod events;
+pub mod facts;
 pub mod gate;
 pub mod lint;
 pub mod look;
@@ -19,6 +20,7 @@ pub mod status;
 pub mod table;
 pub mod text;
 pub mod transcript;
+mod waiting;
 pub mod watch;
 pub mod why;
 
@@ -31,3 +33,6 @@ pub use look::Look;
 pub fn json<T: serde::Serialize>(document: &T) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(document).map(|text| text + "\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ use super::text;
 const GAP: usize = 2;
 /// The last column is not squeezed below this while another one can be dropped.
 const LAST_MIN: usize = 20;
+/// A tall row is cut after this many lines.
+const MOST_LINES: usize = 6;
 
 /// One column.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +80,8 @@ impl<S: AsRef<str>> From<S> for Cell {
 pub enum Row {
     /// A cell for each column.
     Cells(Vec<Cell>),
+    /// The same; what does not fit into the last column goes on below.
+    Tall(Vec<Cell>),
     /// A heading of the rows below.
     Heading(String),
 }
@@ -93,6 +97,7 @@ pub fn table(columns: &[Column], rows: &[Row], look: &Look) -> String {
     for row in rows {
         match row {
             Row::Cells(cells) => push(&mut out, columns, &kept, cells, look),
+            Row::Tall(cells) => push_tall(&mut out, columns, &kept, cells, look),
             Row::Heading(title) => {
                 out.push_str(&look.heading(&text::fit(title, look.width)));
                 out.push('\n');
@@ -106,7 +111,9 @@ pub fn table(columns: &[Column], rows: &[Row], look: &Look) -> String {
 fn widths(columns: &[Column], rows: &[Row]) -> Vec<usize> {
     let mut widths = vec![0; columns.len()];
     for row in rows {
-        let Row::Cells(cells) = row else { continue };
+        let (Row::Cells(cells) | Row::Tall(cells)) = row else {
+            continue;
+        };
         for ((width, cell), column) in widths.iter_mut().zip(cells).zip(columns) {
             *width = (*width).max(text::width(&cell.text).min(column.most));
         }
@@ -170,6 +177,33 @@ fn push(out: &mut String, columns: &[Column], kept: &[(usize, usize)], cells: &[
     }
     out.push_str(&line);
     out.push('\n');
+}
+
+/// The row, its last cell broken into lines of which each has empty cells before it.
+fn push_tall(out: &mut String, columns: &[Column], kept: &[(usize, usize)], cells: &[Cell], look: &Look) {
+    let Some(last) = kept
+        .last()
+        .and_then(|(index, width)| Some((cells.get(*index)?, *index, *width)))
+    else {
+        return;
+    };
+    let (cell, index, width) = last;
+    let mut lines = text::wrap(&cell.text, width);
+    if lines.len() > MOST_LINES {
+        lines[MOST_LINES - 1] = text::fit(&lines[MOST_LINES - 1..].join(" "), width);
+        lines.truncate(MOST_LINES);
+    }
+    let mut cells = cells.to_vec();
+    cells[index].text = lines.first().cloned().unwrap_or_default();
+    push(out, columns, kept, &cells, look);
+    for line in lines.into_iter().skip(1) {
+        let mut rest = vec![Cell::default(); cells.len()];
+        rest[index] = Cell {
+            text: line,
+            style: cell.style,
+        };
+        push(out, columns, kept, &rest, look);
+    }
 }
 
 #[cfg(test)]
