@@ -200,97 +200,33 @@ mod tests {
         ending.kind
     }
 
+    /// A letter an end: Done, No change, Continue, Blocked, Stronger model, Failed, Interrupted.
+    fn end(letter: char) -> EndKind {
+        match letter {
+            'D' => EndKind::Claimed,
+            'N' => EndKind::NoChangeNeeded,
+            'C' => EndKind::Continue,
+            'B' => EndKind::Blocked,
+            'S' => EndKind::NeedsStrongerModel,
+            'I' => EndKind::Interrupted,
+            _ => EndKind::Failed,
+        }
+    }
+
     #[test]
     fn the_exit_code_and_the_file_together() {
-        use Claim as C;
-        use EndKind as E;
-        use Status::{Code, Signal};
-        let rows = [
-            (
-                Code(0),
-                [
-                    E::Claimed,
-                    E::Claimed,
-                    E::NoChangeNeeded,
-                    E::Continue,
-                    E::Blocked,
-                    E::NeedsStrongerModel,
-                    E::Failed,
-                ],
-            ),
-            (
-                Code(75),
-                [
-                    E::Continue,
-                    E::Continue,
-                    E::Continue,
-                    E::Continue,
-                    E::Blocked,
-                    E::NeedsStrongerModel,
-                    E::Failed,
-                ],
-            ),
-            (
-                Code(77),
-                [
-                    E::Blocked,
-                    E::Blocked,
-                    E::Blocked,
-                    E::Continue,
-                    E::Blocked,
-                    E::NeedsStrongerModel,
-                    E::Failed,
-                ],
-            ),
-            (
-                Code(1),
-                [
-                    E::Failed,
-                    E::Failed,
-                    E::Failed,
-                    E::Continue,
-                    E::Blocked,
-                    E::NeedsStrongerModel,
-                    E::Failed,
-                ],
-            ),
-            (
-                Code(255),
-                [
-                    E::Failed,
-                    E::Failed,
-                    E::Failed,
-                    E::Continue,
-                    E::Blocked,
-                    E::NeedsStrongerModel,
-                    E::Failed,
-                ],
-            ),
-            (
-                Signal(9),
-                [
-                    E::Interrupted,
-                    E::Interrupted,
-                    E::Interrupted,
-                    E::Continue,
-                    E::Blocked,
-                    E::NeedsStrongerModel,
-                    E::Failed,
-                ],
-            ),
-        ];
-        let said = [
-            None,
-            Some(C::Done),
-            Some(C::NoChangeNeeded),
-            Some(C::Continue),
-            Some(C::Blocked),
-            Some(C::NeedsStrongerModel),
-            Some(C::Failed),
-        ];
-        for (status, expected) in rows {
-            for (said, expected) in said.into_iter().zip(expected) {
-                assert_eq!(kind(status, said), expected, "{status:?} {said:?}");
+        // The columns: no outcome file, then its words in the order of Claim::WORDS.
+        for (status, row) in [
+            (Status::Code(0), "DDNCBSF"),
+            (Status::Code(75), "CCCCBSF"),
+            (Status::Code(77), "BBBCBSF"),
+            (Status::Code(1), "FFFCBSF"),
+            (Status::Code(255), "FFFCBSF"),
+            (Status::Signal(9), "IIICBSF"),
+        ] {
+            let said = std::iter::once(None).chain(Claim::WORDS.iter().map(|(claim, _)| Some(*claim)));
+            for (said, letter) in said.zip(row.chars()) {
+                assert_eq!(kind(status, said), end(letter), "{status:?} {said:?}");
             }
         }
     }

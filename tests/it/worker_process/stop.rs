@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Seen to fail without the subreaper, with signals to the process group alone, and with one round of killing alone.
+/// Seen to fail without the subreaper: the double forks escape.
 #[tokio::test]
 async fn a_kill_leaves_nobody() {
     let attempt = Attempt::sh(
