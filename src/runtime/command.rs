@@ -13,7 +13,9 @@ use async_trait::async_trait;
 use super::outcome_file::Claim;
 use super::printable::brief;
 use super::process::{Cause, Exit, Status, probe};
-use super::{Account, Available, Brief, Launch, OutcomeFile, Reader, Runtime, Signal, Unavailable, environment};
+use super::{
+    Account, Available, Brief, Launch, OutcomeFile, Reader, Runtime, Signal, Unavailable, environment,
+};
 use crate::domain::outcome::{EndKind, Ending};
 
 /// Exit code of a program that made progress and is not done (`EX_TEMPFAIL`).
@@ -61,10 +63,14 @@ impl Runtime for Command {
         };
         let path = Path::new(program);
         if path.is_relative() && path.components().count() > 1 {
-            return Ok(Available { version: format!("{program} (of the workspace)") });
+            return Ok(Available {
+                version: format!("{program} (of the workspace)"),
+            });
         }
         match probe::find(OsStr::new(program), &self.options.inherited) {
-            Some(found) => Ok(Available { version: found.display().to_string() }),
+            Some(found) => Ok(Available {
+                version: found.display().to_string(),
+            }),
             None => Err(Unavailable {
                 reason: format!("there is no program '{program}'"),
                 cure: "install it, or correct the runtime's command".to_owned(),
@@ -110,7 +116,9 @@ pub fn ending(exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> 
         Cause::Exited => by_status(exit.status, said),
         _ => (by_cause(&exit.cause), exit.phrase()),
     };
-    let own_words = outcome.and_then(|file| file.reason.clone()).filter(|_| said.is_some_and(|claim| claim.kind() == kind));
+    let own_words = outcome
+        .and_then(|file| file.reason.clone())
+        .filter(|_| said.is_some_and(|claim| claim.kind() == kind));
     let reason = own_words.unwrap_or_else(|| with_last_line(phrase, kind, stderr_tail));
     Ending { kind, reason }
 }
@@ -127,22 +135,36 @@ pub(super) fn by_cause(cause: &Cause) -> EndKind {
 fn by_status(status: Option<Status>, said: Option<Claim>) -> (EndKind, String) {
     let claims_an_end = matches!(said, Some(Claim::Done | Claim::NoChangeNeeded));
     let modest = said.filter(|_| !claims_an_end).map(Claim::kind);
-    let despite = if claims_an_end { ", though its outcome file claims to be done" } else { "" };
+    let despite = if claims_an_end {
+        ", though its outcome file claims to be done"
+    } else {
+        ""
+    };
     match status {
-        Some(Status::Code(0)) => {
-            (said.map_or(EndKind::Claimed, Claim::kind), "exit code 0: claims to be done".to_owned())
-        }
-        Some(Status::Code(NOT_DONE)) => {
-            (modest.unwrap_or(EndKind::Continue), format!("exit code 75: made progress and is not done{despite}"))
-        }
-        Some(Status::Code(BLOCKED)) => {
-            (modest.unwrap_or(EndKind::Blocked), format!("exit code 77: needs a person{despite}"))
-        }
-        Some(Status::Code(code)) => (modest.unwrap_or(EndKind::Failed), format!("exit code {code}{despite}")),
-        Some(Status::Signal(signal)) => {
-            (modest.unwrap_or(EndKind::Interrupted), format!("killed by signal {signal}{despite}"))
-        }
-        None => (EndKind::Interrupted, format!("it ended, and nobody saw how{despite}")),
+        Some(Status::Code(0)) => (
+            said.map_or(EndKind::Claimed, Claim::kind),
+            "exit code 0: claims to be done".to_owned(),
+        ),
+        Some(Status::Code(NOT_DONE)) => (
+            modest.unwrap_or(EndKind::Continue),
+            format!("exit code 75: made progress and is not done{despite}"),
+        ),
+        Some(Status::Code(BLOCKED)) => (
+            modest.unwrap_or(EndKind::Blocked),
+            format!("exit code 77: needs a person{despite}"),
+        ),
+        Some(Status::Code(code)) => (
+            modest.unwrap_or(EndKind::Failed),
+            format!("exit code {code}{despite}"),
+        ),
+        Some(Status::Signal(signal)) => (
+            modest.unwrap_or(EndKind::Interrupted),
+            format!("killed by signal {signal}{despite}"),
+        ),
+        None => (
+            EndKind::Interrupted,
+            format!("it ended, and nobody saw how{despite}"),
+        ),
     }
 }
 
@@ -160,46 +182,73 @@ mod tests {
     use super::*;
 
     fn exit(cause: Cause, status: Option<Status>) -> Exit {
-        Exit { cause, status, ended_at: chrono::DateTime::UNIX_EPOCH, stragglers_killed: 0 }
+        Exit {
+            cause,
+            status,
+            ended_at: chrono::DateTime::UNIX_EPOCH,
+            stragglers_killed: 0,
+        }
     }
 
     fn kind(status: Status, said: Option<Claim>) -> EndKind {
-        let file = said.map(|claim| OutcomeFile { claim: Some(claim), ..OutcomeFile::default() });
+        let file = said.map(|claim| OutcomeFile {
+            claim: Some(claim),
+            ..OutcomeFile::default()
+        });
         let ending = ending(&exit(Cause::Exited, Some(status)), file.as_ref(), "");
         assert!(!ending.reason.is_empty());
         ending.kind
     }
 
+    /// A letter an end: Done, No change, Continue, Blocked, Stronger model, Failed, Interrupted.
+    fn end(letter: char) -> EndKind {
+        match letter {
+            'D' => EndKind::Claimed,
+            'N' => EndKind::NoChangeNeeded,
+            'C' => EndKind::Continue,
+            'B' => EndKind::Blocked,
+            'S' => EndKind::NeedsStrongerModel,
+            'I' => EndKind::Interrupted,
+            _ => EndKind::Failed,
+        }
+    }
+
     #[test]
     fn the_exit_code_and_the_file_together() {
-        use Claim as C;
-        use EndKind as E;
-        use Status::{Code, Signal};
-        let rows = [
-            (Code(0), [E::Claimed, E::Claimed, E::NoChangeNeeded, E::Continue, E::Blocked, E::NeedsStrongerModel, E::Failed]),
-            (Code(75), [E::Continue, E::Continue, E::Continue, E::Continue, E::Blocked, E::NeedsStrongerModel, E::Failed]),
-            (Code(77), [E::Blocked, E::Blocked, E::Blocked, E::Continue, E::Blocked, E::NeedsStrongerModel, E::Failed]),
-            (Code(1), [E::Failed, E::Failed, E::Failed, E::Continue, E::Blocked, E::NeedsStrongerModel, E::Failed]),
-            (Code(255), [E::Failed, E::Failed, E::Failed, E::Continue, E::Blocked, E::NeedsStrongerModel, E::Failed]),
-            (Signal(9), [E::Interrupted, E::Interrupted, E::Interrupted, E::Continue, E::Blocked, E::NeedsStrongerModel, E::Failed]),
-        ];
-        let said = [None, Some(C::Done), Some(C::NoChangeNeeded), Some(C::Continue), Some(C::Blocked), Some(C::NeedsStrongerModel), Some(C::Failed)];
-        for (status, expected) in rows {
-            for (said, expected) in said.into_iter().zip(expected) {
-                assert_eq!(kind(status, said), expected, "{status:?} {said:?}");
+        // The columns: no outcome file, then its words in the order of Claim::WORDS.
+        for (status, row) in [
+            (Status::Code(0), "DDNCBSF"),
+            (Status::Code(75), "CCCCBSF"),
+            (Status::Code(77), "BBBCBSF"),
+            (Status::Code(1), "FFFCBSF"),
+            (Status::Code(255), "FFFCBSF"),
+            (Status::Signal(9), "IIICBSF"),
+        ] {
+            let said = std::iter::once(None).chain(Claim::WORDS.iter().map(|(claim, _)| Some(*claim)));
+            for (said, letter) in said.zip(row.chars()) {
+                assert_eq!(kind(status, said), end(letter), "{status:?} {said:?}");
             }
         }
     }
 
     #[test]
     fn ends_that_it_did_not_choose_outrank_its_word() {
-        let file = OutcomeFile { claim: Some(Claim::Done), reason: Some("all done".into()), ..OutcomeFile::default() };
+        let file = OutcomeFile {
+            claim: Some(Claim::Done),
+            reason: Some("all done".into()),
+            ..OutcomeFile::default()
+        };
         for (cause, expected) in [
             (Cause::Stopped, EndKind::Interrupted),
             (Cause::Timeout, EndKind::Interrupted),
             (Cause::Vanished, EndKind::Vanished),
             (Cause::OutputLimit { limit: 1 << 20 }, EndKind::Failed),
-            (Cause::SpawnFailed { reason: "no sh".into() }, EndKind::Failed),
+            (
+                Cause::SpawnFailed {
+                    reason: "no sh".into(),
+                },
+                EndKind::Failed,
+            ),
         ] {
             let ending = ending(&exit(cause, Some(Status::Code(0))), Some(&file), "");
             assert_eq!(ending.kind, expected);
@@ -209,9 +258,20 @@ mod tests {
 
     #[test]
     fn the_reason_is_its_own_or_its_last_line() {
-        let blocked = OutcomeFile { claim: Some(Claim::Blocked), reason: Some("no key".into()), ..OutcomeFile::default() };
-        assert_eq!(ending(&exit(Cause::Exited, Some(Status::Code(77))), Some(&blocked), "x").reason, "no key");
-        let failed = ending(&exit(Cause::Exited, Some(Status::Code(2))), None, "Traceback\nValueError: x\n\n");
+        let blocked = OutcomeFile {
+            claim: Some(Claim::Blocked),
+            reason: Some("no key".into()),
+            ..OutcomeFile::default()
+        };
+        assert_eq!(
+            ending(&exit(Cause::Exited, Some(Status::Code(77))), Some(&blocked), "x").reason,
+            "no key"
+        );
+        let failed = ending(
+            &exit(Cause::Exited, Some(Status::Code(2))),
+            None,
+            "Traceback\nValueError: x\n\n",
+        );
         assert_eq!(failed.reason, "exit code 2: ValueError: x");
     }
 }

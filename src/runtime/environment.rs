@@ -23,7 +23,9 @@ pub fn of(brief: &Brief, names: &[String]) -> BTreeMap<OsString, OsString> {
 /// What of the caller's environment reaches a process that is started for it.
 pub fn allowed(caller: &BTreeMap<OsString, OsString>, names: &[String]) -> BTreeMap<OsString, OsString> {
     let names = INHERITED.iter().copied().chain(names.iter().map(String::as_str));
-    names.filter_map(|name| Some((name.into(), caller.get(OsStr::new(name))?.clone()))).collect()
+    names
+        .filter_map(|name| Some((name.into(), caller.get(OsStr::new(name))?.clone())))
+        .collect()
 }
 
 fn own(brief: &Brief) -> impl Iterator<Item = (OsString, OsString)> {

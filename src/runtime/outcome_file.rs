@@ -91,7 +91,10 @@ impl Claim {
 
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_lowercase().replace(['-', ' '], "_");
-        Self::WORDS.iter().find(|(_, word)| *word == text).map(|(claim, _)| *claim)
+        Self::WORDS
+            .iter()
+            .find(|(_, word)| *word == text)
+            .map(|(claim, _)| *claim)
     }
 }
 
@@ -99,7 +102,10 @@ impl OutcomeFile {
     /// Reads the file; `None` where there is none.
     pub fn load(path: &Path) -> Result<Option<Self>, Unreadable> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(path);
         let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -109,7 +115,9 @@ impl OutcomeFile {
             return Err(Unreadable("it is no regular file".to_owned()));
         }
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| Unreadable(error.to_string()))?;
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| Unreadable(error.to_string()))?;
         Self::parse(&bytes).map(Some)
     }
 
@@ -119,9 +127,16 @@ impl OutcomeFile {
             return Err(Unreadable(format!("it is longer than {MAX_BYTES} bytes")));
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let value: Value = serde_json::from_slice(bytes)
-            .map_err(|error| Unreadable(format!("no JSON at line {}, column {}", error.line(), error.column())))?;
-        let object = value.as_object().ok_or_else(|| Unreadable("it is no JSON object".to_owned()))?;
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+            Unreadable(format!(
+                "no JSON at line {}, column {}",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        let object = value
+            .as_object()
+            .ok_or_else(|| Unreadable("it is no JSON object".to_owned()))?;
         let claim = match object.get("outcome") {
             None | Some(Value::Null) => None,
             Some(word) => Some(word.as_str().and_then(Claim::parse).ok_or_else(unknown_word)?),
@@ -131,7 +146,10 @@ impl OutcomeFile {
             claim,
             reason: object.get("reason").and_then(Value::as_str).and_then(reason),
             spent: Spent {
-                cost_usd: object.get("cost_usd").and_then(Value::as_f64).filter(|cost| *cost >= 0.0),
+                cost_usd: object
+                    .get("cost_usd")
+                    .and_then(Value::as_f64)
+                    .filter(|cost| *cost >= 0.0),
                 input_tokens: number("input_tokens"),
                 output_tokens: number("output_tokens"),
             },
@@ -157,8 +175,14 @@ impl OutcomeFile {
     /// The claim as an ending; `None` where nothing is claimed.
     pub fn ending(&self) -> Option<Ending> {
         let claim = self.claim?;
-        let reason = self.reason.clone().unwrap_or_else(|| format!("the worker says: {}", claim.word()));
-        Some(Ending { kind: claim.kind(), reason })
+        let reason = self
+            .reason
+            .clone()
+            .unwrap_or_else(|| format!("the worker says: {}", claim.word()));
+        Some(Ending {
+            kind: claim.kind(),
+            reason,
+        })
     }
 }
 
@@ -183,7 +207,11 @@ mod tests {
     #[test]
     fn every_word_is_read_and_written() {
         for (claim, word) in Claim::WORDS {
-            let file = OutcomeFile { claim: Some(claim), reason: Some("r".into()), spent: Spent::default() };
+            let file = OutcomeFile {
+                claim: Some(claim),
+                reason: Some("r".into()),
+                spent: Spent::default(),
+            };
             let json = file.to_json();
             assert!(json.contains(&format!("\"{word}\"")), "{json}");
             assert_eq!(OutcomeFile::parse(json.as_bytes()), Ok(file));
@@ -192,19 +220,50 @@ mod tests {
 
     #[test]
     fn reading_is_lenient_in_what_does_not_matter() {
-        assert_eq!(claim(r#"{"outcome":" No-Change Needed "}"#), Some(Claim::NoChangeNeeded));
-        assert_eq!(claim("\u{feff}{\"outcome\":\"DONE\",\"x\":[1]}"), Some(Claim::Done));
+        assert_eq!(
+            claim(r#"{"outcome":" No-Change Needed "}"#),
+            Some(Claim::NoChangeNeeded)
+        );
+        assert_eq!(
+            claim("\u{feff}{\"outcome\":\"DONE\",\"x\":[1]}"),
+            Some(Claim::Done)
+        );
         assert_eq!(claim(r#"{"outcome":null}"#), None);
-        let odd = OutcomeFile::parse(br#"{"reason":"a\u001b[31mb\u0000","cost_usd":"1","input_tokens":-1,"output_tokens":2}"#);
-        let spent = Spent { output_tokens: Some(2), ..Spent::default() };
-        assert_eq!(odd, Ok(OutcomeFile { claim: None, reason: Some("ab".into()), spent }));
-        assert_eq!(OutcomeFile::parse(br#"{"cost_usd":-1}"#), Ok(OutcomeFile::default()));
+        let odd = OutcomeFile::parse(
+            br#"{"reason":"a\u001b[31mb\u0000","cost_usd":"1","input_tokens":-1,"output_tokens":2}"#,
+        );
+        let spent = Spent {
+            output_tokens: Some(2),
+            ..Spent::default()
+        };
+        assert_eq!(
+            odd,
+            Ok(OutcomeFile {
+                claim: None,
+                reason: Some("ab".into()),
+                spent
+            })
+        );
+        assert_eq!(
+            OutcomeFile::parse(br#"{"cost_usd":-1}"#),
+            Ok(OutcomeFile::default())
+        );
     }
 
     #[test]
     fn garbage_is_told_without_repeating_it() {
         let long = format!("{{\"reason\":\"{}\"}}", "x".repeat(70_000));
-        for bad in ["", "{", r#"{"outcome":"do"#, "[]", "\"done\"", "secret", r#"{"outcome":"victory"}"#, r#"{"outcome":1}"#, &long] {
+        for bad in [
+            "",
+            "{",
+            r#"{"outcome":"do"#,
+            "[]",
+            "\"done\"",
+            "secret",
+            r#"{"outcome":"victory"}"#,
+            r#"{"outcome":1}"#,
+            &long,
+        ] {
             let told = OutcomeFile::parse(bad.as_bytes()).unwrap_err().to_string();
             assert!(!told.contains("secret") && !told.contains("victory"), "{told}");
         }
@@ -224,6 +283,9 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, r#"{"outcome":"blocked","reason":"no key"}"#).unwrap();
         let ending = OutcomeFile::load(&path).unwrap().unwrap().ending().unwrap();
-        assert_eq!((ending.kind, ending.reason.as_str()), (EndKind::Blocked, "no key"));
+        assert_eq!(
+            (ending.kind, ending.reason.as_str()),
+            (EndKind::Blocked, "no key")
+        );
     }
 }

@@ -92,7 +92,11 @@ fn hex(bytes: &[u8], upper: bool) -> String {
     let mut text = String::new();
     for b in bytes {
         // Writing to a String cannot fail.
-        let _ = if upper { write!(text, "{b:02X}") } else { write!(text, "{b:02x}") };
+        let _ = if upper {
+            write!(text, "{b:02X}")
+        } else {
+            write!(text, "{b:02x}")
+        };
     }
     text
 }
@@ -135,10 +139,17 @@ mod tests {
             ("form", percent(SECRET.as_bytes(), "+", |b| format!("%{b:02X}"))),
         ] {
             let clean = redactor.redact(&format!("before {text} after")).into_owned();
-            assert!(clean.contains(MARK) && clean.starts_with("before ") && clean.ends_with(" after"), "{name}: {clean}");
+            assert!(
+                clean.contains(MARK) && clean.starts_with("before ") && clean.ends_with(" after"),
+                "{name}: {clean}"
+            );
             assert!(!clean.contains(&text), "{name}: {clean}");
         }
-        assert_eq!(redactor.redact(&url), url, "needless escapes of every byte are a known gap");
+        assert_eq!(
+            redactor.redact(&url),
+            url,
+            "needless escapes of every byte are a known gap"
+        );
         assert_eq!(redactor.redact("nothing here"), "nothing here");
     }
 

@@ -116,7 +116,11 @@ impl Tail {
         let length = next - self.line_at;
         let bytes = std::mem::take(&mut self.partial);
         self.line_at = next;
-        Line { cut: length > bytes.len() as u64 + 1, bytes, next }
+        Line {
+            cut: length > bytes.len() as u64 + 1,
+            bytes,
+            next,
+        }
     }
 }
 
@@ -141,7 +145,10 @@ mod tests {
     use super::*;
 
     fn text(lines: &[Line]) -> Vec<&str> {
-        lines.iter().map(|line| std::str::from_utf8(&line.bytes).unwrap()).collect()
+        lines
+            .iter()
+            .map(|line| std::str::from_utf8(&line.bytes).unwrap())
+            .collect()
     }
 
     #[test]
@@ -174,7 +181,10 @@ mod tests {
         let mut lines = tail.read().unwrap();
         lines.extend(tail.read().unwrap());
         assert_eq!((lines[0].bytes.len(), lines[0].cut), (LINE_CAP, true));
-        assert_eq!((lines[1].bytes.as_slice(), lines[1].cut), (b"next".as_slice(), false));
+        assert_eq!(
+            (lines[1].bytes.as_slice(), lines[1].cut),
+            (b"next".as_slice(), false)
+        );
         let exactly = [vec![b'y'; LINE_CAP], b"\n".to_vec()].concat();
         std::fs::write(&path, &exactly).unwrap();
         assert!(!Tail::new(&path, 0).read().unwrap()[0].cut);

@@ -1,5 +1,6 @@
 //! The one integration test binary: a file a behaviour.
 
+mod claude_code;
 mod config;
 mod files;
 mod gate;

@@ -56,7 +56,9 @@ impl Default for Options {
             args: Vec::new(),
             env: Vec::new(),
             permission_mode: "acceptEdits".to_owned(),
-            allowed_tools: ["Bash", "Edit", "Write", "NotebookEdit"].map(str::to_owned).to_vec(),
+            allowed_tools: ["Bash", "Edit", "Write", "NotebookEdit"]
+                .map(str::to_owned)
+                .to_vec(),
             sandboxed: false,
             max_turns: None,
             base_url: None,
@@ -80,9 +82,17 @@ impl ClaudeCode {
 
     fn argv(&self, brief: &Brief) -> Vec<OsString> {
         let options = &self.options;
-        let mut argv: Vec<String> = [&options.binary, "-p", "--output-format", "stream-json", "--verbose", "--model", &brief.model]
-            .map(str::to_owned)
-            .to_vec();
+        let mut argv: Vec<String> = [
+            &options.binary,
+            "-p",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            "--model",
+            &brief.model,
+        ]
+        .map(str::to_owned)
+        .to_vec();
         argv.extend(match &brief.session {
             Some(session) => ["--resume".to_owned(), session.clone()],
             None => ["--session-id".to_owned(), new_session(brief)],
@@ -142,7 +152,10 @@ impl Runtime for ClaudeCode {
         match probe::first_line(&program, &["--version"], &env).await {
             Ok(version) => Ok(Available { version }),
             Err(reason) => Err(Unavailable {
-                cure: format!("run '{} --version' by hand and repair the installation", program.display()),
+                cure: format!(
+                    "run '{} --version' by hand and repair the installation",
+                    program.display()
+                ),
                 reason,
             }),
         }
@@ -164,7 +177,10 @@ impl Runtime for ClaudeCode {
 
 /// A session's name that is known before the CLI says it, and that only this attempt can have.
 fn new_session(brief: &Brief) -> String {
-    let seed = format!("{}\0{}\0{}\0{}", brief.task, brief.attempt, brief.epoch, brief.token);
+    let seed = format!(
+        "{}\0{}\0{}\0{}",
+        brief.task, brief.attempt, brief.epoch, brief.token
+    );
     let digest = Sha256::digest(seed.as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);

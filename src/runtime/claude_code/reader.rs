@@ -30,7 +30,13 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(brief: &Brief) -> Self {
-        Self { usage: Usage::new(brief), session: None, model: None, result: None, refused_until: None }
+        Self {
+            usage: Usage::new(brief),
+            session: None,
+            model: None,
+            result: None,
+            refused_until: None,
+        }
     }
 
     fn system(&mut self, event: Event, signals: &mut Vec<Signal>) {
@@ -81,7 +87,11 @@ impl Stream {
     }
 
     fn take(&mut self, event: Event, signals: &mut Vec<Signal>) {
-        if let Some(session) = event.session_id.as_ref().filter(|id| self.session.as_ref() != Some(id)) {
+        if let Some(session) = event
+            .session_id
+            .as_ref()
+            .filter(|id| self.session.as_ref() != Some(id))
+        {
             self.session = Some(session.clone());
             signals.push(Signal::Session(session.clone()));
         }
@@ -145,8 +155,12 @@ impl Reader for Stream {
     }
 
     fn account(&self) -> Account {
-        let lost = self.result.as_ref().is_some_and(|result| verdict::of_result(result, None).0 == EndKind::Poisoned);
-        self.usage.account(self.session.clone().filter(|_| !lost), self.model.clone())
+        let lost = self
+            .result
+            .as_ref()
+            .is_some_and(|result| verdict::of_result(result, None).0 == EndKind::Poisoned);
+        self.usage
+            .account(self.session.clone().filter(|_| !lost), self.model.clone())
     }
 }
 
@@ -166,9 +180,20 @@ fn content(block: &Value, signals: &mut Vec<Signal>) {
 
 /// What a call does, for people: the one argument that says it, or all of them.
 fn call(input: &Value) -> String {
-    let telling = ["command", "file_path", "path", "pattern", "url", "query", "description"];
+    let telling = [
+        "command",
+        "file_path",
+        "path",
+        "pattern",
+        "url",
+        "query",
+        "description",
+    ];
     let said = telling.iter().find_map(|key| input.get(key)?.as_str());
-    shorten(said.map_or_else(|| input.to_string(), str::to_owned).as_str(), SHOWN)
+    shorten(
+        said.map_or_else(|| input.to_string(), str::to_owned).as_str(),
+        SHOWN,
+    )
 }
 
 fn retrying(event: &Event) -> Signal {

@@ -36,11 +36,18 @@ impl Usage {
         let before = match &brief.session {
             Some(_) => {
                 let (input, output) = brief.session_tokens_before.unwrap_or_default();
-                Sum { cost_usd: brief.session_cost_usd_before.unwrap_or_default(), input, output }
+                Sum {
+                    cost_usd: brief.session_cost_usd_before.unwrap_or_default(),
+                    input,
+                    output,
+                }
             }
             None => Sum::default(),
         };
-        Self { before, ..Self::default() }
+        Self {
+            before,
+            ..Self::default()
+        }
     }
 
     /// Counts a message; it comes again with every block of its content.
@@ -48,7 +55,8 @@ impl Usage {
         let new = !message.id.is_empty() && self.seen.insert(message.id.clone());
         if new {
             let usage = &message.usage;
-            self.input_seen += usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
+            self.input_seen +=
+                usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
         }
         new
     }
@@ -57,7 +65,8 @@ impl Usage {
         let mut sum = Sum::default();
         for usage in result.model_usage.values() {
             sum.cost_usd += usage.cost_usd;
-            sum.input += usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
+            sum.input +=
+                usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
             sum.output += usage.output_tokens;
         }
         if result.model_usage.is_empty() {
@@ -82,7 +91,9 @@ impl Usage {
     /// What this attempt used; nothing before the first result.
     fn own(&self) -> Option<Sum> {
         let now = self.reported?;
-        let less = now.cost_usd < self.before.cost_usd || now.input < self.before.input || now.output < self.before.output;
+        let less = now.cost_usd < self.before.cost_usd
+            || now.input < self.before.input
+            || now.output < self.before.output;
         let before = if less { Sum::default() } else { self.before };
         Some(Sum {
             cost_usd: self.kept.cost_usd + now.cost_usd - before.cost_usd,

@@ -31,7 +31,10 @@ pub(super) struct Witnesses<'a> {
 pub(super) fn ending(seen: &Witnesses<'_>) -> Ending {
     if seen.exit.cause != Cause::Exited {
         let kind = by_cause(&seen.exit.cause);
-        return Ending { kind, reason: with_last_line(seen.exit.phrase(), kind, seen.stderr_tail) };
+        return Ending {
+            kind,
+            reason: with_last_line(seen.exit.phrase(), kind, seen.stderr_tail),
+        };
     }
     let (kind, reason) = match seen.result {
         Some(result) => {
@@ -53,12 +56,23 @@ fn with_own_word(kind: EndKind, outcome: Option<&OutcomeFile>) -> Option<Ending>
 /// What the result event alone says.
 pub(super) fn of_result(result: &RunResult, refused_until: Option<DateTime<Utc>>) -> (EndKind, String) {
     let words = brief(&result.words(), SHOWN);
-    let or = |text: &str| if words.is_empty() { text.to_owned() } else { words.clone() };
-    let kind = match (result.subtype.as_str(), result.terminal_reason.as_deref().unwrap_or_default()) {
+    let or = |text: &str| {
+        if words.is_empty() {
+            text.to_owned()
+        } else {
+            words.clone()
+        }
+    };
+    let kind = match (
+        result.subtype.as_str(),
+        result.terminal_reason.as_deref().unwrap_or_default(),
+    ) {
         ("error_max_turns", _) | (_, "max_turns") => EndKind::MaxTurns,
         ("error_max_budget_usd", _) | (_, "budget_exhausted") => EndKind::Budget,
         (_, "prompt_too_long") => EndKind::Poisoned,
-        (_, "aborted_streaming" | "aborted_tools") => return (EndKind::Interrupted, "it was interrupted".to_owned()),
+        (_, "aborted_streaming" | "aborted_tools") => {
+            return (EndKind::Interrupted, "it was interrupted".to_owned());
+        }
         ("success", _) if !result.is_error => return (EndKind::Claimed, or("it ended well, without a word")),
         ("success", _) => of_refusal(result, &words, refused_until),
         _ => of_words(&words).unwrap_or(EndKind::Failed),
@@ -74,14 +88,18 @@ fn of_refusal(result: &RunResult, words: &str, until: Option<DateTime<Utc>>) -> 
     }
     match result.api_error_status {
         Some(429) if words.to_lowercase().contains("spend limit") => EndKind::Auth,
-        Some(429) => EndKind::RateLimited { until: until.or_else(|| until_of(words)) },
+        Some(429) => EndKind::RateLimited {
+            until: until.or_else(|| until_of(words)),
+        },
         Some(401..=403) => EndKind::Auth,
         Some(404) => EndKind::Failed,
         Some(408) => EndKind::Network,
         Some(500..) => EndKind::Overloaded,
         Some(400..) => of_words(words).unwrap_or(EndKind::Poisoned),
         _ => match of_words(words) {
-            Some(EndKind::RateLimited { until: said }) => EndKind::RateLimited { until: until.or(said) },
+            Some(EndKind::RateLimited { until: said }) => EndKind::RateLimited {
+                until: until.or(said),
+            },
             known => known.unwrap_or(EndKind::Failed),
         },
     }
@@ -91,22 +109,60 @@ fn of_refusal(result: &RunResult, words: &str, until: Option<DateTime<Utc>>) -> 
 fn of_words(words: &str) -> Option<EndKind> {
     let words = words.to_lowercase();
     let rows: [(&[&str], EndKind); 6] = [
-        (&["no conversation found", "prompt is too long"], EndKind::Poisoned),
-        (&["credit balance", "not logged in", "/login", "invalid api key", "oauth token", "authentication"], EndKind::Auth),
-        (&["usage limit", "rate limit", "hit your limit"], EndKind::RateLimited { until: until_of(&words) }),
-        (&["overloaded", "server error", "mid-response", "internal error"], EndKind::Overloaded),
+        (
+            &["no conversation found", "prompt is too long"],
+            EndKind::Poisoned,
+        ),
+        (
+            &[
+                "credit balance",
+                "not logged in",
+                "/login",
+                "invalid api key",
+                "oauth token",
+                "authentication",
+            ],
+            EndKind::Auth,
+        ),
+        (
+            &["usage limit", "rate limit", "hit your limit"],
+            EndKind::RateLimited {
+                until: until_of(&words),
+            },
+        ),
+        (
+            &["overloaded", "server error", "mid-response", "internal error"],
+            EndKind::Overloaded,
+        ),
         (&["output token maximum"], EndKind::Failed),
         (
-            &["connection refused", "connection error", "econn", "enotfound", "etimedout", "eai_again", "fetch failed", "timed out", "certificate"],
+            &[
+                "connection refused",
+                "connection error",
+                "econn",
+                "enotfound",
+                "etimedout",
+                "eai_again",
+                "fetch failed",
+                "timed out",
+                "certificate",
+            ],
             EndKind::Network,
         ),
     ];
-    rows.into_iter().find(|(signs, _)| signs.iter().any(|sign| words.contains(sign))).map(|(_, kind)| kind)
+    rows.into_iter()
+        .find(|(signs, _)| signs.iter().any(|sign| words.contains(sign)))
+        .map(|(_, kind)| kind)
 }
 
 /// Older versions say `usage limit reached|1735689600`.
 fn until_of(words: &str) -> Option<DateTime<Utc>> {
-    let digits: String = words.split('|').nth(1)?.chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = words
+        .split('|')
+        .nth(1)?
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
     DateTime::from_timestamp(digits.parse().ok()?, 0)
 }
 
@@ -116,10 +172,15 @@ fn without_result(seen: &Witnesses<'_>) -> (EndKind, String) {
     let told = |kind, phrase: String| (kind, with_last_line(phrase, kind, seen.stderr_tail));
     match seen.exit.status {
         // Signals, and the shell's way to tell of them.
-        Some(Status::Signal(_) | Status::Code(129..=159)) => (EndKind::Interrupted, format!("{phrase}, without a result")),
+        Some(Status::Signal(_) | Status::Code(129..=159)) => {
+            (EndKind::Interrupted, format!("{phrase}, without a result"))
+        }
         _ if seen.began => told(EndKind::Interrupted, format!("{phrase}, without a result")),
         // It did not even begin: a wrong flag, a missing file, no login.
-        _ => told(of_words(seen.stderr_tail).unwrap_or(EndKind::Failed), format!("it did not begin ({phrase})")),
+        _ => told(
+            of_words(seen.stderr_tail).unwrap_or(EndKind::Failed),
+            format!("it did not begin ({phrase})"),
+        ),
     }
 }
 
@@ -133,10 +194,18 @@ fn flagged(reason: String, kind: EndKind, result: &RunResult, exit: &Exit) -> St
         flags.push(exit.phrase());
     }
     if !result.permission_denials.is_empty() {
-        let mut tools: Vec<&str> = result.permission_denials.iter().map(|denial| denial.tool_name.as_str()).collect();
+        let mut tools: Vec<&str> = result
+            .permission_denials
+            .iter()
+            .map(|denial| denial.tool_name.as_str())
+            .collect();
         tools.sort_unstable();
         tools.dedup();
         flags.push(format!("refused tools: {}", tools.join(", ")));
     }
-    if flags.is_empty() { reason } else { format!("{reason} ({})", flags.join("; ")) }
+    if flags.is_empty() {
+        reason
+    } else {
+        format!("{reason} ({})", flags.join("; "))
+    }
 }

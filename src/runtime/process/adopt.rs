@@ -28,7 +28,9 @@ pub enum Adopted {
 pub fn adopt(dir: &Path) -> io::Result<Adopted> {
     match registration(dir)? {
         Registration::GivenUp => Ok(Adopted::NeverStarted),
-        Registration::Supervised { supervisor, worker, .. } => {
+        Registration::Supervised {
+            supervisor, worker, ..
+        } => {
             if let Some(exit) = file::get_json(&dir.join(file::EXIT))? {
                 return Ok(Adopted::Ended(exit));
             }
@@ -49,9 +51,8 @@ fn registration(dir: &Path) -> io::Result<Registration> {
     }
     match file::put_json_once(&path, &Registration::GivenUp) {
         Ok(()) => Ok(Registration::GivenUp),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            file::get_json(&path)?.ok_or_else(|| io::Error::other(format!("{} comes and goes", path.display())))
-        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => file::get_json(&path)?
+            .ok_or_else(|| io::Error::other(format!("{} comes and goes", path.display()))),
         // There is no folder, so no supervisor can register in it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Registration::GivenUp),
         Err(error) => Err(error),

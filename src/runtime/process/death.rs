@@ -30,7 +30,9 @@ pub enum Death {
 #[derive(Debug, thiserror::Error)]
 pub enum StillThere {
     /// They do not die: stopped in the kernel, or another user's.
-    #[error("processes {pids:?} of the attempt do not end on SIGKILL; look at them with ps, and free what they wait for")]
+    #[error(
+        "processes {pids:?} of the attempt do not end on SIGKILL; look at them with ps, and free what they wait for"
+    )]
     Stubborn {
         /// Their numbers.
         pids: Vec<Pid>,
@@ -47,7 +49,9 @@ pub fn confirm_dead(dir: &Path) -> io::Result<Death> {
     if found.is_empty() {
         return Ok(Death::Confirmed);
     }
-    Ok(Death::StillAlive(found.into_iter().map(|process| process.pid).collect()))
+    Ok(Death::StillAlive(
+        found.into_iter().map(|process| process.pid).collect(),
+    ))
 }
 
 /// Kills whoever of the attempt's tree lives, and returns how many it killed once nobody does.
@@ -66,7 +70,9 @@ pub fn kill_strays(dir: &Path, patience: Duration) -> Result<u32, StillThere> {
             return Ok(u32::try_from(killed.len()).unwrap_or(u32::MAX));
         }
         if Instant::now() > deadline {
-            return Err(StillThere::Stubborn { pids: found.iter().map(|process| process.pid).collect() });
+            return Err(StillThere::Stubborn {
+                pids: found.iter().map(|process| process.pid).collect(),
+            });
         }
         for process in &found {
             if process.signal(Signal::KILL)? {
@@ -95,12 +101,18 @@ fn survivors(dir: &Path) -> io::Result<Vec<Identity>> {
 }
 
 fn look(dir: &Path) -> io::Result<Vec<Identity>> {
-    let order: Option<Order> = file::get_json(&dir.join(file::SPEC))?;
+    // Torn by a power cut it is no help, and none is needed: its processes went with the power too.
+    let order: Option<Order> = file::get_json(&dir.join(file::SPEC)).unwrap_or_default();
     let registration: Option<Registration> = file::get_json(&dir.join(file::SUPERVISOR))?;
     let census = Census::take()?;
     let mut found = Vec::new();
     let mut key = order.map(|order| order.key);
-    if let Some(Registration::Supervised { supervisor, worker, key: registered }) = registration {
+    if let Some(Registration::Supervised {
+        supervisor,
+        worker,
+        key: registered,
+    }) = registration
+    {
         found.extend([supervisor, worker].into_iter().filter(Identity::is_alive));
         key = Some(registered);
     }

@@ -29,28 +29,41 @@ pub const COMPLAINTS: &str = "supervisor.log";
 
 /// Opens a file for its owner alone, new or emptied.
 pub(super) fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Opens a file for its owner alone, to be written at its end.
 pub(in crate::runtime) fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
 }
 
-/// Writes a file in one piece: a reader sees the old content or the new.
+/// Writes a file in one piece: a reader sees the old content or the new. It may be lost with the power, like the
+/// processes that it is for.
 pub(super) fn put(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = write_draft(path, content)?;
+    let (draft, _) = write_draft(path, content)?;
     std::fs::rename(draft, path)
 }
 
-/// Writes a value as JSON in one piece.
+/// Writes a value as JSON in one piece, to stay.
 pub(in crate::runtime) fn put_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    put(path, &serde_json::to_vec(value)?)
+    let (draft, file) = write_draft(path, &serde_json::to_vec(value)?)?;
+    file.sync_data()?;
+    std::fs::rename(draft, path)
 }
 
-/// Writes a value as JSON in one piece, unless the file is there: then [`io::ErrorKind::AlreadyExists`].
+/// Writes a value as JSON in one piece, to stay, unless the file is there: then [`io::ErrorKind::AlreadyExists`].
 pub(in crate::runtime) fn put_json_once(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let draft = write_draft(path, &serde_json::to_vec(value)?)?;
+    let (draft, file) = write_draft(path, &serde_json::to_vec(value)?)?;
+    file.sync_data()?;
     let linked = std::fs::hard_link(&draft, path);
     std::fs::remove_file(draft)?;
     linked
@@ -65,12 +78,11 @@ pub(in crate::runtime) fn get_json<T: DeserializeOwned>(path: &Path) -> io::Resu
     }
 }
 
-fn write_draft(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
+fn write_draft(path: &Path, content: &[u8]) -> io::Result<(PathBuf, File)> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let draft = path.with_file_name(name);
     let mut file = create(&draft)?;
     file.write_all(content)?;
-    file.sync_data()?;
-    Ok(draft)
+    Ok((draft, file))
 }

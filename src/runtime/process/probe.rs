@@ -21,11 +21,14 @@ pub(in crate::runtime) fn find(name: &OsStr, env: &BTreeMap<OsString, OsString>)
         return is_program(&path).then_some(path);
     }
     let path = env.get(OsStr::new("PATH"))?;
-    std::env::split_paths(path).map(|folder| folder.join(name)).find(|path| is_program(path))
+    std::env::split_paths(path)
+        .map(|folder| folder.join(name))
+        .find(|path| is_program(path))
 }
 
 fn is_program(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// The first line that a program writes; an error says in words what happened instead.
@@ -35,17 +38,32 @@ pub(in crate::runtime) async fn first_line(
     env: &BTreeMap<OsString, OsString>,
 ) -> Result<String, String> {
     let mut command = Command::new(program);
-    command.args(args).env_clear().envs(env).current_dir("/").stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(args)
+        .env_clear()
+        .envs(env)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let name = program.display();
     let output = match tokio::time::timeout(PATIENCE, command.output()).await {
         Err(_) => return Err(format!("{name} did not answer within {} s", PATIENCE.as_secs())),
         Ok(Err(error)) => return Err(format!("{name} cannot be run: {error}")),
         Ok(Ok(output)) => output,
     };
-    let line = |bytes: &[u8]| brief(String::from_utf8_lossy(bytes).lines().next().unwrap_or_default(), 120);
+    let line = |bytes: &[u8]| {
+        brief(
+            String::from_utf8_lossy(bytes).lines().next().unwrap_or_default(),
+            120,
+        )
+    };
     if output.status.success() {
         Ok(line(&output.stdout))
     } else {
-        Err(format!("{name} failed ({}): {}", output.status, line(&output.stderr)))
+        Err(format!(
+            "{name} failed ({}): {}",
+            output.status,
+            line(&output.stderr)
+        ))
     }
 }

@@ -41,8 +41,13 @@ impl Running {
     /// Takes hold of an attempt that has ended already.
     pub(super) fn ended(dir: &Path) -> io::Result<Self> {
         match file::get_json(&dir.join(file::SUPERVISOR))? {
-            Some(Registration::Supervised { supervisor, worker, .. }) => Self::hold(dir, supervisor, worker),
-            _ => Err(io::Error::new(io::ErrorKind::NotFound, "the attempt is not registered")),
+            Some(Registration::Supervised {
+                supervisor, worker, ..
+            }) => Self::hold(dir, supervisor, worker),
+            _ => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the attempt is not registered",
+            )),
         }
     }
 
@@ -100,13 +105,20 @@ impl Running {
                     stragglers_killed += killed;
                     break;
                 }
-                Ok(Err(error)) => tracing::warn!(dir = %self.dir.display(), %error, "processes of a vanished attempt are still there"),
+                Ok(Err(error)) => {
+                    tracing::warn!(dir = %self.dir.display(), %error, "processes of a vanished attempt are still there")
+                }
                 // The blocking pool is going down with the program.
                 Err(_) => break,
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        Exit { cause: Cause::Vanished, status: None, ended_at: wall_now(), stragglers_killed }
+        Exit {
+            cause: Cause::Vanished,
+            status: None,
+            ended_at: wall_now(),
+            stragglers_killed,
+        }
     }
 }
 
@@ -121,6 +133,9 @@ fn watchable(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// Writes down the wish and wakes the supervisor; a supervisor that is gone needs no waking.
 pub(super) fn request_stop(dir: &Path, supervisor: &Identity, grace: Duration) -> io::Result<()> {
     let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-    file::put_json(&dir.join(file::STOP), &StopRequest { grace_ms })?;
+    file::put(
+        &dir.join(file::STOP),
+        &serde_json::to_vec(&StopRequest { grace_ms })?,
+    )?;
     supervisor.signal(Signal::TERM).map(|_was_there| ())
 }

@@ -89,9 +89,19 @@ impl From<&Spec> for Order {
     fn from(spec: &Spec) -> Self {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
-            argv: spec.launch.argv.iter().map(|word| word.as_os_str().into()).collect(),
+            argv: spec
+                .launch
+                .argv
+                .iter()
+                .map(|word| word.as_os_str().into())
+                .collect(),
             cwd: spec.launch.cwd.as_os_str().into(),
-            env_names: spec.launch.env.keys().map(|name| name.as_os_str().into()).collect(),
+            env_names: spec
+                .launch
+                .env
+                .keys()
+                .map(|name| name.as_os_str().into())
+                .collect(),
             timeout_ms: milliseconds(spec.timeout),
             grace_ms: milliseconds(spec.grace),
             limits: spec.limits,

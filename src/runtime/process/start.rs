@@ -10,10 +10,10 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 use super::adopt::{Adopted, adopt};
+use super::file;
 use super::record::Cause;
 use super::running::Running;
 use super::spec::{KEY_VARIABLE, Order, Spec};
-use super::file;
 use crate::runtime::supervisor;
 
 /// How long a supervisor may take to say that the worker runs.
@@ -29,7 +29,9 @@ pub enum StartError {
         reason: String,
     },
     /// The folder belongs to a process that was started or given up before; take a new folder for a new attempt.
-    #[error("{path} belongs to an attempt that was started before; adopt it, or start the next one in a folder of its own")]
+    #[error(
+        "{path} belongs to an attempt that was started before; adopt it, or start the next one in a folder of its own"
+    )]
     Taken {
         /// The attempt's folder.
         path: PathBuf,
@@ -80,7 +82,12 @@ pub async fn start(exe: &Path, spec: &Spec) -> Result<Running, StartError> {
     let mut child = spawn(exe, spec)?;
     let greeting = greet(&mut child).await;
     match greeting {
-        Ok(Greeting::Refused { reason }) => Err(StartError::Refused { reason }),
+        Ok(Greeting::Refused { reason }) => {
+            if let Ok(supervisor) = Running::ended(dir) {
+                supervisor.wait().await;
+            }
+            Err(StartError::Refused { reason })
+        }
         Ok(Greeting::Failed { reason }) => settle(dir, reason),
         Ok(Greeting::Running) => settle(dir, "it said that it runs, and is not registered".to_owned()),
         Err(reason) => settle(dir, reason),
@@ -89,7 +96,10 @@ pub async fn start(exe: &Path, spec: &Spec) -> Result<Running, StartError> {
 
 /// The disk says what is true; an attempt without a registration is given up in the same step.
 fn settle(dir: &Path, reason: String) -> Result<Running, StartError> {
-    let failed = |reason| StartError::Supervisor { path: dir.to_owned(), reason };
+    let failed = |reason| StartError::Supervisor {
+        path: dir.to_owned(),
+        reason,
+    };
     match adopt(dir).map_err(|error| failed(format!("{reason}; {error}")))? {
         Adopted::Running(running) => Ok(running),
         Adopted::Ended(exit) => match exit.cause {
@@ -114,9 +124,11 @@ fn lay_out(spec: &Spec) -> Result<(), StartError> {
     }
     let order = serde_json::to_vec_pretty(&Order::from(spec)).map_err(io::Error::from);
     let order = order.map_err(failed(dir))?;
-    for (name, content) in
-        [(file::SPEC, order.as_slice()), (file::PROMPT, spec.prompt.as_bytes()), (file::STDIN, &spec.launch.stdin)]
-    {
+    for (name, content) in [
+        (file::SPEC, order.as_slice()),
+        (file::PROMPT, spec.prompt.as_bytes()),
+        (file::STDIN, &spec.launch.stdin),
+    ] {
         let path = dir.join(name);
         file::put(&path, content).map_err(failed(&path))?;
     }
@@ -158,7 +170,11 @@ async fn greet(child: &mut Child) -> Result<Greeting, String> {
     match tokio::time::timeout(HANDSHAKE, heard).await {
         Err(_) => Err(format!("no word from it in {} s", HANDSHAKE.as_secs())),
         Ok(Err(error)) => Err(format!("cannot hear it: {error}")),
-        Ok(Ok(status)) => serde_json::from_slice(&line)
-            .map_err(|_| format!("it ended without a word ({status}); see {} in the attempt's folder", file::COMPLAINTS)),
+        Ok(Ok(status)) => serde_json::from_slice(&line).map_err(|_| {
+            format!(
+                "it ended without a word ({status}); see {} in the attempt's folder",
+                file::COMPLAINTS
+            )
+        }),
     }
 }

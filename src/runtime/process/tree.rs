@@ -25,7 +25,8 @@ pub(super) struct Stat {
 impl Stat {
     pub(super) fn read(pid: Pid) -> io::Result<Self> {
         let text = fs::read(format!("/proc/{pid}/stat"))?;
-        Self::parse(&text).ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat cannot be read as a process")))
+        Self::parse(&text)
+            .ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat cannot be read as a process")))
     }
 
     /// The command's name may hold blanks and brackets, so the fields count from its last bracket.
@@ -73,7 +74,11 @@ impl Census {
         let mut family: HashSet<Pid> = roots.iter().copied().collect();
         loop {
             let before = family.len();
-            let children = self.all.iter().filter(|s| family.contains(&s.parent)).map(|s| s.pid);
+            let children = self
+                .all
+                .iter()
+                .filter(|s| family.contains(&s.parent))
+                .map(|s| s.pid);
             let grown: Vec<Pid> = children.collect();
             family.extend(grown);
             if family.len() == before {
@@ -103,8 +108,12 @@ impl Census {
 
 /// A process whose environment may not be read is another user's, and none of ours.
 fn has_entry(pid: Pid, wanted: &[u8]) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| std::ffi::OsStr::from_bytes(&environ).as_bytes().split(|b| *b == 0).any(|e| e == wanted))
+    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+        std::ffi::OsStr::from_bytes(&environ)
+            .as_bytes()
+            .split(|b| *b == 0)
+            .any(|e| e == wanted)
+    })
 }
 
 #[cfg(test)]
@@ -116,7 +125,11 @@ mod tests {
         let tail = "S 7 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 424242 1 1";
         for name in ["sh", "a b", "x) R 1 (y", ")", "((", "a\nb"] {
             let stat = Stat::parse(format!("12 ({name}) {tail}").as_bytes()).unwrap();
-            assert_eq!((stat.pid, stat.parent, stat.start_time), (12, 7, 424_242), "{name:?}");
+            assert_eq!(
+                (stat.pid, stat.parent, stat.start_time),
+                (12, 7, 424_242),
+                "{name:?}"
+            );
         }
     }
 
@@ -129,10 +142,22 @@ mod tests {
 
     #[test]
     fn depth_and_order_of_the_table_do_not_matter() {
-        let stat = |pid, parent, state| Stat { pid, state, parent, start_time: 1 };
+        let stat = |pid, parent, state| Stat {
+            pid,
+            state,
+            parent,
+            start_time: 1,
+        };
         let census = Census {
             boot_id: BootId("b".into()),
-            all: vec![stat(9, 5, b'S'), stat(5, 3, b'S'), stat(3, 1, b'S'), stat(4, 1, b'S'), stat(6, 3, b'Z'), stat(7, 6, b'R')],
+            all: vec![
+                stat(9, 5, b'S'),
+                stat(5, 3, b'S'),
+                stat(3, 1, b'S'),
+                stat(4, 1, b'S'),
+                stat(6, 3, b'Z'),
+                stat(7, 6, b'R'),
+            ],
         };
         let mut found: Vec<Pid> = census.descendants(&[3]).into_iter().map(|i| i.pid).collect();
         found.sort_unstable();

@@ -28,8 +28,18 @@ pub(super) fn reap(worker: Pid) -> io::Result<Reaped> {
                 found = code.or_else(|| status.terminating_signal().map(Status::Signal));
             }
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
-            Ok(None) => return Ok(Reaped { worker: found, nobody_left: false }),
-            Err(rustix::io::Errno::CHILD) => return Ok(Reaped { worker: found, nobody_left: true }),
+            Ok(None) => {
+                return Ok(Reaped {
+                    worker: found,
+                    nobody_left: false,
+                });
+            }
+            Err(rustix::io::Errno::CHILD) => {
+                return Ok(Reaped {
+                    worker: found,
+                    nobody_left: true,
+                });
+            }
             Err(error) => return Err(error.into()),
         }
     }

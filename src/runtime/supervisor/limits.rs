@@ -25,6 +25,9 @@ pub(super) fn apply(limits: &Limits) -> io::Result<()> {
 fn lower(resource: Resource, limit: u64) -> io::Result<()> {
     let now = getrlimit(resource);
     let at_most = |old: Option<u64>| Some(old.map_or(limit, |old| old.min(limit)));
-    let new = Rlimit { current: at_most(now.current), maximum: at_most(now.maximum) };
+    let new = Rlimit {
+        current: at_most(now.current),
+        maximum: at_most(now.maximum),
+    };
     Ok(setrlimit(resource, new)?)
 }

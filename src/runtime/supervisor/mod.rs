@@ -34,7 +34,10 @@ const WORKER: &str = "__worker";
 pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let mut args = args.into_iter().skip(1);
     let role = args.next()?;
-    if ![SUPERVISE, SUPERVISOR, WORKER].map(OsStr::new).contains(&role.as_os_str()) {
+    if ![SUPERVISE, SUPERVISOR, WORKER]
+        .map(OsStr::new)
+        .contains(&role.as_os_str())
+    {
         return None;
     }
     let Some(dir) = args.next().map(PathBuf::from) else {

@@ -20,7 +20,9 @@ pub(super) fn run(dir: &Path) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("the supervisor of {} ends: {error}", dir.display());
-            greet(&Greeting::Failed { reason: error.to_string() });
+            greet(&Greeting::Failed {
+                reason: error.to_string(),
+            });
             ExitCode::FAILURE
         }
     }
@@ -43,8 +45,18 @@ fn supervise(dir: &Path) -> io::Result<()> {
 }
 
 fn refuse(dir: &Path, reason: String) -> io::Result<()> {
-    let cause = Cause::SpawnFailed { reason: reason.clone() };
-    record(dir, &Exit { cause, status: None, ended_at: wall_now(), stragglers_killed: 0 })?;
+    let cause = Cause::SpawnFailed {
+        reason: reason.clone(),
+    };
+    record(
+        dir,
+        &Exit {
+            cause,
+            status: None,
+            ended_at: wall_now(),
+            stragglers_killed: 0,
+        },
+    )?;
     greet(&Greeting::Refused { reason });
     Ok(())
 }
@@ -59,7 +71,10 @@ fn catch_signals() -> io::Result<SignalFd> {
     blocked.add(Signal::SIGHUP);
     blocked.add(Signal::SIGPIPE);
     blocked.thread_block()?;
-    Ok(SignalFd::with_flags(&read, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
+    Ok(SignalFd::with_flags(
+        &read,
+        SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC,
+    )?)
 }
 
 /// Says its one line and lets go of the pipe, whose other end may be gone already.

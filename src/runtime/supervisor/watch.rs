@@ -61,7 +61,12 @@ impl Watch {
             worker,
             signals,
             timer: timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)?,
-            output: Output { limit: order.limits.output_bytes, seen: 0, every: LOOK.0, look_at: now + LOOK.0 },
+            output: Output {
+                limit: order.limits.output_bytes,
+                seen: 0,
+                every: LOOK.0,
+                look_at: now + LOOK.0,
+            },
             times_out_at: now.saturating_add(Duration::from_millis(order.timeout_ms)),
             grace: Duration::from_millis(order.grace_ms),
             stopping: None,
@@ -99,10 +104,19 @@ impl Watch {
         if now < self.output.look_at {
             return Ok(());
         }
-        let written: u64 = [file::STDOUT, file::STDERR].iter().map(|name| self.size(name)).sum();
+        let written: u64 = [file::STDOUT, file::STDERR]
+            .iter()
+            .map(|name| self.size(name))
+            .sum();
         if self.output.is_too_much(written, now) && self.stopping.is_none() && self.status.is_none() {
             // It would only fill the disk during the grace.
-            self.stop(Cause::OutputLimit { limit: self.output.limit }, now, Duration::ZERO)?;
+            self.stop(
+                Cause::OutputLimit {
+                    limit: self.output.limit,
+                },
+                now,
+                Duration::ZERO,
+            )?;
         }
         Ok(())
     }
@@ -140,13 +154,19 @@ impl Watch {
         if self.is_killing(now) {
             return now + ROUND;
         }
-        let deadline = self.stopping.as_ref().map_or(self.times_out_at, |stopping| stopping.kill_at);
+        let deadline = self
+            .stopping
+            .as_ref()
+            .map_or(self.times_out_at, |stopping| stopping.kill_at);
         deadline.min(self.output.look_at)
     }
 
     fn sleep_until(&self, at: Duration) -> io::Result<()> {
         let once = Itimerspec {
-            it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
+            it_interval: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
             it_value: Timespec::try_from(at).map_err(io::Error::other)?,
         };
         timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &once)?;
@@ -181,7 +201,10 @@ impl Watch {
     }
 
     fn stop(&mut self, cause: Cause, now: Duration, grace: Duration) -> io::Result<()> {
-        self.stopping = Some(Stopping { cause, kill_at: now.saturating_add(grace) });
+        self.stopping = Some(Stopping {
+            cause,
+            kill_at: now.saturating_add(grace),
+        });
         if grace.is_zero() {
             return Ok(());
         }
@@ -193,7 +216,11 @@ impl Watch {
 
 impl Output {
     fn is_too_much(&mut self, written: u64, now: Duration) -> bool {
-        self.every = if written > self.seen { LOOK.0 } else { (self.every * 2).min(LOOK.1) };
+        self.every = if written > self.seen {
+            LOOK.0
+        } else {
+            (self.every * 2).min(LOOK.1)
+        };
         self.seen = written;
         self.look_at = now + self.every;
         written > self.limit

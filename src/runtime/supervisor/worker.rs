@@ -8,7 +8,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use nix::sys::signal::SigSet;
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Signal, chdir, set_parent_process_death_signal};
 use rustix::stdio::{dup2_stdin, stdin};
@@ -29,7 +28,7 @@ pub(super) fn become_worker(dir: &Path) -> ExitCode {
     if line.read_exact(&mut word).is_err() {
         return ExitCode::FAILURE;
     }
-    let reason = run(dir).err().map_or_else(String::new, |reason| reason);
+    let reason = run(dir).err().unwrap_or_default();
     let _ = line.write_all(reason.as_bytes());
     ExitCode::from(127)
 }
@@ -44,12 +43,15 @@ fn run(dir: &Path) -> Result<(), String> {
     let order: Option<Order> = file::get_json(&dir.join(file::SPEC)).map_err(|error| error.to_string())?;
     let order = order.ok_or_else(|| format!("{} is missing", file::SPEC))?;
     let mut argv = order.argv.into_iter().map(std::ffi::OsString::from);
-    let program = argv.next().ok_or("the command is empty; name a program in the runtime's configuration")?;
+    let program = argv
+        .next()
+        .ok_or("the command is empty; name a program in the runtime's configuration")?;
     let cwd = std::ffi::OsString::from(order.cwd);
-    let input = File::open(dir.join(file::STDIN)).map_err(|error| format!("cannot open its input: {error}"))?;
+    let input =
+        File::open(dir.join(file::STDIN)).map_err(|error| format!("cannot open its input: {error}"))?;
     dup2_stdin(input).map_err(|error| format!("cannot set its input: {error}"))?;
-    chdir(Path::new(&cwd)).map_err(|error| format!("cannot enter the workspace {}: {error}", cwd.display()))?;
-    SigSet::empty().thread_set_mask().map_err(|error| format!("cannot reset its signals: {error}"))?;
+    chdir(Path::new(&cwd))
+        .map_err(|error| format!("cannot enter the workspace {}: {error}", cwd.display()))?;
     close_inherited_at_exec().map_err(|error| format!("cannot close inherited files: {error}"))?;
     limits::apply(&order.limits).map_err(|error| format!("cannot set its limits: {error}"))?;
     let error = Command::new(&program).args(argv).exec();
@@ -68,7 +70,10 @@ fn close_inherited_at_exec() -> io::Result<()> {
     Ok(())
 }
 
-#[expect(unsafe_code, reason = "there is no owned handle for a descriptor that came by inheritance")]
+#[expect(
+    unsafe_code,
+    reason = "there is no owned handle for a descriptor that came by inheritance"
+)]
 fn mark_close_on_exec(fd: RawFd) {
     // SAFETY: this process has one thread, so nobody closes or opens a descriptor during the call; the number is used
     // for a flag only, and one that is closed already (the listing's own) makes the call fail with EBADF.
@@ -79,8 +84,12 @@ fn mark_close_on_exec(fd: RawFd) {
 fn why(program: &std::ffi::OsStr, error: &io::Error) -> String {
     let name = program.display();
     match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no program '{name}' on the PATH; install it, or correct the runtime's command"),
-        io::ErrorKind::PermissionDenied => format!("'{name}' may not be run; check its permissions (chmod +x)"),
+        io::ErrorKind::NotFound => {
+            format!("there is no program '{name}' on the PATH; install it, or correct the runtime's command")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("'{name}' may not be run; check its permissions (chmod +x)")
+        }
         _ => format!("'{name}' cannot be run: {error}"),
     }
 }
