@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::GitError;
 use super::error::WorkspaceError;
 use super::git::Git;
-use super::{fence, shadow};
+use super::{fence, shadow, staging};
 use crate::domain::id::TaskId;
 
 /// Where a task's work starts from and goes back to.
@@ -86,7 +86,9 @@ impl Workspace {
     /// Whether nothing is uncommitted, apart from ignored files and tools' output.
     pub async fn status_clean(&self) -> Result<bool, WorkspaceError> {
         let git = self.git().await?;
-        Ok(super::staging::pending(&git).await?.is_empty())
+        let staged = git.call(["write-tree"]).text_if_any().await?;
+        let head = git.tree(&self.head_by(&git).await?).await?;
+        Ok(staged == head && staging::pending(&git).await?.is_empty())
     }
 
     /// The names of the files at a commit below a folder of the tree (`""` for its top); folders end in `/`.
