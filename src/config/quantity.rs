@@ -123,7 +123,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 pub fn print_bytes(bytes: u64) -> String {
     [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")]
         .into_iter()
-        .find(|(size, _)| bytes >= *size && bytes % size == 0)
+        .find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size))
         .map_or_else(
             || format!("{bytes}B"),
             |(size, unit)| format!("{}{unit}", bytes / size),

@@ -92,6 +92,10 @@ impl Shared<'_> {
 
     fn exchange(self, temp: &Temp, base: &Snapshot) -> Result<bool, FileError> {
         let ours = Identity::of(&temp.path, Links::Refuse)?;
+        // Most changes are found here, before anybody can see a content that is about to be taken back.
+        if !self.still_is(self.path, base) {
+            return Ok(false);
+        }
         match swap(&temp.path, self.path) {
             Ok(()) => {}
             // It was deleted meanwhile.

@@ -98,10 +98,11 @@ impl Eyes {
     fn wanted(&mut self) -> Vec<(PathBuf, Changes)> {
         let layout = &self.layout;
         // The wake file is watched by itself: its folder is busy with the database.
-        if !layout.wake().exists() && layout.root().exists() {
-            if let Err(fault) = wake::touch(&layout.wake()) {
-                self.trouble = Some(fault.to_string());
-            }
+        if !layout.wake().exists()
+            && layout.root().exists()
+            && let Err(fault) = wake::touch(&layout.wake())
+        {
+            self.trouble = Some(fault.to_string());
         }
         let none = Changes::default;
         let mut wanted = vec![
