@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its setup fails")]
 
 mod store;
+mod store_sides;
 mod store_sqlite;
 mod store_tasks;
