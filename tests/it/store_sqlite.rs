@@ -331,6 +331,42 @@ async fn a_newer_schema_is_refused_with_the_version_that_wrote_it() {
     assert!(words.contains("upgrade orchestrator"), "{words}");
 }
 
+#[tokio::test]
+async fn two_processes_may_make_the_database_at_once() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("both.db");
+        let (one, two) = tokio::join!(
+            Store::open(&path, OpenMode::Migrate),
+            Store::open(&path, OpenMode::Migrate)
+        );
+        let task = task("both");
+        one.unwrap()
+            .admit(&task, entry("read", &task), vec![])
+            .await
+            .unwrap();
+        assert_eq!(two.unwrap().live().await.unwrap(), vec![task]);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_a_later_shape_is_refused_and_not_guessed() {
+    let fresh = Fresh::open().await;
+    fresh.admitted("later").await;
+    let mut conn = raw(&fresh.path(), true).await;
+    run(
+        &mut conn,
+        "UPDATE task SET body_version = 2, version = 2, seq = 1000",
+    )
+    .await
+    .unwrap();
+    let words = fresh.store.live().await.unwrap_err().to_string();
+    assert!(
+        words.contains("task later") && words.contains("upgrade orchestrator"),
+        "{words}"
+    );
+}
+
 #[rstest]
 #[case::edited(
     "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1",

@@ -142,6 +142,8 @@ async fn what_is_asked_often_costs_what_is_live_or_changed_and_not_what_is_archi
     for n in 0..20 {
         store.fill(&format!("live-{n}"), 10).await.unwrap();
     }
+    let control = whole_tables(&store, "SELECT * FROM event_log WHERE why = 'new'").await;
+    assert_eq!(control.len(), 1, "the test sees no whole table when there is one");
     let often = [
         ("live", LIVE),
         ("changed", CHANGED),
