@@ -22,8 +22,8 @@ pub enum StoreError {
     },
     /// A newer program wrote the schema.
     #[error(
-        "the database {} has schema {found}, written by orchestrator {written_by}, and this program knows schemas up to \
-         {known}; upgrade orchestrator to at least {written_by}", path.display()
+        "the database {} has schema {found}, written by {}, and this program knows schemas up to {known}; \
+         upgrade orchestrator", path.display(), author(written_by.as_deref())
     )]
     NewerSchema {
         /// Where it is.
@@ -32,8 +32,8 @@ pub enum StoreError {
         found: i64,
         /// The newest migration of this program.
         known: i64,
-        /// The version of the program that wrote it; `a newer version` where it does not say.
-        written_by: String,
+        /// The version of the program that wrote it, where it says.
+        written_by: Option<String>,
     },
     /// The schema is older than this program and the mode does not change it.
     #[error(
@@ -97,6 +97,12 @@ pub enum StoreError {
     /// Anything else that the engine reports.
     #[error("the database failed: {0}")]
     Engine(Arc<sqlx::Error>),
+}
+
+fn author(version: Option<&str>) -> String {
+    version.map_or("a newer orchestrator".to_owned(), |version| {
+        format!("orchestrator {version}")
+    })
 }
 
 impl StoreError {

@@ -1,15 +1,15 @@
 //! The schema and its history: what would run, whether it is sound, and running it.
 //!
-//! Migrations are embedded in the program, and each runs in a transaction of its own. A history that this program
+//! Migrations are embedded in the program; what is pending runs in one transaction. A history that this program
 //! does not know (newer, or edited) is refused before anything is read or written.
 
 use std::path::Path;
 
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::{Connection, SqliteConnection};
 
 use super::error::StoreError;
-use super::sqlite::connect_options;
+use super::sqlite::{OpenMode, connect, make};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -33,7 +33,7 @@ pub struct MigrationStep {
 /// [`StoreError::NewerSchema`] or [`StoreError::EditedHistory`] where this program must not touch it.
 pub async fn plan(path: &Path) -> Result<Vec<MigrationStep>, StoreError> {
     let applied = if path.exists() {
-        let mut conn = connect(path).await?;
+        let mut conn = connect(path, OpenMode::ReadOnly).await?;
         let applied = sound_history(path, &mut conn).await?;
         conn.close().await?;
         applied
@@ -60,7 +60,7 @@ pub async fn check(path: &Path) -> Result<(), StoreError> {
             path: path.to_owned(),
         });
     }
-    let mut conn = connect(path).await?;
+    let mut conn = connect(path, OpenMode::ReadOnly).await?;
     let current = check_on(path, &mut conn).await;
     conn.close().await?;
     current
@@ -76,10 +76,8 @@ pub async fn apply(path: &Path) -> Result<Vec<MigrationStep>, StoreError> {
         .into_iter()
         .filter(|step| !step.applied)
         .collect();
-    let options = connect_options(path).create_if_missing(true);
-    let mut conn = SqliteConnection::connect_with(&options)
-        .await
-        .map_err(|error| open_error(path, error))?;
+    make(path)?;
+    let mut conn = connect(path, OpenMode::Migrate).await?;
     apply_on(path, &mut conn).await?;
     conn.close().await?;
     Ok(pending)
@@ -104,36 +102,36 @@ pub(super) async fn check_on(path: &Path, conn: &mut SqliteConnection) -> Result
 }
 
 /// As [`apply`], on an open connection; does nothing where nothing is to be done.
+///
+/// Everything that is pending and its signature are one transaction: a process that dies on the way leaves the schema as it was,
+/// and one that comes at the same time waits and finds it done.
 pub(super) async fn apply_on(path: &Path, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let applied = sound_history(path, conn).await?;
-    if applied.len() == MIGRATIONS.iter().count() {
-        return Ok(());
+    match check_on(path, conn).await {
+        Err(StoreError::OlderSchema { .. }) => {}
+        other => return other,
     }
-    MIGRATIONS.run(&mut *conn).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
-        other => StoreError::EditedHistory {
-            path: path.to_owned(),
-            version: newest_known(),
-            detail: other.to_string(),
-        },
-    })?;
-    sign(conn).await
-}
-
-async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
-    SqliteConnection::connect_with(&connect_options(path))
+    let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
+    sound_history(path, &mut transaction).await?;
+    MIGRATIONS
+        .run(&mut *transaction)
         .await
-        .map_err(|error| open_error(path, error))
+        .map_err(|error| failed_run(path, error))?;
+    sign(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
-/// What a failure to open means.
-pub(super) fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
-    match StoreError::from(error) {
-        StoreError::Engine(error) => StoreError::Open {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        },
-        known => known,
+fn failed_run(path: &Path, error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+        other => {
+            let (version, detail) = (newest_known(), other.to_string());
+            StoreError::EditedHistory {
+                path: path.to_owned(),
+                version,
+                detail,
+            }
+        }
     }
 }
 
@@ -185,26 +183,24 @@ async fn sound_history(path: &Path, conn: &mut SqliteConnection) -> Result<Vec<i
     Ok(applied.into_iter().map(|m| m.version).collect())
 }
 
-fn unlisted(error: sqlx::migrate::MigrateError) -> StoreError {
+fn unlisted(error: MigrateError) -> StoreError {
     StoreError::Unreadable {
         what: "the list of migrations".to_owned(),
         reason: error.to_string(),
     }
 }
 
-async fn written_by(conn: &mut SqliteConnection) -> String {
+async fn written_by(conn: &mut SqliteConnection) -> Option<String> {
     let value: Result<Option<String>, _> =
         sqlx::query_scalar("SELECT value ->> '$' FROM flag WHERE name = $1")
             .bind(WRITTEN_BY)
             .fetch_optional(conn)
             .await;
     // A schema from the future may have no such table any more; the refusal matters more than the name.
-    value
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| "a newer version".to_owned())
+    value.ok().flatten()
 }
 
+/// Leaves this program's version; without a time, because nothing here has a clock.
 async fn sign(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO flag (name, value, set_at) VALUES ($1, json_quote($2), 0) \

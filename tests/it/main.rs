@@ -6,5 +6,8 @@ mod files;
 mod gate;
 mod simulation;
 mod store;
+mod store_sides;
+mod store_sqlite;
+mod store_tasks;
 mod worker_process;
 mod workspace;

@@ -1,19 +1,13 @@
 //! The conformance story of a store: what every engine must do, told by the public verbs alone.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use orchestrator::domain::decide::{AttemptChange, Decision};
 use orchestrator::domain::effect::Durable;
 use orchestrator::domain::gate::Verdict;
 use orchestrator::domain::outcome::Outcome;
 use orchestrator::domain::task::{End, State, Task};
-use orchestrator::store::{
-    Beat, CommitError, Filter, Mirrored, OpenMode, OutboxKind, ProgressMark, Scope, Standing, Store,
-    StoreError,
-};
-use serde_json::json;
+use orchestrator::store::{CommitError, Filter, OpenMode, OutboxKind, Store, StoreError};
 use tempfile::TempDir;
 
 use crate::store_tasks::*;
@@ -77,14 +71,6 @@ impl Fresh {
     }
 }
 
-fn due(rows: &[orchestrator::store::OutboxRow]) -> Vec<&str> {
-    rows.iter().map(|row| row.key.as_str()).collect()
-}
-
-fn later(seconds: i64) -> DateTime<Utc> {
-    at() + TimeDelta::seconds(seconds)
-}
-
 #[tokio::test]
 async fn a_task_goes_its_whole_way_and_every_trace_is_found_again() {
     let fresh = Fresh::open().await;
@@ -134,7 +120,7 @@ async fn a_task_is_admitted_once() {
     assert!(
         fresh
             .store
-            .outbox_due(OutboxKind::Mirror, later(1), 10)
+            .outbox_due(OutboxKind::Mirror, at(), 10)
             .await
             .unwrap()
             .is_empty()
@@ -249,62 +235,6 @@ async fn two_attempts_of_a_task_are_never_open_at_once() {
 }
 
 #[tokio::test]
-async fn beats_and_progress_only_move_forward_and_keep_what_they_do_not_name() {
-    let fresh = Fresh::open().await;
-    let task = fresh.claimed("beats").await;
-    let store = &fresh.store;
-    assert!(store.beat(vec![beat(&task, 1, 60)]).await.unwrap().is_empty());
-    let old = Beat {
-        pct: None,
-        phase: None,
-        ..beat(&task, 1, 30)
-    };
-    assert!(store.beat(vec![old]).await.unwrap().is_empty());
-    assert!(
-        store
-            .progress(vec![mark(&task, 1, 900)])
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let less = ProgressMark {
-        session: None,
-        cost_usd: None,
-        ..mark(&task, 1, 100)
-    };
-    assert!(store.progress(vec![less]).await.unwrap().is_empty());
-
-    let facts = store.attempt_facts(&task.id).await.unwrap().unwrap();
-    assert_eq!((facts.beat_at, facts.progress_pct), (Some(later(60)), Some(60)));
-    assert_eq!(
-        (facts.phase.as_deref(), facts.transcript_offset),
-        (Some("testing"), 900)
-    );
-    assert_eq!(
-        (facts.session.as_deref(), facts.cost_usd),
-        (Some("s-1"), Some(0.25))
-    );
-    assert_eq!(
-        store.open_facts().await.unwrap(),
-        HashMap::from([(task.id.clone(), facts.clone())])
-    );
-    assert_eq!(store.attempts(&task.id).await.unwrap()[0].facts, facts);
-
-    fresh.commit(&finish(&task)).await.unwrap();
-    assert_eq!(
-        store.beat(vec![beat(&task, 1, 90)]).await.unwrap(),
-        vec![task.id.clone()],
-        "it has ended"
-    );
-    assert!(store.open_facts().await.unwrap().is_empty());
-    assert_eq!(
-        store.task(&task.id).await.unwrap().unwrap().version,
-        3,
-        "beats are outside the version"
-    );
-}
-
-#[tokio::test]
 async fn a_refused_claim_becomes_gate_failed_and_keeps_its_report() {
     let fresh = Fresh::open().await;
     let mut refused = retry(&fresh.validating("red").await, Outcome::GateFailed);
@@ -339,7 +269,8 @@ async fn nothing_is_completed_without_a_passed_gate_of_the_same_attempt_and_comm
     let fresh = Fresh::open().await;
     let task = fresh.validating("proof").await;
     let good = complete(&task);
-    let cheats: [(&str, fn(&mut Decision)); 5] = [
+    type Cheat = fn(&mut Decision);
+    let cheats: [(&str, Cheat); 5] = [
         ("no gate", |d| d.gate = None),
         ("a failed gate", |d| {
             d.gate = Some(gate_record(1, 1, Verdict::Failed))
@@ -379,78 +310,6 @@ async fn nothing_is_completed_without_a_passed_gate_of_the_same_attempt_and_comm
 }
 
 #[tokio::test]
-async fn the_outbox_keeps_its_order_within_a_task_and_its_keys() {
-    let fresh = Fresh::open().await;
-    let store = &fresh.store;
-    let a = fresh.admitted("a").await;
-    let b = fresh.admitted("b").await;
-    let told = |text: &str| Durable::Progress { line: text.into() };
-    fresh
-        .commit(&Decision {
-            durable: vec![told("1"), Durable::Mirror, told("2")],
-            ..claim(&a)
-        })
-        .await
-        .unwrap();
-    fresh
-        .commit(&Decision {
-            durable: vec![told("3")],
-            ..claim(&b)
-        })
-        .await
-        .unwrap();
-
-    let rows = store
-        .outbox_due(OutboxKind::Progress, later(1), 10)
-        .await
-        .unwrap();
-    assert_eq!(due(&rows), ["a:2:0", "a:2:2", "b:2:0"]);
-    assert_eq!(rows[1].effect, told("2"));
-    store
-        .outbox_failed(rows[0].seq, "no disk".into(), later(60))
-        .await
-        .unwrap();
-    let now = store
-        .outbox_due(OutboxKind::Progress, later(2), 10)
-        .await
-        .unwrap();
-    assert_eq!(due(&now), ["b:2:0"], "a later row went before an earlier one");
-    assert_eq!(
-        due(&store.outbox_due(OutboxKind::Mirror, later(2), 10).await.unwrap()),
-        ["a:2:1"]
-    );
-
-    let again = store
-        .outbox_due(OutboxKind::Progress, later(60), 10)
-        .await
-        .unwrap();
-    assert_eq!(due(&again), ["a:2:0", "a:2:2", "b:2:0"]);
-    assert_eq!(
-        (again[0].attempts, again[0].error.as_deref()),
-        (1, Some("no disk"))
-    );
-    store
-        .outbox_done(vec![again[0].seq, again[1].seq], later(61))
-        .await
-        .unwrap();
-    store.outbox_done(vec![again[0].seq], later(62)).await.unwrap();
-    assert_eq!(
-        due(&store
-            .outbox_due(OutboxKind::Progress, later(70), 10)
-            .await
-            .unwrap()),
-        ["b:2:0"]
-    );
-    assert_eq!(
-        store
-            .outbox_due(OutboxKind::Progress, at() - TimeDelta::seconds(1), 10)
-            .await
-            .unwrap(),
-        vec![]
-    );
-}
-
-#[tokio::test]
 async fn a_changed_definition_is_kept_beside_the_old_one() {
     let fresh = Fresh::open().await;
     let task = fresh.admitted("words").await;
@@ -465,53 +324,6 @@ async fn a_changed_definition_is_kept_beside_the_old_one() {
         ..Filter::default()
     };
     assert_eq!(fresh.store.tasks(&filter).await.unwrap().rows.len(), 1);
-}
-
-#[tokio::test]
-async fn lists_come_in_pages_the_last_changed_first() {
-    let fresh = Fresh::open().await;
-    for n in 0..5 {
-        fresh.completed(&format!("done-{n}")).await;
-        fresh.admitted(&format!("live-{n}")).await;
-    }
-    for (scope, count) in [(Scope::Live, 5), (Scope::Ended, 5), (Scope::All, 10)] {
-        let mut filter = Filter {
-            scope,
-            limit: 2,
-            ..Filter::default()
-        };
-        let mut found = Vec::new();
-        loop {
-            let page = fresh.store.tasks(&filter).await.unwrap();
-            found.extend(page.rows.into_iter().map(|t| t.id.to_string()));
-            match page.next {
-                Some(next) => filter.before = Some(next),
-                None => break,
-            }
-        }
-        assert_eq!(found.len(), count, "{scope:?}");
-        assert!(
-            found[0].ends_with('4') && found[count - 1].ends_with('0'),
-            "{found:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn changes_are_told_once_and_in_order() {
-    let fresh = Fresh::open().await;
-    let a = fresh.admitted("a").await;
-    fresh.admitted("b").await;
-    let (all, seq) = fresh.store.changed_since(0).await.unwrap();
-    assert_eq!(all.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(seq, fresh.store.newest_seq().await.unwrap());
-    assert_eq!(fresh.store.changed_since(seq).await.unwrap(), (vec![], seq));
-    let claimed = claim(&a);
-    let newest = fresh.commit(&claimed).await.unwrap();
-    assert_eq!(
-        fresh.store.changed_since(seq).await.unwrap(),
-        (vec![claimed.task], newest)
-    );
 }
 
 #[tokio::test]
@@ -550,77 +362,6 @@ async fn two_processes_write_at_once_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn dependencies_are_answered_for_those_that_exist() {
-    let fresh = Fresh::open().await;
-    let done = fresh.completed("done").await;
-    let live = fresh.admitted("live").await;
-    let gone = cancel(&fresh.admitted("gone").await);
-    fresh.commit(&gone).await.unwrap();
-    let asked = [
-        done.id.clone(),
-        live.id.clone(),
-        gone.task.id.clone(),
-        id("never"),
-    ];
-    let expected = HashMap::from([
-        (done.id, Standing::Completed),
-        (live.id, Standing::Live),
-        (gone.task.id, Standing::Cancelled),
-    ]);
-    assert_eq!(fresh.store.dependency_states(&asked).await.unwrap(), expected);
-}
-
-#[tokio::test]
-async fn the_mirror_remembers_the_newest_version() {
-    let fresh = Fresh::open().await;
-    let task = fresh.admitted("mirror").await;
-    let told = |version, status| Mirrored {
-        version,
-        body: json!({ "status": status }),
-    };
-    assert_eq!(fresh.store.mirrored(&task.id).await.unwrap(), None);
-    fresh
-        .store
-        .set_mirrored(&task.id, told(2, "in-progress"))
-        .await
-        .unwrap();
-    fresh
-        .store
-        .set_mirrored(&task.id, told(1, "pending"))
-        .await
-        .unwrap();
-    let newest = told(2, "in-progress");
-    assert_eq!(
-        fresh.store.mirrored(&task.id).await.unwrap().as_ref(),
-        Some(&newest)
-    );
-    assert_eq!(
-        fresh.store.mirrored_live().await.unwrap(),
-        HashMap::from([(task.id, newest)])
-    );
-    let unknown = fresh.store.set_mirrored(&id("never"), told(1, "pending")).await;
-    assert!(matches!(unknown, Err(StoreError::Refused { .. })), "{unknown:?}");
-}
-
-#[tokio::test]
-async fn flags_hold_over_a_restart() {
-    let fresh = Fresh::open().await;
-    let stop = json!({ "by": "cli:jane" });
-    fresh
-        .store
-        .set_flag("stop", Some(stop.clone()), at())
-        .await
-        .unwrap();
-    fresh.store.set_flag("tick", Some(json!(1)), at()).await.unwrap();
-    fresh.store.set_flag("tick", None, at()).await.unwrap();
-    fresh.store.close().await;
-    let again = fresh.second().await;
-    let flag = again.flag("stop").await.unwrap().unwrap();
-    assert_eq!((flag.value, flag.set_at), (stop, at()));
-    assert_eq!(again.flag("tick").await.unwrap(), None);
-}
-
-#[tokio::test]
 async fn a_closed_store_says_so_and_a_reopened_one_has_everything() {
     let fresh = Fresh::open().await;
     let task = fresh.claimed("again").await;
@@ -633,49 +374,4 @@ async fn a_closed_store_says_so_and_a_reopened_one_has_everything() {
     let again = fresh.second().await;
     assert_eq!(again.live().await.unwrap(), vec![task.clone()]);
     again.commit(finish(&task), task.version).await.unwrap();
-}
-
-#[tokio::test]
-async fn retention_takes_old_rows_of_ended_tasks_and_done_effects_alone() {
-    let fresh = Fresh::open().await;
-    let done = fresh.completed("done").await;
-    let live = fresh.admitted("live").await;
-    let told = Decision {
-        durable: vec![Durable::Mirror, Durable::Mirror],
-        ..claim(&live)
-    };
-    fresh.commit(&told).await.unwrap();
-    let rows = fresh
-        .store
-        .outbox_due(OutboxKind::Mirror, later(1), 10)
-        .await
-        .unwrap();
-    fresh
-        .store
-        .outbox_done(vec![rows[0].seq], later(1))
-        .await
-        .unwrap();
-
-    let young = fresh.store.trim(later(10), TimeDelta::seconds(60)).await.unwrap();
-    assert_eq!((young.events, young.outbox), (0, 0));
-    let old = fresh
-        .store
-        .trim(later(100), TimeDelta::seconds(60))
-        .await
-        .unwrap();
-    assert_eq!((old.events, old.outbox), (3, 1));
-    assert_eq!(
-        fresh.store.events(&done.id, 10).await.unwrap()[0].entry.kind,
-        "judged"
-    );
-    assert_eq!(fresh.store.events(&live.id, 10).await.unwrap().len(), 2);
-    assert_eq!(
-        fresh
-            .store
-            .outbox_due(OutboxKind::Mirror, later(1), 10)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
 }

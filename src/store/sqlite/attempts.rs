@@ -16,6 +16,9 @@ use crate::store::error::{CommitError, StoreError};
 use crate::store::record::{AttemptFacts, AttemptRecord, Beat, ProgressMark};
 use crate::store::row::{AttemptRow, FactsRow, body, int, micros, task_id, word};
 
+pub(super) const OPEN_FACTS: &str =
+    "SELECT l.* FROM attempt a JOIN attempt_live l USING (task_id, epoch) WHERE a.ended_at IS NULL";
+
 impl Store {
     /// Records signs of life, all in one commit. Answers whose were refused because their attempt is not the open one.
     pub async fn beat(&self, beats: Vec<Beat>) -> Result<Vec<TaskId>, StoreError> {
@@ -50,11 +53,7 @@ impl Store {
 
     /// What was last seen of every open attempt.
     pub async fn open_facts(&self) -> Result<HashMap<TaskId, AttemptFacts>, StoreError> {
-        let rows: Vec<OpenRow> = sqlx::query_as(
-            "SELECT l.* FROM attempt a JOIN attempt_live l USING (task_id, epoch) WHERE a.ended_at IS NULL",
-        )
-        .fetch_all(&self.readers)
-        .await?;
+        let rows: Vec<OpenRow> = sqlx::query_as(OPEN_FACTS).fetch_all(&self.readers).await?;
         rows.into_iter()
             .map(|row| Ok((task_id(&row.task_id)?, row.facts.into_facts(&row.task_id)?)))
             .collect()

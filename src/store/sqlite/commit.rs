@@ -1,6 +1,6 @@
 //! The writes of a task's path: admission and decisions, each one transaction with everything that belongs to it.
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use sqlx::SqliteConnection;
 
 use super::{Store, attempts, gates, outbox};
@@ -36,7 +36,7 @@ impl Store {
     /// rule of the schema is broken, for example a completed task without a passed gate.
     pub async fn commit(&self, decision: Decision, expected: u64) -> Result<Committed, CommitError> {
         self.writer
-            .run(move |conn| commit(conn, decision, expected))
+            .run(move |conn| Box::pin(commit(conn, decision, expected)))
             .await
     }
 
@@ -105,40 +105,37 @@ async fn admit(
     Ok(Committed { seq: nat(seq) })
 }
 
-fn commit(
+async fn commit(
     conn: &mut SqliteConnection,
     decision: Decision,
     expected: u64,
-) -> BoxFuture<'_, Result<Committed, CommitError>> {
-    Box::pin(async move {
-        let Decision {
-            task,
-            entry,
-            attempt,
-            gate,
-            durable,
-        } = decision;
-        let head = head(conn, &task.id).await?.ok_or(CommitError::Unknown)?;
-        if head.version != expected {
-            return Err(CommitError::Conflict { actual: head.version });
-        }
-        if head.epoch > task.epoch {
-            return Err(CommitError::Fenced { actual: head.epoch });
-        }
-        if head.definition_hash != task.definition_hash {
-            define(conn, &task).await?;
-        }
-        if let Some(gate) = gate {
-            gates::put(conn, &task.id, gate, head.epoch).await?;
-        }
-        let seq = log(conn, &task, &entry).await?;
-        update(conn, &task, seq, expected).await?;
-        if let Some(change) = attempt {
-            attempts::change(conn, &task, change, entry.at).await?;
-        }
-        outbox::put(conn, &task, &durable, entry.at).await?;
-        Ok(Committed { seq: nat(seq) })
-    })
+) -> Result<Committed, CommitError> {
+    let Decision {
+        task,
+        entry,
+        attempt,
+        gate,
+        durable,
+    } = decision;
+    let head = head(conn, &task.id).await?.ok_or(CommitError::Unknown)?;
+    if head.version != expected {
+        return Err(CommitError::Conflict { actual: head.version });
+    }
+    if head.epoch > task.epoch {
+        return Err(CommitError::Fenced { actual: head.epoch });
+    }
+    if head.definition_hash != task.definition_hash {
+        define(conn, &task).await?;
+    }
+    if let Some(gate) = gate {
+        gates::put(conn, &task.id, gate, head.epoch).await?;
+    }
+    let seq = write(conn, &task, &entry, expected).await?;
+    if let Some(change) = attempt {
+        attempts::change(conn, &task, change, entry.at).await?;
+    }
+    outbox::put(conn, &task, &durable, entry.at).await?;
+    Ok(Committed { seq: nat(seq) })
 }
 
 async fn define(conn: &mut SqliteConnection, task: &Task) -> Result<(), CommitError> {
@@ -173,14 +170,21 @@ async fn log(conn: &mut SqliteConnection, task: &Task, entry: &LogEntry) -> Resu
     Ok(done.last_insert_rowid())
 }
 
-/// Writes the task's row; a completed one refers to the newest passed gate of its attempt and commit, or to none, which the
-/// schema refuses.
-async fn update(
+/// The event and the change that it led to, in one script; the row refers to the event by its number.
+const LOG_AND_UPDATE: &str = "INSERT INTO event_log (task_id, version, epoch, at, kind, from_state, to_state, why) \
+    VALUES ($1, $3, $13, $14, $15, $16, $17, $18); \
+    UPDATE task SET version = $3, epoch = $4, seq = last_insert_rowid(), definition_hash = $5, project = $6, \
+    priority = $7, updated_at = $8, body_version = $9, state = $10, history = $11, done_gate = $12 \
+    WHERE id = $1 AND version = $2 AND epoch <= $4";
+
+/// Writes the event and the task's row. A completed task refers to the newest passed gate of its attempt and commit, or to
+/// none, which the schema refuses.
+async fn write(
     conn: &mut SqliteConnection,
     task: &Task,
-    seq: i64,
+    entry: &LogEntry,
     expected: u64,
-) -> Result<(), CommitError> {
+) -> Result<i64, CommitError> {
     let gate = match &task.state {
         State::Ended {
             end:
@@ -193,30 +197,32 @@ async fn update(
         } => gates::proof(conn, &task.id, *attempt, *epoch, commit).await?,
         _ => None,
     };
-    let done = sqlx::query(
-        "UPDATE task SET version = $3, epoch = $4, seq = $5, definition_hash = $6, project = $7, priority = $8, \
-         updated_at = $9, body_version = $10, state = $11, history = $12, done_gate = $13 \
-         WHERE id = $1 AND version = $2 AND epoch <= $4",
-    )
-    .bind(task.id.as_str())
-    .bind(int(expected))
-    .bind(int(task.version))
-    .bind(int(task.epoch))
-    .bind(seq)
-    .bind(&task.definition_hash)
-    .bind(&task.definition.project)
-    .bind(rank(task.definition.priority))
-    .bind(micros(task.updated_at))
-    .bind(BODY_VERSION)
-    .bind(body(&task.state)?)
-    .bind(body(&task.history)?)
-    .bind(gate)
-    .execute(conn)
-    .await?;
+    let done = sqlx::query(LOG_AND_UPDATE)
+        .bind(task.id.as_str())
+        .bind(int(expected))
+        .bind(int(task.version))
+        .bind(int(task.epoch))
+        .bind(&task.definition_hash)
+        .bind(&task.definition.project)
+        .bind(rank(task.definition.priority))
+        .bind(micros(task.updated_at))
+        .bind(BODY_VERSION)
+        .bind(body(&task.state)?)
+        .bind(body(&task.history)?)
+        .bind(gate)
+        .bind(int(entry.epoch))
+        .bind(micros(entry.at))
+        .bind(&entry.kind)
+        .bind(&entry.from)
+        .bind(&entry.to)
+        .bind(&entry.why)
+        .execute(conn)
+        .await?;
     match done.rows_affected() {
-        1 => Ok(()),
-        rows => Err(StoreError::Refused {
-            rule: format!("{rows} rows of task {} changed, not one", task.id),
+        2 => Ok(done.last_insert_rowid()),
+        // The head was read in this very transaction, so only a fault of the file can bring this.
+        _ => Err(StoreError::Refused {
+            rule: format!("the row of task {} did not change", task.id),
         }
         .into()),
     }

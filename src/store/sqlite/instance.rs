@@ -15,6 +15,9 @@ use crate::store::row::{body, int, micros, nat, read, task_id, time};
 /// Rows that one trimming takes at most from a table, so that nobody waits long behind it.
 const TRIM_AT_ONCE: i64 = 5_000;
 
+pub(super) const MIRRORED_LIVE: &str =
+    "SELECT m.* FROM task t JOIN mirror m ON m.task_id = t.id WHERE t.live = 1";
+
 #[derive(sqlx::FromRow)]
 struct MirrorRow {
     task_id: String,
@@ -91,10 +94,7 @@ impl Store {
 
     /// What the queue file was last told of every live task.
     pub async fn mirrored_live(&self) -> Result<HashMap<TaskId, Mirrored>, StoreError> {
-        let rows: Vec<MirrorRow> =
-            sqlx::query_as("SELECT m.* FROM task t JOIN mirror m ON m.task_id = t.id WHERE t.live = 1")
-                .fetch_all(&self.readers)
-                .await?;
+        let rows: Vec<MirrorRow> = sqlx::query_as(MIRRORED_LIVE).fetch_all(&self.readers).await?;
         rows.into_iter().map(MirrorRow::into_pair).collect()
     }
 

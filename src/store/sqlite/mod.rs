@@ -16,7 +16,7 @@ mod writer;
 use sqlx::SqlitePool;
 
 pub use open::OpenMode;
-pub(in crate::store) use open::connect_options;
+pub(in crate::store) use open::{connect, make};
 use writer::Writer;
 
 /// The store of one instance. Cheap to share behind an `Arc`; every verb takes `&self`.

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::time::{Instant, sleep};
 
 use super::{Store, writer::Writer};
 use crate::store::error::StoreError;
@@ -45,9 +46,7 @@ impl Store {
             }
             _ => {}
         }
-        let mut conn = SqliteConnection::connect_with(&writer_options(path, mode))
-            .await
-            .map_err(|error| migrate::open_error(path, error))?;
+        let mut conn = connect(path, mode).await?;
         match mode {
             OpenMode::Migrate => migrate::apply_on(path, &mut conn).await?,
             OpenMode::Existing | OpenMode::ReadOnly => migrate::check_on(path, &mut conn).await?,
@@ -69,11 +68,37 @@ impl Store {
 }
 
 /// What every connection has.
-pub(in crate::store) fn connect_options(path: &Path) -> SqliteConnectOptions {
+fn connect_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
         .busy_timeout(BUSY)
+        .disable_statement_logging()
+}
+
+/// Opens the writing connection. The engine does not wait by itself while another process turns a new database to its log mode,
+/// so a busy database is asked again for as long as any write would wait.
+pub(in crate::store) async fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, StoreError> {
+    let options = writer_options(path, mode);
+    let give_up = Instant::now() + BUSY;
+    loop {
+        let answer = SqliteConnection::connect_with(&options).await;
+        match answer.map_err(|error| open_error(path, error)) {
+            Err(StoreError::Busy) if Instant::now() < give_up => sleep(BUSY / 500).await,
+            other => return other,
+        }
+    }
+}
+
+/// What a failure to open means.
+fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Engine(error) => StoreError::Open {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        },
+        known => known,
+    }
 }
 
 fn writer_options(path: &Path, mode: OpenMode) -> SqliteConnectOptions {
@@ -86,7 +111,7 @@ fn writer_options(path: &Path, mode: OpenMode) -> SqliteConnectOptions {
 }
 
 /// Makes the file, for its owner alone: it holds prompts and output of people's work. The log files follow its mode.
-fn make(path: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn make(path: &Path) -> Result<(), StoreError> {
     let failed = |error: io::Error| StoreError::Open {
         path: path.to_owned(),
         reason: error.to_string(),

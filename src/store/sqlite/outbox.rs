@@ -10,6 +10,10 @@ use crate::store::error::{CommitError, StoreError};
 use crate::store::record::{OutboxKind, OutboxRow};
 use crate::store::row::{OutboxLine, body, int, micros};
 
+pub(super) const DUE: &str = "SELECT o.* FROM outbox o WHERE o.done_at IS NULL AND o.kind = $1 AND o.not_before <= $2 \
+    AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.done_at IS NULL AND e.task_id = o.task_id AND e.kind = o.kind \
+    AND e.seq < o.seq AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
+
 impl Store {
     /// What is to be performed now, in order. A row that waits after a failure holds back the later ones of its task and
     /// kind; so whoever performs them stops at the first failure of a task and goes on with the next task.
@@ -19,17 +23,12 @@ impl Store {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        let rows: Vec<OutboxLine> = sqlx::query_as(
-            "SELECT o.* FROM outbox o WHERE o.done_at IS NULL AND o.kind = $1 AND o.not_before <= $2 \
-             AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.done_at IS NULL AND e.task_id = o.task_id \
-                 AND e.kind = o.kind AND e.seq < o.seq AND e.not_before > $2) \
-             ORDER BY o.seq LIMIT $3",
-        )
-        .bind(kind.as_str())
-        .bind(micros(now))
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await?;
+        let rows: Vec<OutboxLine> = sqlx::query_as(DUE)
+            .bind(kind.as_str())
+            .bind(micros(now))
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
         rows.into_iter().map(OutboxLine::into_row).collect()
     }
 

@@ -23,6 +23,7 @@ macro_rules! select_tasks {
 
 pub(super) const LIVE: &str = select_tasks!("WHERE t.live = 1 ORDER BY t.id");
 pub(super) const CHANGED: &str = select_tasks!("WHERE t.seq > $1 ORDER BY t.seq");
+pub(super) const STANDINGS: &str = "SELECT t.id, t.kind FROM json_each($1) j JOIN task t ON t.id = j.value";
 const ONE: &str = select_tasks!("WHERE t.id = $1");
 const PAGE: &str =
     select_tasks!("WHERE t.seq < $1 AND t.live BETWEEN $2 AND $3 ORDER BY t.seq DESC LIMIT $4");
@@ -105,11 +106,10 @@ impl Store {
 
     /// How the named tasks stand; those that are not in the store are absent.
     pub async fn dependency_states(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, Standing>, StoreError> {
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT t.id, t.kind FROM json_each($1) j JOIN task t ON t.id = j.value")
-                .bind(body(&ids)?)
-                .fetch_all(&self.readers)
-                .await?;
+        let rows: Vec<(String, String)> = sqlx::query_as(STANDINGS)
+            .bind(body(&ids)?)
+            .fetch_all(&self.readers)
+            .await?;
         let standing = |kind: &str| match kind {
             "completed" => Standing::Completed,
             "cancelled" => Standing::Cancelled,

@@ -214,14 +214,21 @@ async fn write_group(conn: &mut SqliteConnection, mut steps: Vec<Box<dyn Step>>)
 }
 
 async fn apply_group(conn: &mut SqliteConnection, steps: &mut [Box<dyn Step>]) -> Result<(), StoreError> {
-    execute(conn, "BEGIN IMMEDIATE").await?;
+    // Every statement is a hop to the connection's thread: the savepoint of one step is released with the opening of the next
+    // one's, and the last with the commit.
+    let mut open_savepoint = Some("BEGIN IMMEDIATE; SAVEPOINT step");
     for step in steps {
-        execute(conn, "SAVEPOINT step").await?;
-        match step.apply(conn).await {
-            Applied::Kept => execute(conn, "RELEASE step").await?,
-            Applied::Undone => execute(conn, "ROLLBACK TO step; RELEASE step").await?,
-            Applied::Lost(error) => return Err(error),
+        if let Some(sql) = open_savepoint {
+            execute(conn, sql).await?;
         }
+        open_savepoint = match step.apply(conn).await {
+            Applied::Kept => Some("RELEASE step; SAVEPOINT step"),
+            Applied::Undone => {
+                execute(conn, "ROLLBACK TO step").await?;
+                None
+            }
+            Applied::Lost(error) => return Err(error),
+        };
     }
     Ok(())
 }
