@@ -21,7 +21,10 @@ pub fn read(body: &Value) -> Result<Ask, &'static str> {
     Ok(Ask {
         model: model.to_owned(),
         opening: format!("{}\n{}", text_of(&body["system"]), text_of(&first["content"])),
-        turns: messages.iter().filter(|message| message["role"] == "assistant").count(),
+        turns: messages
+            .iter()
+            .filter(|message| message["role"] == "assistant")
+            .count(),
         streams: body["stream"] == true,
     })
 }
@@ -29,8 +32,13 @@ pub fn read(body: &Value) -> Result<Ask, &'static str> {
 /// The provider's rule on which clients stumble most: each call is answered in the very next message.
 fn check_tool_results(messages: &[Value]) -> Result<(), &'static str> {
     for (at, message) in messages.iter().enumerate() {
-        let next = messages.get(at + 1).map(|next| blocks(next, "tool_result", "tool_use_id")).unwrap_or_default();
-        let unanswered = blocks(message, "tool_use", "id").into_iter().any(|id| !next.contains(&id));
+        let next = messages
+            .get(at + 1)
+            .map(|next| blocks(next, "tool_result", "tool_use_id"))
+            .unwrap_or_default();
+        let unanswered = blocks(message, "tool_use", "id")
+            .into_iter()
+            .any(|id| !next.contains(&id));
         if unanswered && message["role"] == "assistant" {
             return Err("messages: `tool_use` ids were found without `tool_result` blocks immediately after");
         }
@@ -39,15 +47,26 @@ fn check_tool_results(messages: &[Value]) -> Result<(), &'static str> {
 }
 
 fn blocks<'a>(message: &'a Value, kind: &str, field: &str) -> Vec<&'a str> {
-    let content = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
-    content.iter().filter(|block| block["type"] == kind).filter_map(|block| block[field].as_str()).collect()
+    let content = message["content"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    content
+        .iter()
+        .filter(|block| block["type"] == kind)
+        .filter_map(|block| block[field].as_str())
+        .collect()
 }
 
 /// Text that is either a string or blocks.
 fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(blocks) => blocks.iter().filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join("\n"),
+        Value::Array(blocks) => blocks
+            .iter()
+            .filter_map(|block| block["text"].as_str())
+            .collect::<Vec<_>>()
+            .join("\n"),
         _ => String::new(),
     }
 }
@@ -59,9 +78,13 @@ pub fn error(word: &str, message: &str) -> Value {
 
 /// The reply in one piece.
 pub fn whole(step: &Step, ask: &Ask) -> Value {
-    let texts = step.texts.iter().map(|text| json!({"type": "text", "text": text}));
+    let texts = step
+        .texts
+        .iter()
+        .map(|text| json!({"type": "text", "text": text}));
     let calls = step.calls.iter().enumerate().map(|(at, call)| {
-        let input: Value = serde_json::from_str(&call.input).unwrap_or_else(|_| Value::from(call.input.clone()));
+        let input: Value =
+            serde_json::from_str(&call.input).unwrap_or_else(|_| Value::from(call.input.clone()));
         json!({"type": "tool_use", "id": call_id(ask, at), "name": call.name, "input": input})
     });
     let mut message = skeleton(step, ask);
@@ -73,7 +96,10 @@ pub fn whole(step: &Step, ask: &Ask) -> Value {
 
 /// The reply as the events of a stream.
 pub fn events(step: &Step, ask: &Ask) -> Vec<Value> {
-    let mut events = vec![json!({"type": "message_start", "message": skeleton(step, ask)}), json!({"type": "ping"})];
+    let mut events = vec![
+        json!({"type": "message_start", "message": skeleton(step, ask)}),
+        json!({"type": "ping"}),
+    ];
     let mut index = 0;
     let mut block = |start: Value, deltas: Vec<Value>| {
         events.push(json!({"type": "content_block_start", "index": index, "content_block": start}));
@@ -84,20 +110,30 @@ pub fn events(step: &Step, ask: &Ask) -> Vec<Value> {
     };
     for text in &step.texts {
         let delta = |piece| json!({"type": "text_delta", "text": piece});
-        block(json!({"type": "text", "text": ""}), pieces(text).map(delta).collect());
+        block(
+            json!({"type": "text", "text": ""}),
+            pieces(text).map(delta).collect(),
+        );
     }
     for (at, call) in step.calls.iter().enumerate() {
-        block(json!({"type": "tool_use", "id": call_id(ask, at), "name": call.name, "input": {}}), input_deltas(call));
+        block(
+            json!({"type": "tool_use", "id": call_id(ask, at), "name": call.name, "input": {}}),
+            input_deltas(call),
+        );
     }
-    events.push(json!({"type": "message_delta", "delta": {"stop_reason": step.stop_word(), "stop_sequence": null},
-        "usage": {"output_tokens": step.tokens.output}}));
+    events.push(
+        json!({"type": "message_delta", "delta": {"stop_reason": step.stop_word(), "stop_sequence": null},
+        "usage": {"output_tokens": step.tokens.output}}),
+    );
     events.push(json!({"type": "message_stop"}));
     events
 }
 
 fn input_deltas(call: &Call) -> Vec<Value> {
     let delta = |piece: &str| json!({"type": "input_json_delta", "partial_json": piece});
-    std::iter::once(delta("")).chain(pieces(&call.input).map(delta)).collect()
+    std::iter::once(delta(""))
+        .chain(pieces(&call.input).map(delta))
+        .collect()
 }
 
 fn skeleton(step: &Step, ask: &Ask) -> Value {
@@ -132,10 +168,19 @@ mod tests {
     fn a_request_is_read_or_refused_like_the_provider_does() {
         let user = json!({"role":"user","content":"do [x]"});
         let call = json!({"role":"assistant","content":[{"type":"tool_use","id":"a","name":"b","input":{}}]});
-        let answer = json!({"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"ok"}]});
+        let answer =
+            json!({"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"ok"}]});
         let request = |messages: &[&Value]| json!({"model":"m","max_tokens":1,"system":[{"type":"text","text":"S"}],"messages":messages});
         let ask = read(&request(&[&user, &call, &answer])).unwrap();
-        assert_eq!(ask, Ask { model: "m".into(), opening: "S\ndo [x]".into(), turns: 1, streams: false });
+        assert_eq!(
+            ask,
+            Ask {
+                model: "m".into(),
+                opening: "S\ndo [x]".into(),
+                turns: 1,
+                streams: false
+            }
+        );
         for (body, word) in [
             (request(&[&user, &call]), "tool_use"),
             (request(&[&user, &call, &user]), "tool_use"),

@@ -105,9 +105,17 @@ impl Scenario {
 
     fn describe(&self) -> Vec<String> {
         let model = self.model.as_deref().unwrap_or("any model");
-        let marks = self.marks.iter().map(|mark| format!(" and \"{mark}\"")).collect::<String>();
+        let marks = self
+            .marks
+            .iter()
+            .map(|mark| format!(" and \"{mark}\""))
+            .collect::<String>();
         let head = format!("{} ({model}{marks})", self.name);
-        let steps = self.steps.iter().enumerate().map(|(at, step)| format!("  {}. {}", at + 1, step.describe()));
+        let steps = self
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(at, step)| format!("  {}. {}", at + 1, step.describe()));
         std::iter::once(head).chain(steps).collect()
     }
 }
@@ -147,14 +155,22 @@ pub struct Tokens {
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { input: 100, output: 20, cache_write: 0, cache_read: 0 }
+        Self {
+            input: 100,
+            output: 20,
+            cache_write: 0,
+            cache_read: 0,
+        }
     }
 }
 
 impl Step {
     /// A turn of text alone; it ends the model's turn unless a call follows.
     pub fn say(text: &str) -> Self {
-        Self { texts: vec![text.to_owned()], ..Self::silent() }
+        Self {
+            texts: vec![text.to_owned()],
+            ..Self::silent()
+        }
     }
 
     /// A turn that calls a tool.
@@ -184,7 +200,10 @@ impl Step {
     /// Calls a tool with an input that need not be JSON.
     #[must_use]
     pub fn and_raw_call(mut self, name: &str, input: &str) -> Self {
-        self.calls.push(Call { name: name.to_owned(), input: input.to_owned() });
+        self.calls.push(Call {
+            name: name.to_owned(),
+            input: input.to_owned(),
+        });
         self
     }
 
@@ -227,7 +246,9 @@ impl Step {
     pub(super) fn strike(&self) -> Option<&Fault> {
         let struck = |(fault, count): &&(Fault, AtomicU32)| {
             let more = |n: u32| (n < fault.times).then(|| n.saturating_add(1));
-            count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok()
+            count
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, more)
+                .is_ok()
         };
         self.faults.iter().find(struck).map(|(fault, _)| fault)
     }
@@ -244,8 +265,15 @@ impl Step {
     fn describe(&self) -> String {
         let faults = self.faults.iter().map(|(fault, _)| fault.describe());
         let texts = self.texts.iter().map(|text| format!("says \"{}\"", start(text)));
-        let calls = self.calls.iter().map(|call| format!("calls {} {}", call.name, start(&call.input)));
-        faults.chain(texts).chain(calls).collect::<Vec<_>>().join("; then ")
+        let calls = self
+            .calls
+            .iter()
+            .map(|call| format!("calls {} {}", call.name, start(&call.input)));
+        faults
+            .chain(texts)
+            .chain(calls)
+            .collect::<Vec<_>>()
+            .join("; then ")
     }
 }
 
@@ -293,13 +321,22 @@ impl Fault {
     /// An error status, each time.
     pub fn error(status: u16, word: &str, message: &str) -> Self {
         let (word, message) = (word.to_owned(), message.to_owned());
-        Self::of(FaultKind::Error { status, word, message, headers: Vec::new() })
+        Self::of(FaultKind::Error {
+            status,
+            word,
+            message,
+            headers: Vec::new(),
+        })
     }
 
     /// Too many requests, to be asked again after `retry_after` (seconds or a date).
     pub fn rate_limited(retry_after: &str) -> Self {
-        Self::error(429, "rate_limit_error", "This request would exceed your rate limit.")
-            .header("retry-after", retry_after)
+        Self::error(
+            429,
+            "rate_limit_error",
+            "This request would exceed your rate limit.",
+        )
+        .header("retry-after", retry_after)
     }
 
     /// An overloaded provider.
@@ -309,7 +346,10 @@ impl Fault {
 
     /// An error event in mid-stream.
     pub fn error_event(after: usize, word: &str) -> Self {
-        Self::of(FaultKind::ErrorEvent { after, word: word.to_owned() })
+        Self::of(FaultKind::ErrorEvent {
+            after,
+            word: word.to_owned(),
+        })
     }
 
     /// A stream that is cut.
@@ -349,7 +389,10 @@ impl Fault {
     }
 
     fn of(kind: FaultKind) -> Self {
-        Self { kind, times: u32::MAX }
+        Self {
+            kind,
+            times: u32::MAX,
+        }
     }
 
     fn describe(&self) -> String {
@@ -381,21 +424,42 @@ mod tests {
     use serde_json::json;
 
     fn ask(model: &str, opening: &str, turns: usize) -> Ask {
-        Ask { model: model.into(), opening: opening.into(), turns, streams: true }
+        Ask {
+            model: model.into(),
+            opening: opening.into(),
+            turns,
+            streams: true,
+        }
     }
 
     #[test]
     fn model_marks_and_history_choose_the_step() {
         let script = Script::new()
-            .scenario(Scenario::new("cheap").for_model("haiku").marked("[calc]").step(Step::say("1")).step(Step::say("2")))
-            .scenario(Scenario::new("both").marked("[calc]").marked("again").step(Step::say("3")))
+            .scenario(
+                Scenario::new("cheap")
+                    .for_model("haiku")
+                    .marked("[calc]")
+                    .step(Step::say("1"))
+                    .step(Step::say("2")),
+            )
+            .scenario(
+                Scenario::new("both")
+                    .marked("[calc]")
+                    .marked("again")
+                    .step(Step::say("3")),
+            )
             .scenario(Scenario::new("dear").for_model("sonnet").step(Step::say("4")));
         let found = |model, opening, turns| {
-            script.find(&ask(model, opening, turns)).map(|(scenario, step)| (scenario.name(), step.texts[0].as_str()))
+            script
+                .find(&ask(model, opening, turns))
+                .map(|(scenario, step)| (scenario.name(), step.texts[0].as_str()))
         };
         assert_eq!(found("haiku-4", "do [calc]", 0), Some(("cheap", "1")));
         assert_eq!(found("haiku-4", "do [calc]", 1), Some(("cheap", "2")));
-        assert_eq!(found("haiku-4", "do [calc]", 9), Some(("cheap", "There is nothing more in the script.")));
+        assert_eq!(
+            found("haiku-4", "do [calc]", 9),
+            Some(("cheap", "There is nothing more in the script."))
+        );
         assert_eq!(found("opus", "again [calc]", 0), Some(("both", "3")));
         assert_eq!(found("sonnet", "", 0), Some(("dear", "4")));
         assert_eq!(found("opus", "[calc]", 0), None);
@@ -403,10 +467,20 @@ mod tests {
 
     #[test]
     fn faults_strike_as_often_as_they_were_told() {
-        let step = Step::say("x").after(Fault::overloaded().first(2)).after(Fault::cut(1).first(1));
+        let step = Step::say("x")
+            .after(Fault::overloaded().first(2))
+            .after(Fault::cut(1).first(1));
         let kinds: Vec<_> = (0..4).map(|_| step.strike().map(Fault::describe)).collect();
         let overloaded = Some("fails with 529 overloaded_error 2 times".to_owned());
-        assert_eq!(kinds, [overloaded.clone(), overloaded, Some("cuts the connection once".to_owned()), None]);
+        assert_eq!(
+            kinds,
+            [
+                overloaded.clone(),
+                overloaded,
+                Some("cuts the connection once".to_owned()),
+                None
+            ]
+        );
         let always = Step::say("x").after(Fault::hang());
         assert!((0..100).all(|_| always.strike().is_some()));
     }
@@ -416,6 +490,12 @@ mod tests {
         let step = Step::call("bash", json!({"command": "make"})).after(Fault::hang().first(1));
         let script = Script::new().scenario(Scenario::new("fix").for_model("haiku").marked("[x]").step(step));
         let lines = script.describe();
-        assert_eq!(lines, ["fix (haiku and \"[x]\")", "  1. hangs once; then calls bash {\"command\":\"make\"}"]);
+        assert_eq!(
+            lines,
+            [
+                "fix (haiku and \"[x]\")",
+                "  1. hangs once; then calls bash {\"command\":\"make\"}"
+            ]
+        );
     }
 }

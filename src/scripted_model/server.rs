@@ -68,12 +68,18 @@ impl Server {
             release: CancellationToken::new(),
             closed: CancellationToken::new(),
         });
-        let router = Router::new().route("/v1/messages", post(messages)).with_state(desk.clone());
+        let router = Router::new()
+            .route("/v1/messages", post(messages))
+            .with_state(desk.clone());
         let serving = tokio::spawn(async move {
             // It ends when the task is aborted; it cannot fail before that.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, desk, _serving: AbortOnDropHandle::new(serving) })
+        Ok(Self {
+            address,
+            desk,
+            _serving: AbortOnDropHandle::new(serving),
+        })
     }
 
     /// Where it listens, without a path.
@@ -83,7 +89,11 @@ impl Server {
 
     /// What was asked so far.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.desk.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.desk
+            .record
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Lets every answer that hangs, now or later, go on.
@@ -105,16 +115,23 @@ impl Drop for Server {
 
 impl Desk {
     fn record(&self, headers: &HeaderMap, body: &Value, found: Option<(&str, usize)>) {
-        let plain = headers.iter().filter(|(name, _)| *name != "x-api-key" && *name != "authorization");
+        let plain = headers
+            .iter()
+            .filter(|(name, _)| *name != "x-api-key" && *name != "authorization");
         let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let recorded = Recorded {
             scenario: found.map(|(name, _)| name.to_owned()),
             step: found.map_or(0, |(_, step)| step),
             has_key: headers.contains_key("x-api-key"),
-            headers: plain.map(|(name, value)| (name.to_string(), text(value))).collect(),
+            headers: plain
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect(),
             body: body.clone(),
         };
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
+        self.record
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(recorded);
     }
 
     /// Waits until the hanging answers may go on; false when the server is gone.
@@ -129,14 +146,30 @@ impl Desk {
 async fn messages(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let ask = anthropic::read(&body);
-    let found = ask.as_ref().ok().and_then(|ask| desk.script.find(ask).map(|(scenario, step)| (ask, scenario, step)));
-    desk.record(&headers, &body, found.map(|(ask, scenario, _)| (scenario.name(), ask.turns)));
-    if !desk.script.accepts_key(headers.get("x-api-key").and_then(|key| key.to_str().ok())) {
+    let found = ask.as_ref().ok().and_then(|ask| {
+        desk.script
+            .find(ask)
+            .map(|(scenario, step)| (ask, scenario, step))
+    });
+    desk.record(
+        &headers,
+        &body,
+        found.map(|(ask, scenario, _)| (scenario.name(), ask.turns)),
+    );
+    if !desk
+        .script
+        .accepts_key(headers.get("x-api-key").and_then(|key| key.to_str().ok()))
+    {
         return refuse(401, "authentication_error", "invalid x-api-key", &[]);
     }
     match (&ask, found) {
         (Err(fault), _) => refuse(400, "invalid_request_error", fault, &[]),
-        (_, None) => refuse(404, "not_found_error", "no scenario of the script fits this conversation", &[]),
+        (_, None) => refuse(
+            404,
+            "not_found_error",
+            "no scenario of the script fits this conversation",
+            &[],
+        ),
         (_, Some((ask, _, step))) => answer(&desk, ask, step).await,
     }
 }
@@ -144,7 +177,12 @@ async fn messages(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes
 async fn answer(desk: &Arc<Desk>, ask: &Ask, step: &Step) -> Response {
     match step.strike().map(|fault| fault.kind().clone()) {
         None => reply(step, ask, plain(step, ask)),
-        Some(FaultKind::Error { status, word, message, headers }) => refuse(status, &word, &message, &headers),
+        Some(FaultKind::Error {
+            status,
+            word,
+            message,
+            headers,
+        }) => refuse(status, &word, &message, &headers),
         Some(FaultKind::Hang { after: None }) => {
             if desk.released().await {
                 reply(step, ask, plain(step, ask))
@@ -152,15 +190,25 @@ async fn answer(desk: &Arc<Desk>, ask: &Ask, step: &Step) -> Response {
                 refuse(503, "api_error", "the scripted model is gone", &[])
             }
         }
-        Some(FaultKind::Hang { after: Some(events) }) => reply(step, ask, standing(desk.clone(), step, ask, events)),
+        Some(FaultKind::Hang { after: Some(events) }) => {
+            reply(step, ask, standing(desk.clone(), step, ask, events))
+        }
         Some(FaultKind::Cut { after }) => {
             let cut = stream::iter([Err(io::Error::from(io::ErrorKind::ConnectionAborted))]);
-            reply(step, ask, Body::from_stream(paced(step, ask).take(after).map(Ok).chain(cut)))
+            reply(
+                step,
+                ask,
+                Body::from_stream(paced(step, ask).take(after).map(Ok).chain(cut)),
+            )
         }
         Some(FaultKind::ErrorEvent { after, word }) => {
             let event = frame(&anthropic::error(&word, "the script says so"));
             let error = stream::iter([event]);
-            reply(step, ask, Body::from_stream(paced(step, ask).take(after).chain(error).map(Ok::<_, Infallible>)))
+            reply(
+                step,
+                ask,
+                Body::from_stream(paced(step, ask).take(after).chain(error).map(Ok::<_, Infallible>)),
+            )
         }
     }
 }
@@ -200,13 +248,22 @@ fn frame(event: &Value) -> String {
 }
 
 fn reply(step: &Step, ask: &Ask, body: Body) -> Response {
-    let kind = if ask.streams { "text/event-stream; charset=utf-8" } else { "application/json" };
+    let kind = if ask.streams {
+        "text/event-stream; charset=utf-8"
+    } else {
+        "application/json"
+    };
     respond(StatusCode::OK, kind, &step.headers, body)
 }
 
 fn refuse(status: u16, word: &str, message: &str, headers: &[(String, String)]) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    respond(status, "application/json", headers, Body::from(anthropic::error(word, message).to_string()))
+    respond(
+        status,
+        "application/json",
+        headers,
+        Body::from(anthropic::error(word, message).to_string()),
+    )
 }
 
 fn respond(status: StatusCode, kind: &str, headers: &[(String, String)], body: Body) -> Response {

@@ -80,11 +80,18 @@ impl Assembly {
     /// The reply, to be asked for once it is whole.
     pub fn finish(self) -> Assembled {
         let mut malformed = BTreeMap::new();
-        let content = self.blocks.into_values().map(|open| open.close(&mut malformed)).filter(worth_keeping);
+        let content = self
+            .blocks
+            .into_values()
+            .map(|open| open.close(&mut malformed))
+            .filter(worth_keeping);
         let content = content.collect();
         Assembled {
             model: self.model,
-            message: Message { role: Role::Assistant, content },
+            message: Message {
+                role: Role::Assistant,
+                content,
+            },
             malformed,
             stop_reason: self.stop_reason,
             usage: self.usage,
@@ -101,7 +108,13 @@ impl Assembly {
 
     fn open(&mut self, index: usize, block: Block) {
         if self.blocks.len() < MAX_BLOCKS {
-            self.blocks.insert(index, Open { block, json: String::new() });
+            self.blocks.insert(
+                index,
+                Open {
+                    block,
+                    json: String::new(),
+                },
+            );
         }
     }
 
@@ -110,11 +123,19 @@ impl Assembly {
             return;
         };
         match (&mut open.block, delta) {
-            (Block::Known(KnownBlock::Text { text }), Delta::TextDelta { text: more }) => text.push_str(&more),
-            (Block::Known(KnownBlock::Thinking { thinking, .. }), Delta::ThinkingDelta { thinking: more }) => {
+            (Block::Known(KnownBlock::Text { text }), Delta::TextDelta { text: more }) => {
+                text.push_str(&more)
+            }
+            (
+                Block::Known(KnownBlock::Thinking { thinking, .. }),
+                Delta::ThinkingDelta { thinking: more },
+            ) => {
                 thinking.push_str(&more);
             }
-            (Block::Known(KnownBlock::Thinking { signature, .. }), Delta::SignatureDelta { signature: more }) => {
+            (
+                Block::Known(KnownBlock::Thinking { signature, .. }),
+                Delta::SignatureDelta { signature: more },
+            ) => {
                 signature.push_str(&more);
             }
             (Block::Known(KnownBlock::ToolUse { .. }), Delta::InputJsonDelta { partial_json }) => {
@@ -131,7 +152,10 @@ impl From<Reply> for Assembled {
         let stop_reason = reply.stop_reason.clone();
         let mut assembly = Assembly::default();
         assembly.start(reply);
-        Self { stop_reason, ..assembly.finish() }
+        Self {
+            stop_reason,
+            ..assembly.finish()
+        }
     }
 }
 
@@ -148,7 +172,9 @@ impl Open {
                 }
             }
             if !input.is_object() {
-                malformed.entry(id.clone()).or_insert_with(|| "it is no JSON object".to_owned());
+                malformed
+                    .entry(id.clone())
+                    .or_insert_with(|| "it is no JSON object".to_owned());
                 *input = Value::Object(Map::new());
             }
         }
@@ -217,14 +243,18 @@ mod tests {
             (vec!["not json"], "expected"),
             (vec!["[1,2]"], "no JSON object"),
         ] {
-            let mut events =
-                vec![json!({"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"bash","input":{}}})];
+            let mut events = vec![
+                json!({"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"bash","input":{}}}),
+            ];
             events.extend(pieces.iter().map(|piece| {
                 json!({"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":piece}})
             }));
             let (_, reply) = fold(&events);
             assert!(reply.malformed["t"].contains(fault), "{:?}", reply.malformed);
-            assert_eq!(serde_json::to_value(&reply.message.content[0]).unwrap()["input"], json!({}));
+            assert_eq!(
+                serde_json::to_value(&reply.message.content[0]).unwrap()["input"],
+                json!({})
+            );
         }
     }
 
@@ -247,7 +277,10 @@ mod tests {
     fn an_error_event_ends_the_reply() {
         let (steps, _) =
             fold(&[json!({"type":"error","error":{"type":"overloaded_error","message":"busy"}})]);
-        let error = ApiError { kind: "overloaded_error".into(), message: "busy".into() };
+        let error = ApiError {
+            kind: "overloaded_error".into(),
+            message: "busy".into(),
+        };
         assert_eq!(steps, [Step::Failed(error)]);
     }
 
@@ -255,7 +288,11 @@ mod tests {
         let block = prop_oneof![
             Just(Block::text("x")),
             Just(Block::Other(json!({"type":"odd"}))),
-            "[a-c]".prop_map(|id| Block::Known(KnownBlock::ToolUse { id, name: "n".into(), input: json!({}) })),
+            "[a-c]".prop_map(|id| Block::Known(KnownBlock::ToolUse {
+                id,
+                name: "n".into(),
+                input: json!({})
+            })),
         ];
         let delta = prop_oneof![
             ".*".prop_map(|text| Delta::TextDelta { text }),
@@ -264,8 +301,10 @@ mod tests {
             Just(Delta::Unknown),
         ];
         prop_oneof![
-            (0usize..4, block).prop_map(|(index, content_block)| Event::ContentBlockStart { index, content_block }),
-            (any::<usize>(), delta.clone()).prop_map(|(index, delta)| Event::ContentBlockDelta { index, delta }),
+            (0usize..4, block)
+                .prop_map(|(index, content_block)| Event::ContentBlockStart { index, content_block }),
+            (any::<usize>(), delta.clone())
+                .prop_map(|(index, delta)| Event::ContentBlockDelta { index, delta }),
             (0usize..4, delta).prop_map(|(index, delta)| Event::ContentBlockDelta { index, delta }),
             Just(Event::Unknown),
             Just(Event::MessageStop),

@@ -27,9 +27,9 @@ impl Reader for LineReader {
 
     fn ending(&self, exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {
         match &self.closing {
-            Some(closing) if closing.kind == EndKind::Claimed && !closing.finished => {
-                outcome.and_then(by_outcome_file).unwrap_or_else(|| by_closing(closing))
-            }
+            Some(closing) if closing.kind == EndKind::Claimed && !closing.finished => outcome
+                .and_then(by_outcome_file)
+                .unwrap_or_else(|| by_closing(closing)),
             Some(closing) => by_closing(closing),
             None => by_exit(exit, stderr_tail),
         }
@@ -60,10 +60,15 @@ impl LineReader {
                 self.totals = Some(totals);
                 vec![Signal::Alive]
             }
-            Line::Retry { rate_limit: Some(limit), .. } => vec![Signal::RateLimit { until: limit.until }],
+            Line::Retry {
+                rate_limit: Some(limit),
+                ..
+            } => vec![Signal::RateLimit { until: limit.until }],
             // Waiting for a provider that fails is no sign of life.
             Line::Retry { .. } | Line::Unknown => Vec::new(),
-            Line::Notice { .. } | Line::Text { .. } | Line::ToolResult { .. } | Line::Alive => vec![Signal::Alive],
+            Line::Notice { .. } | Line::Text { .. } | Line::ToolResult { .. } | Line::Alive => {
+                vec![Signal::Alive]
+            }
             Line::Result(closing) => self.close(closing),
         }
     }
@@ -81,7 +86,10 @@ impl LineReader {
 }
 
 fn by_closing(closing: &Closing) -> Ending {
-    Ending { kind: closing.kind, reason: never_empty(&closing.reason, "the worker gave no reason") }
+    Ending {
+        kind: closing.kind,
+        reason: never_empty(&closing.reason, "the worker gave no reason"),
+    }
 }
 
 /// The outcome that the worker left through `orchestrator agent …` instead of the `finish` tool.
@@ -95,33 +103,48 @@ fn by_outcome_file(file: &OutcomeFile) -> Option<Ending> {
         "failed" => EndKind::Failed,
         _ => return None,
     };
-    let reason = never_empty(&file.reason, &format!("the worker's outcome file says {}", file.outcome.trim()));
+    let reason = never_empty(
+        &file.reason,
+        &format!("the worker's outcome file says {}", file.outcome.trim()),
+    );
     Some(Ending { kind, reason })
 }
 
 fn by_exit(exit: &Exit, stderr_tail: &str) -> Ending {
-    let last = stderr_tail.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("nothing on stderr");
+    let last = stderr_tail
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("nothing on stderr");
     let (kind, reason) = match (exit.cause, exit.signal, exit.code) {
         (ExitCause::Vanished, ..) => (EndKind::Vanished, "the worker's process vanished".to_owned()),
         (ExitCause::SpawnFailed, ..) => (EndKind::Failed, format!("the worker did not start: {last}")),
         (ExitCause::OutputLimit, ..) => (EndKind::Failed, "the worker wrote too much output".to_owned()),
         (ExitCause::Stopped, ..) => (EndKind::Interrupted, "the worker was stopped".to_owned()),
         (ExitCause::Timeout, ..) => (EndKind::Interrupted, "the worker took too long".to_owned()),
-        (ExitCause::Exited, Some(signal), _) => {
-            (EndKind::Interrupted, format!("the worker was ended by signal {signal}"))
-        }
-        (ExitCause::Exited, None, Some(0) | None) => {
-            (EndKind::Interrupted, "the worker ended without a result".to_owned())
-        }
-        (ExitCause::Exited, None, Some(code)) => {
-            (EndKind::Failed, format!("the worker exited with code {code} without a result: {last}"))
-        }
+        (ExitCause::Exited, Some(signal), _) => (
+            EndKind::Interrupted,
+            format!("the worker was ended by signal {signal}"),
+        ),
+        (ExitCause::Exited, None, Some(0) | None) => (
+            EndKind::Interrupted,
+            "the worker ended without a result".to_owned(),
+        ),
+        (ExitCause::Exited, None, Some(code)) => (
+            EndKind::Failed,
+            format!("the worker exited with code {code} without a result: {last}"),
+        ),
     };
     Ending { kind, reason }
 }
 
 fn never_empty(text: &str, otherwise: &str) -> String {
-    if text.trim().is_empty() { otherwise.to_owned() } else { text.to_owned() }
+    if text.trim().is_empty() {
+        otherwise.to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

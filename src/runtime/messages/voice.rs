@@ -27,16 +27,22 @@ pub struct Voice<W> {
 impl<W: Write> Voice<W> {
     /// A voice that writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { out, last: Instant::now(), broken: false }
+        Self {
+            out,
+            last: Instant::now(),
+            broken: false,
+        }
     }
 
     /// Writes one line at once.
     pub fn say(&mut self, line: &Line) {
-        let written = serde_json::to_vec(line).map_err(std::io::Error::from).and_then(|mut bytes| {
-            bytes.push(b'\n');
-            self.out.write_all(&bytes)?;
-            self.out.flush()
-        });
+        let written = serde_json::to_vec(line)
+            .map_err(std::io::Error::from)
+            .and_then(|mut bytes| {
+                bytes.push(b'\n');
+                self.out.write_all(&bytes)?;
+                self.out.flush()
+            });
         self.broken |= written.is_err();
         self.last = Instant::now();
     }
@@ -82,7 +88,9 @@ impl<W: Write> Witness for Telling<'_, W> {
     }
 
     fn retry(&mut self, trouble: &Trouble, delay: Duration) {
-        let limit = RateLimit { until: trouble.until((self.now)()) };
+        let limit = RateLimit {
+            until: trouble.until((self.now)()),
+        };
         self.voice.say(&Line::Retry {
             reason: cut(&trouble.text),
             status: trouble.status,

@@ -25,7 +25,12 @@ fn closed(kind: EndKind, finished: bool) -> LineReader {
         finished,
         http_status: None,
         turns: 3,
-        usage: Totals { input_tokens: 5, output_tokens: 6, cached_tokens: 0, cost_usd: Some(0.5) },
+        usage: Totals {
+            input_tokens: 5,
+            output_tokens: 6,
+            cached_tokens: 0,
+            cost_usd: Some(0.5),
+        },
         session: Some("s2".into()),
     };
     reader.read(&serde_json::to_vec(&Line::Result(closing)).unwrap());
@@ -37,7 +42,11 @@ fn without_a_result_line_the_exit_decides() {
     use ExitCause::*;
     let rows = [
         (exit(Exited, None, Some(9)), EndKind::Interrupted, "signal 9"),
-        (exit(Exited, Some(0), None), EndKind::Interrupted, "without a result"),
+        (
+            exit(Exited, Some(0), None),
+            EndKind::Interrupted,
+            "without a result",
+        ),
         (exit(Exited, Some(101), None), EndKind::Failed, "thread panicked"),
         (exit(Stopped, None, Some(15)), EndKind::Interrupted, "stopped"),
         (exit(Timeout, None, Some(9)), EndKind::Interrupted, "too long"),
@@ -73,7 +82,13 @@ fn the_result_line_outranks_the_exit() {
         EndKind::Poisoned,
     ] {
         let ending = closed(kind, true).ending(&exit(ExitCause::Exited, Some(1), None), None, "");
-        assert_eq!(ending, Ending { kind, reason: "said".into() });
+        assert_eq!(
+            ending,
+            Ending {
+                kind,
+                reason: "said".into()
+            }
+        );
     }
 }
 
@@ -93,8 +108,17 @@ fn the_outcome_file_speaks_for_a_worker_that_just_ended() {
         let ending = closed(EndKind::Claimed, false).ending(&ok, Some(&file(word, "")), "");
         assert_eq!(ending.kind, kind);
         assert!(!ending.reason.is_empty());
-        for (said, finished) in [(EndKind::Continue, true), (EndKind::Overloaded, false), (EndKind::Claimed, true)] {
-            assert_eq!(closed(said, finished).ending(&ok, Some(&file(word, "x")), "").kind, said);
+        for (said, finished) in [
+            (EndKind::Continue, true),
+            (EndKind::Overloaded, false),
+            (EndKind::Claimed, true),
+        ] {
+            assert_eq!(
+                closed(said, finished)
+                    .ending(&ok, Some(&file(word, "x")), "")
+                    .kind,
+                said
+            );
         }
     }
 }
@@ -106,7 +130,11 @@ fn lines_become_signals() {
     let rows = [
         (
             json!({"type":"init","session":"s","model":"m","resumed":false,"new_field":1}),
-            vec![Signal::Alive, Signal::Session("s".into()), Signal::Model("m".into())],
+            vec![
+                Signal::Alive,
+                Signal::Session("s".into()),
+                Signal::Model("m".into()),
+            ],
         ),
         (json!({"type":"text","text":"x"}), vec![Signal::Alive]),
         (json!({"type":"alive"}), vec![Signal::Alive]),
@@ -114,8 +142,14 @@ fn lines_become_signals() {
             json!({"type":"tool_use","name":"bash","input":"{}"}),
             vec![Signal::Alive, Signal::Tool { name: "bash".into() }],
         ),
-        (json!({"type":"phase","text":"testing"}), vec![Signal::Alive, Signal::Phase("testing".into())]),
-        (json!({"type":"retry","reason":"r","status":529,"delay_ms":1,"rate_limit":null}), vec![]),
+        (
+            json!({"type":"phase","text":"testing"}),
+            vec![Signal::Alive, Signal::Phase("testing".into())],
+        ),
+        (
+            json!({"type":"retry","reason":"r","status":529,"delay_ms":1,"rate_limit":null}),
+            vec![],
+        ),
         (
             json!({"type":"retry","reason":"r","status":429,"delay_ms":1,"rate_limit":{"until":until}}),
             vec![Signal::RateLimit { until: Some(until) }],
@@ -136,7 +170,10 @@ fn a_cut_last_line_claims_nothing() {
     assert_eq!(whole.account().session.as_deref(), Some("s2"));
     assert!(whole.read(b"{\"type\":\"res").is_empty());
     let mut cut = LineReader::default();
-    assert!(cut.read(br#"{"type":"result","kind":"claimed","reason":"do"#).is_empty());
+    assert!(
+        cut.read(br#"{"type":"result","kind":"claimed","reason":"do"#)
+            .is_empty()
+    );
     assert!(cut.read(&[0xff, 0xfe, b'{']).is_empty());
     let ending = cut.ending(&exit(ExitCause::Exited, None, Some(9)), None, "");
     assert_eq!(ending.kind, EndKind::Interrupted);
@@ -150,8 +187,14 @@ fn a_killed_worker_still_has_an_account() {
     reader.read(br#"{"type":"usage","input_tokens":10,"output_tokens":2,"cached_tokens":0,"cost_usd":null}"#);
     reader.read(br#"{"type":"usage","input_tokens":30,"output_tokens":5,"cached_tokens":0,"cost_usd":0.25}"#);
     let account = reader.account();
-    assert_eq!((account.input_tokens, account.output_tokens, account.cost_usd), (Some(30), Some(5), Some(0.25)));
-    assert_eq!((account.session.as_deref(), account.model.as_deref()), (Some("s"), Some("m")));
+    assert_eq!(
+        (account.input_tokens, account.output_tokens, account.cost_usd),
+        (Some(30), Some(5), Some(0.25))
+    );
+    assert_eq!(
+        (account.session.as_deref(), account.model.as_deref()),
+        (Some("s"), Some("m"))
+    );
 }
 
 proptest! {
