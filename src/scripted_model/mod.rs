@@ -8,7 +8,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`script`] | what is answered: scenarios, steps, faults |
+//! | [`script`], [`fault`] | what is answered: scenarios, steps; what goes wrong |
 //! | [`ask`] | what is asked, as far as the script looks at it; independent of the protocol |
 //! | [`anthropic`] | the Messages protocol: reading requests, writing replies |
 //! | [`server`] | the server and the record of its requests |
@@ -17,8 +17,10 @@
 
 pub mod anthropic;
 pub mod ask;
+pub mod fault;
 pub mod script;
 pub mod server;
 
-pub use script::{Fault, FaultKind, Scenario, Script, Step, Tokens};
+pub use fault::{Fault, FaultKind};
+pub use script::{Scenario, Script, Step, Tokens};
 pub use server::{Recorded, Server};

@@ -24,7 +24,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::anthropic;
 use super::ask::Ask;
-use super::script::{FaultKind, Script, Step};
+use super::fault::FaultKind;
+use super::script::{Script, Step};
 
 /// A running server.
 #[derive(Debug)]
