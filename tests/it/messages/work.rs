@@ -22,38 +22,35 @@ fn done() -> Step {
     )
 }
 
-#[tokio::test]
-async fn a_task_is_worked_from_prompt_to_finish() {
-    let tokens = Tokens {
-        input: 1_000,
-        output: 100,
-        cache_write: 10,
-        cache_read: 20,
-    };
-    let mut rig = Rig::new(one(vec![
+const TOKENS: Tokens = Tokens {
+    input: 1_000,
+    output: 100,
+    cache_write: 10,
+    cache_read: 20,
+};
+
+async fn calculator() -> Rig {
+    let fix = json!({"command": "str_replace", "path": "calc.txt", "old_str": "5", "new_str": "4"});
+    let rig = Rig::new(one(vec![
         Step::say("I look first.")
             .and_call("bash", json!({"command": "cat calc.txt"}))
-            .using(tokens),
-        Step::call(
-            "edit",
-            json!({"command": "str_replace", "path": "calc.txt", "old_str": "5", "new_str": "4"}),
-        )
-        .and_call(
-            "progress",
-            json!({"text": "corrected the sum", "phase": "checking"}),
-        )
-        .using(tokens),
-        done().using(tokens),
+            .using(TOKENS),
+        Step::call("edit", fix)
+            .and_call(
+                "progress",
+                json!({"text": "corrected the sum", "phase": "checking"}),
+            )
+            .using(TOKENS),
+        done().using(TOKENS),
     ]))
     .await;
     std::fs::write(rig.brief.workspace.join("calc.txt"), "2 + 2 = 5\n").unwrap();
-    let prices = Prices {
-        input: 1.0,
-        output: 10.0,
-        cache_write: Some(2.0),
-        cache_read: Some(0.5),
-    };
-    rig.options.prices.insert(rig.brief.model.clone(), prices);
+    rig
+}
+
+#[tokio::test]
+async fn a_task_is_worked_from_prompt_to_finish() {
+    let rig = calculator().await;
     let run = rig.run().await;
     assert_eq!(run.ending.kind, EndKind::Claimed);
     assert_eq!(run.ending.reason, "fixed and checked");
@@ -65,20 +62,6 @@ async fn a_task_is_worked_from_prompt_to_finish() {
         "{progress}"
     );
     assert_eq!(run.results()[0], "2 + 2 = 5\n[exit code 0]");
-    assert_eq!(
-        (run.account.input_tokens, run.account.output_tokens),
-        (Some(3_090), Some(300))
-    );
-    let cost = 3.0 * (1_000.0 + 1_000.0 + 20.0 + 10.0) / 1e6;
-    assert!((run.account.cost_usd.unwrap() - cost).abs() < 1e-9);
-    assert_eq!(run.account.model.as_deref(), Some("scripted-haiku"));
-    for signal in [
-        Signal::Tool { name: "bash".into() },
-        Signal::Phase("checking".into()),
-        Signal::Alive,
-    ] {
-        assert!(run.signals.contains(&signal), "{signal:?}");
-    }
     let asked = rig.server.requests();
     assert_eq!(
         asked.iter().map(|request| request.step).collect::<Vec<_>>(),
@@ -95,6 +78,28 @@ async fn a_task_is_worked_from_prompt_to_finish() {
             .unwrap()
             .contains("finish")
     );
+}
+
+#[tokio::test]
+async fn what_was_used_and_done_is_told() {
+    let mut rig = calculator().await;
+    let prices = Prices {
+        input: 1.0,
+        output: 10.0,
+        cache_write: Some(2.0),
+        cache_read: Some(0.5),
+    };
+    rig.options.prices.insert(rig.brief.model.clone(), prices);
+    let run = rig.run().await;
+    assert_eq!(run.account.input_tokens, Some(3_090));
+    assert_eq!(run.account.output_tokens, Some(300));
+    let cost = 3.0 * (1_000.0 + 1_000.0 + 20.0 + 10.0) / 1e6;
+    assert!((run.account.cost_usd.unwrap() - cost).abs() < 1e-9);
+    assert_eq!(run.account.model.as_deref(), Some("scripted-haiku"));
+    let tool = Signal::Tool { name: "bash".into() };
+    for signal in [tool, Signal::Phase("checking".into()), Signal::Alive] {
+        assert!(run.signals.contains(&signal), "{signal:?}");
+    }
 }
 
 #[tokio::test]
