@@ -4,6 +4,7 @@ mod claude_code;
 mod config;
 mod files;
 mod gate;
+mod messages;
 mod simulation;
 mod store;
 mod store_sides;

@@ -70,8 +70,15 @@ struct End {
 
 impl End {
     fn new(kind: EndKind, reason: impl Into<String>) -> Self {
-        let ending = Ending { kind, reason: reason.into() };
-        Self { ending, finished: false, http_status: None }
+        let ending = Ending {
+            kind,
+            reason: reason.into(),
+        };
+        Self {
+            ending,
+            finished: false,
+            http_status: None,
+        }
     }
 }
 
@@ -105,12 +112,20 @@ impl<W: Write + Send> Agent<W> {
         course.turns += 1;
         let request = self.request();
         let first = self.conversation.is_fresh();
-        let mut telling = Telling { voice: &mut self.voice, spend: &mut self.spend, now: self.now };
+        let mut telling = Telling {
+            voice: &mut self.voice,
+            spend: &mut self.spend,
+            now: self.now,
+        };
         let reply = match self.client.ask(&request, first, &mut telling).await {
             Ok(reply) => reply,
             Err(trouble) => {
                 let ending = trouble.ending((self.now)());
-                return Some(End { ending, finished: false, http_status: trouble.status });
+                return Some(End {
+                    ending,
+                    finished: false,
+                    http_status: trouble.status,
+                });
             }
         };
         self.spend.add(reply.usage);
@@ -120,13 +135,18 @@ impl<W: Write + Send> Agent<W> {
 
     fn limit(&self, course: &Course) -> Option<End> {
         if self.voice.is_broken() {
-            return Some(End::new(EndKind::Failed, "the worker's output cannot be written; is the disk full?"));
+            return Some(End::new(
+                EndKind::Failed,
+                "the worker's output cannot be written; is the disk full?",
+            ));
         }
         if course.turns >= self.settings.max_turns {
             let reason = format!("the limit of {} turns was reached", self.settings.max_turns);
             return Some(End::new(EndKind::MaxTurns, reason));
         }
-        self.spend.exhausted().map(|reason| End::new(EndKind::Budget, reason))
+        self.spend
+            .exhausted()
+            .map(|reason| End::new(EndKind::Budget, reason))
     }
 
     fn request(&self) -> Value {
@@ -156,10 +176,16 @@ impl<W: Write + Send> Agent<W> {
         match reply.stop_reason {
             Some(StopReason::Refusal) => return Some(End::new(EndKind::Failed, refusal(&text))),
             Some(StopReason::ContextFull) => {
-                return Some(End::new(EndKind::Poisoned, "the model's context is full; a fresh session is needed"));
+                return Some(End::new(
+                    EndKind::Poisoned,
+                    "the model's context is full; a fresh session is needed",
+                ));
             }
             Some(StopReason::MaxTokens) if course.cuts > MAX_CUTS => {
-                let reason = format!("{} replies in a row were cut off at the token limit; raise max_tokens", course.cuts);
+                let reason = format!(
+                    "{} replies in a row were cut off at the token limit; raise max_tokens",
+                    course.cuts
+                );
                 return Some(End::new(EndKind::Failed, reason));
             }
             _ => {}
@@ -201,27 +227,41 @@ impl<W: Write + Send> Agent<W> {
     }
 
     async fn run_call(&mut self, call: &Call, fault: Option<&String>) -> (Answer, Said) {
-        self.voice.say(&Line::ToolUse { name: cut(&call.name), input: cut(&call.input.to_string()) });
+        self.voice.say(&Line::ToolUse {
+            name: cut(&call.name),
+            input: cut(&call.input.to_string()),
+        });
         let (answer, said) = match fault {
-            Some(fault) => (Answer::error(format!("the input is no JSON: {fault}; nothing was done")), Said::Nothing),
+            Some(fault) => (
+                Answer::error(format!("the input is no JSON: {fault}; nothing was done")),
+                Said::Nothing,
+            ),
             None => {
                 let voice = &mut self.voice;
                 let input = call.input.clone();
-                self.toolbox.call(&call.name, input, (self.now)(), &mut || voice.beat()).await
+                self.toolbox
+                    .call(&call.name, input, (self.now)(), &mut || voice.beat())
+                    .await
             }
         };
         if let Said::Phase(text) = &said {
             self.voice.say(&Line::Phase { text: cut(text) });
         }
         let (name, text) = (cut(&call.name), cut(&answer.text));
-        self.voice.say(&Line::ToolResult { name, is_error: answer.is_error, text });
+        self.voice.say(&Line::ToolResult {
+            name,
+            is_error: answer.is_error,
+            text,
+        });
         (answer, said)
     }
 
     /// A conversation that cannot be kept costs a later attempt its memory, not this one its work.
     fn save(&mut self) {
         if let Err(fault) = self.session.save(&self.conversation) {
-            self.voice.say(&Line::Notice { text: format!("the session cannot be saved: {fault}") });
+            self.voice.say(&Line::Notice {
+                text: format!("the session cannot be saved: {fault}"),
+            });
         }
     }
 }
@@ -234,9 +274,11 @@ struct Call {
 
 fn calls_of(reply: &Assembled) -> Vec<Call> {
     let call = |block: &Block| match block {
-        Block::Known(KnownBlock::ToolUse { id, name, input }) => {
-            Some(Call { id: id.clone(), name: name.clone(), input: input.clone() })
-        }
+        Block::Known(KnownBlock::ToolUse { id, name, input }) => Some(Call {
+            id: id.clone(),
+            name: name.clone(),
+            input: input.clone(),
+        }),
         _ => None,
     };
     reply.message.content.iter().filter_map(call).collect()
@@ -247,11 +289,21 @@ fn text_of(reply: &Assembled) -> String {
         Block::Known(KnownBlock::Text { text }) => Some(text.trim().to_owned()),
         _ => None,
     };
-    reply.message.content.iter().filter_map(text).collect::<Vec<_>>().join("\n")
+    reply
+        .message
+        .content
+        .iter()
+        .filter_map(text)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn finished(word: &Finish) -> End {
-    End { ending: word.ending(), finished: true, http_status: None }
+    End {
+        ending: word.ending(),
+        finished: true,
+        http_status: None,
+    }
 }
 
 fn refusal(text: &str) -> String {

@@ -56,7 +56,10 @@ struct Failed {
 
 impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
-        Self { trouble, usage: Usage::default() }
+        Self {
+            trouble,
+            usage: Usage::default(),
+        }
     }
 }
 
@@ -65,10 +68,14 @@ impl Client {
     pub fn new(settings: &Settings, key: Option<&SecretString>) -> Result<Self, Trouble> {
         let refused = |what: String| Trouble::new(Kind::Refused, what);
         let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static(API_VERSION));
+        headers.insert(
+            HeaderName::from_static("anthropic-version"),
+            HeaderValue::from_static(API_VERSION),
+        );
         if let Some(key) = key {
-            let mut value = HeaderValue::from_str(key.expose_secret())
-                .map_err(|_| refused("the API key holds characters that no header can carry; set it again".into()))?;
+            let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| {
+                refused("the API key holds characters that no header can carry; set it again".into())
+            })?;
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static("x-api-key"), value);
         }
@@ -81,12 +88,23 @@ impl Client {
             // Without TLS no certificates are needed, and a machine without any must work too.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder.build().map_err(|fault| refused(format!("no HTTP client: {}", chain(&fault))))?;
-        Ok(Self { http, url: format!("{}/v1/messages", settings.base_url), idle: settings.idle_timeout() })
+        let http = builder
+            .build()
+            .map_err(|fault| refused(format!("no HTTP client: {}", chain(&fault))))?;
+        Ok(Self {
+            http,
+            url: format!("{}/v1/messages", settings.base_url),
+            idle: settings.idle_timeout(),
+        })
     }
 
     /// Asks until there is a reply or a trouble that trying again soon does not mend.
-    pub async fn ask(&self, request: &Value, first: bool, witness: &mut impl Witness) -> Result<Assembled, Trouble> {
+    pub async fn ask(
+        &self,
+        request: &Value,
+        first: bool,
+        witness: &mut impl Witness,
+    ) -> Result<Assembled, Trouble> {
         let mut plan = Plan::default();
         loop {
             let failed = match self.once(request, first, witness).await {
@@ -102,7 +120,12 @@ impl Client {
         }
     }
 
-    async fn once(&self, request: &Value, first: bool, witness: &mut impl Witness) -> Result<Assembled, Failed> {
+    async fn once(
+        &self,
+        request: &Value,
+        first: bool,
+        witness: &mut impl Witness,
+    ) -> Result<Assembled, Failed> {
         let sending = self.http.post(&self.url).json(request).send();
         let response = match timeout(self.idle, sending).await {
             Err(_) => return Err(silence(self.idle).into()),
@@ -113,8 +136,13 @@ impl Client {
         if response.status() != StatusCode::OK {
             return Err(self.refusal(response, first).await.into());
         }
-        let streams = header(&response, &CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/event-stream"));
-        if streams { self.streamed(response, witness).await } else { self.whole(response).await.map_err(Failed::from) }
+        let streams =
+            header(&response, &CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/event-stream"));
+        if streams {
+            self.streamed(response, witness).await
+        } else {
+            self.whole(response).await.map_err(Failed::from)
+        }
     }
 
     async fn refusal(&self, response: Response, first: bool) -> Trouble {
@@ -129,7 +157,10 @@ impl Client {
     async fn whole(&self, response: Response) -> Result<Assembled, Trouble> {
         let body = self.body(response, MAX_REPLY_BYTES).await?;
         let reply: Reply = serde_json::from_slice(&body).map_err(|fault| {
-            Trouble::new(Kind::Refused, format!("{} answered something that is no message: {fault}", self.url))
+            Trouble::new(
+                Kind::Refused,
+                format!("{} answered something that is no message: {fault}", self.url),
+            )
         })?;
         Ok(reply.into())
     }
@@ -164,7 +195,10 @@ impl Client {
                     }
                 }
             };
-            return Err(Failed { trouble, usage: assembly.usage() });
+            return Err(Failed {
+                trouble,
+                usage: assembly.usage(),
+            });
         }
     }
 }
@@ -225,7 +259,9 @@ fn bounded(response: Response, idle: Duration) -> impl Stream<Item = Result<Vec<
         };
         let seen = seen + bytes.as_ref().map_or(0, |bytes| bytes.len());
         let bounded = match bytes {
-            Ok(_) if seen > MAX_REPLY_BYTES => Err(Trouble::new(Kind::Cut, "the provider's reply is too long")),
+            Ok(_) if seen > MAX_REPLY_BYTES => {
+                Err(Trouble::new(Kind::Cut, "the provider's reply is too long"))
+            }
             Ok(bytes) => Ok(bytes.to_vec()),
             Err(trouble) => Err(trouble),
         };
@@ -242,16 +278,26 @@ fn stream_fault(fault: EventStreamError<Trouble>) -> Trouble {
 }
 
 fn silence(idle: Duration) -> Trouble {
-    Trouble::new(Kind::Idle, format!("the provider sent nothing for {:.1} s", idle.as_secs_f32()))
+    Trouble::new(
+        Kind::Idle,
+        format!("the provider sent nothing for {:.1} s", idle.as_secs_f32()),
+    )
 }
 
 fn broken(fault: &reqwest::Error) -> Trouble {
-    Trouble::new(Kind::Cut, format!("the provider's reply broke off: {}", chain(fault)))
+    Trouble::new(
+        Kind::Cut,
+        format!("the provider's reply broke off: {}", chain(fault)),
+    )
 }
 
 fn unreachable_endpoint(url: &str, fault: &reqwest::Error) -> Trouble {
     let text = format!("{url} cannot be reached: {}", chain(fault));
-    let kind = if fault.is_builder() { Kind::Refused } else { Kind::Network };
+    let kind = if fault.is_builder() {
+        Kind::Refused
+    } else {
+        Kind::Network
+    };
     Trouble::new(kind, text)
 }
 
@@ -262,68 +308,4 @@ fn chain(fault: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn waits_are_bounded() {
-        let limited = |seconds| Trouble {
-            retry_after: Some(Duration::from_secs(seconds)),
-            ..Trouble::new(Kind::RateLimited, "x")
-        };
-        let mut plan = Plan::default();
-        assert_eq!(plan.next(&limited(2)), Some(Duration::from_secs(2)));
-        assert_eq!(plan.next(&limited(3)), Some(Duration::from_secs(3)));
-        assert_eq!(plan.next(&limited(1)), None);
-        assert_eq!(Plan::default().next(&limited(7999)), None);
-        assert_eq!(Plan::default().next(&Trouble::new(Kind::RateLimited, "x")), None);
-        let mut plan = Plan::default();
-        let rounds = std::iter::from_fn(|| plan.next(&limited(0))).count();
-        assert_eq!(rounds, 20);
-    }
-
-    #[test]
-    fn each_kind_has_its_number_of_tries() {
-        for (kind, retries) in [
-            (Kind::Overloaded, 2),
-            (Kind::Network, 2),
-            (Kind::Cut, 1),
-            (Kind::Idle, 0),
-            (Kind::Auth, 0),
-            (Kind::Billing, 0),
-            (Kind::Poisoned, 0),
-            (Kind::Refused, 0),
-        ] {
-            let mut plan = Plan::default();
-            let count = std::iter::from_fn(|| plan.next(&Trouble::new(kind, "x"))).count();
-            assert_eq!(count, retries, "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn retry_after_in_all_its_forms() {
-        assert_eq!(parse_retry_after("7"), Some(Duration::from_secs(7)));
-        assert_eq!(parse_retry_after(" 0.5 "), Some(Duration::from_millis(500)));
-        for nonsense in ["", "-1", "NaN", "inf", "1e300", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"] {
-            assert_eq!(parse_retry_after(nonsense), None, "{nonsense}");
-        }
-        let later = (super::super::worker::now() + chrono::Duration::seconds(3600)).to_rfc2822();
-        assert!(parse_retry_after(&later).unwrap() > Duration::from_secs(3500));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_in_any_pieces_never_panic_the_stream(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..16)) {
-            let stream = futures_util::stream::iter(pieces.into_iter().map(Ok::<_, String>)).eventsource();
-            let folded = futures_util::FutureExt::now_or_never(stream.fold(Assembly::default(), |mut assembly, event| async move {
-                if let Some(event) = event.ok().and_then(|event| serde_json::from_str(&event.data).ok()) {
-                    assembly.push(event);
-                }
-                assembly
-            }));
-            prop_assert!(folded.is_some());
-            let _ = folded.unwrap_or_default().finish();
-        }
-    }
-}
+mod tests;

@@ -20,7 +20,10 @@ pub struct Conversation {
 impl Conversation {
     /// Whether the model has answered yet.
     pub fn is_fresh(&self) -> bool {
-        !self.messages.iter().any(|message| message.role == Role::Assistant)
+        !self
+            .messages
+            .iter()
+            .any(|message| message.role == Role::Assistant)
     }
 
     /// Adds the model's reply; an empty one is left out, because the API refuses it.
@@ -36,13 +39,20 @@ impl Conversation {
         answers.append(&mut blocks);
         match self.messages.last_mut() {
             Some(last) if last.role == Role::User => last.content.append(&mut answers),
-            _ => self.messages.push(Message { role: Role::User, content: answers }),
+            _ => self.messages.push(Message {
+                role: Role::User,
+                content: answers,
+            }),
         }
     }
 
     /// Answers for calls of the last reply that nobody has answered: an earlier worker died at them.
     fn missing_answers(&self, blocks: &[Block]) -> Vec<Block> {
-        let Some(last) = self.messages.last().filter(|message| message.role == Role::Assistant) else {
+        let Some(last) = self
+            .messages
+            .last()
+            .filter(|message| message.role == Role::Assistant)
+        else {
             return Vec::new();
         };
         let answered: BTreeSet<&str> = blocks.iter().filter_map(answered_call).collect();
@@ -87,9 +97,16 @@ mod tests {
 
     fn calls(ids: &[&str]) -> Message {
         let call = |id: &&str| {
-            Block::Known(KnownBlock::ToolUse { id: (*id).to_owned(), name: "bash".into(), input: json!({}) })
+            Block::Known(KnownBlock::ToolUse {
+                id: (*id).to_owned(),
+                name: "bash".into(),
+                input: json!({}),
+            })
         };
-        Message { role: Role::Assistant, content: ids.iter().map(call).collect() }
+        Message {
+            role: Role::Assistant,
+            content: ids.iter().map(call).collect(),
+        }
     }
 
     #[test]
@@ -113,9 +130,15 @@ mod tests {
     fn two_user_turns_become_one_and_empty_replies_are_left_out() {
         let mut talk = Conversation::default();
         talk.say(vec![Block::text("one")]);
-        talk.reply(Message { role: Role::Assistant, content: vec![] });
+        talk.reply(Message {
+            role: Role::Assistant,
+            content: vec![],
+        });
         talk.say(vec![Block::text("two")]);
         let request = talk.to_request(false);
-        assert_eq!(request, json!([{"role":"user","content":[{"type":"text","text":"one"},{"type":"text","text":"two"}]}]));
+        assert_eq!(
+            request,
+            json!([{"role":"user","content":[{"type":"text","text":"one"},{"type":"text","text":"two"}]}])
+        );
     }
 }

@@ -88,7 +88,10 @@ impl Messages {
     }
 
     fn environment(&self, brief: &Brief) -> BTreeMap<OsString, OsString> {
-        let allowed = INHERITED.iter().copied().chain(self.options.env.iter().map(String::as_str));
+        let allowed = INHERITED
+            .iter()
+            .copied()
+            .chain(self.options.env.iter().map(String::as_str));
         let mut env: BTreeMap<OsString, OsString> = allowed
             .filter_map(|name| brief.inherited.get_key_value(OsStr::new(name)))
             .map(|(name, value)| (name.clone(), value.clone()))
@@ -116,7 +119,10 @@ fn contract_variables(brief: &Brief) -> Vec<(&'static str, OsString)> {
         ("ORCHESTRATOR_TIER", brief.tier.as_str().into()),
         ("ORCHESTRATOR_MODEL", brief.model.as_str().into()),
         ("ORCHESTRATOR_WORKSPACE", brief.workspace.clone().into()),
-        ("ORCHESTRATOR_PROMPT_FILE", brief.attempt_dir.join("prompt.md").into()),
+        (
+            "ORCHESTRATOR_PROMPT_FILE",
+            brief.attempt_dir.join("prompt.md").into(),
+        ),
         ("ORCHESTRATOR_HEARTBEAT_FILE", brief.heartbeat_file.clone().into()),
         ("ORCHESTRATOR_PROGRESS_FILE", brief.progress_file.clone().into()),
         ("ORCHESTRATOR_OUTCOME_FILE", brief.outcome_file.clone().into()),
@@ -134,10 +140,18 @@ impl Runtime for Messages {
 
     /// Looks at the options alone; the first call tells whether the key is good.
     async fn probe(&self) -> Result<Available, Unavailable> {
-        let unavailable = |reason: String, cure: &str| Err(Unavailable { reason, cure: cure.to_owned() });
+        let unavailable = |reason: String, cure: &str| {
+            Err(Unavailable {
+                reason,
+                cure: cure.to_owned(),
+            })
+        };
         let Ok(url) = reqwest::Url::parse(&self.options.base_url) else {
             let reason = format!("'{}' is no URL", self.options.base_url);
-            return unavailable(reason, "set base_url of this runtime, for example to https://api.anthropic.com");
+            return unavailable(
+                reason,
+                "set base_url of this runtime, for example to https://api.anthropic.com",
+            );
         };
         if self.options.api_key.is_none() && !is_loopback(&url) {
             let cure = "set api_key of this runtime, for example to \"${ANTHROPIC_API_KEY}\"";
@@ -147,7 +161,9 @@ impl Runtime for Messages {
             let reason = format!("the program {} is gone", self.options.exe.display());
             return unavailable(reason, "install orchestrator again, and restart it");
         }
-        Ok(Available { version: format!("messages, built in, {url}") })
+        Ok(Available {
+            version: format!("messages, built in, {url}"),
+        })
     }
 
     fn launch(&self, brief: &Brief) -> Launch {

@@ -121,7 +121,11 @@ mod tests {
         let rows = [
             (Line::Alive, json!({"type":"alive"})),
             (
-                Line::Init { session: "s".into(), model: "m".into(), resumed: true },
+                Line::Init {
+                    session: "s".into(),
+                    model: "m".into(),
+                    resumed: true,
+                },
                 json!({"type":"init","session":"s","model":"m","resumed":true}),
             ),
             (
@@ -143,7 +147,10 @@ mod tests {
             assert_eq!(serde_json::to_value(&line).unwrap(), value);
             assert_eq!(serde_json::from_value::<Line>(value).unwrap(), line);
         }
-        assert_eq!(serde_json::from_value::<Line>(json!({"type":"new","x":1})).unwrap(), Line::Unknown);
+        assert_eq!(
+            serde_json::from_value::<Line>(json!({"type":"new","x":1})).unwrap(),
+            Line::Unknown
+        );
     }
 
     #[test]

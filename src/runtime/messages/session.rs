@@ -53,23 +53,42 @@ impl Session {
     /// Opens the session `wanted` in `folder`, or a fresh one.
     pub fn open(folder: &Path, wanted: Option<&str>) -> Opened {
         let fresh = |notice| {
-            let session = Self { id: Uuid::new_v4(), folder: folder.to_owned() };
-            Opened { session, conversation: Conversation::default(), resumed: false, notice }
+            let session = Self {
+                id: Uuid::new_v4(),
+                folder: folder.to_owned(),
+            };
+            Opened {
+                session,
+                conversation: Conversation::default(),
+                resumed: false,
+                notice,
+            }
         };
         let Some(wanted) = wanted else {
             return fresh(None);
         };
         match Self::load(folder, wanted) {
-            Ok((session, conversation)) => Opened { session, conversation, resumed: true, notice: None },
-            Err(fault) => fresh(Some(format!("the session {wanted:?} cannot be resumed ({fault}); a fresh one begins"))),
+            Ok((session, conversation)) => Opened {
+                session,
+                conversation,
+                resumed: true,
+                notice: None,
+            },
+            Err(fault) => fresh(Some(format!(
+                "the session {wanted:?} cannot be resumed ({fault}); a fresh one begins"
+            ))),
         }
     }
 
     fn load(folder: &Path, wanted: &str) -> Result<(Self, Conversation), String> {
         let id = Uuid::try_parse(wanted).map_err(|_| "its name is no UUID".to_owned())?;
-        let session = Self { id, folder: folder.to_owned() };
+        let session = Self {
+            id,
+            folder: folder.to_owned(),
+        };
         let bytes = fs::read(session.path()).map_err(|fault| fault.to_string())?;
-        let loaded: Loaded = serde_json::from_slice(&bytes).map_err(|fault| format!("its file is torn: {fault}"))?;
+        let loaded: Loaded =
+            serde_json::from_slice(&bytes).map_err(|fault| format!("its file is torn: {fault}"))?;
         if loaded.version != VERSION || loaded.session != id {
             return Err("its file is of another version or session".to_owned());
         }
@@ -84,7 +103,11 @@ impl Session {
     /// Keeps the conversation; an error leaves the earlier file as it was.
     pub fn save(&self, conversation: &Conversation) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        let saved = Saved { version: VERSION, session: self.id, messages: conversation };
+        let saved = Saved {
+            version: VERSION,
+            session: self.id,
+            messages: conversation,
+        };
         let temporary = self.folder.join(format!(".{}.{}", self.id, std::process::id()));
         let written = write_synced(&temporary, &serde_json::to_vec(&saved)?)
             .and_then(|()| fs::rename(&temporary, self.path()))
@@ -103,7 +126,12 @@ impl Session {
 
 /// Conversations can hold secrets that the model read: nobody else may look.
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -129,7 +157,11 @@ mod tests {
         first.session.save(&talk()).unwrap();
         let path = first.session.path();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1, "no temporary file is left");
+        assert_eq!(
+            path.parent().unwrap().read_dir().unwrap().count(),
+            1,
+            "no temporary file is left"
+        );
         let again = Session::open(&folder.path().join("sessions"), Some(&first.session.id()));
         assert!(again.resumed);
         assert_eq!(again.conversation, talk());
@@ -148,7 +180,11 @@ mod tests {
         for (wanted, bytes, word) in [
             (opened.session.id(), &whole[..whole.len() / 2], "torn"),
             (opened.session.id(), &b""[..], "torn"),
-            (opened.session.id(), &b"{\"version\":9,\"session\":\"x\",\"messages\":[]}"[..], "torn"),
+            (
+                opened.session.id(),
+                &b"{\"version\":9,\"session\":\"x\",\"messages\":[]}"[..],
+                "torn",
+            ),
             (other, &whole[..], "another version or session"),
             (Uuid::new_v4().to_string(), &whole[..], "No such file"),
             ("../../etc/passwd".to_owned(), &whole[..], "no UUID"),
@@ -156,7 +192,11 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             let again = Session::open(folder.path(), Some(&wanted));
             assert!(!again.resumed && again.conversation == Conversation::default());
-            assert!(again.notice.as_deref().unwrap().contains(word), "{:?}", again.notice);
+            assert!(
+                again.notice.as_deref().unwrap().contains(word),
+                "{:?}",
+                again.notice
+            );
             assert_ne!(again.session.id(), wanted);
         }
     }

@@ -81,12 +81,21 @@ pub struct BadVariable {
 impl Environment {
     /// Reads the environment through `get`, which gives a variable's value if it is set.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
-        let need = |name| get(name).ok_or(BadVariable { name, fault: "is not set".to_owned() });
-        let settings = serde_json::from_str(&need(SETTINGS_VARIABLE)?)
-            .map_err(|fault| BadVariable { name: SETTINGS_VARIABLE, fault: format!("is no settings document: {fault}") })?;
+        let need = |name| {
+            get(name).ok_or(BadVariable {
+                name,
+                fault: "is not set".to_owned(),
+            })
+        };
+        let settings = serde_json::from_str(&need(SETTINGS_VARIABLE)?).map_err(|fault| BadVariable {
+            name: SETTINGS_VARIABLE,
+            fault: format!("is no settings document: {fault}"),
+        })?;
         Ok(Self {
             settings,
-            key: get(KEY_VARIABLE).filter(|key| !key.is_empty()).map(SecretString::from),
+            key: get(KEY_VARIABLE)
+                .filter(|key| !key.is_empty())
+                .map(SecretString::from),
             model: need(MODEL_VARIABLE)?,
             workspace: PathBuf::from(need(WORKSPACE_VARIABLE)?),
             progress_file: PathBuf::from(need(PROGRESS_VARIABLE)?),
@@ -116,16 +125,28 @@ mod tests {
             (PROGRESS_VARIABLE, "/p"),
             (SESSIONS_VARIABLE, "/s"),
         ]);
-        let read = |vars: &BTreeMap<&str, &str>| Environment::read(|name| vars.get(name).map(|v| (*v).to_owned()));
+        let read =
+            |vars: &BTreeMap<&str, &str>| Environment::read(|name| vars.get(name).map(|v| (*v).to_owned()));
         assert!(read(&full).unwrap().key.is_none());
-        for name in [SETTINGS_VARIABLE, MODEL_VARIABLE, WORKSPACE_VARIABLE, PROGRESS_VARIABLE, SESSIONS_VARIABLE] {
+        for name in [
+            SETTINGS_VARIABLE,
+            MODEL_VARIABLE,
+            WORKSPACE_VARIABLE,
+            PROGRESS_VARIABLE,
+            SESSIONS_VARIABLE,
+        ] {
             let mut vars = full.clone();
             vars.remove(name);
             assert_eq!(read(&vars).unwrap_err().name, name);
         }
         let mut vars = full;
         vars.insert(SETTINGS_VARIABLE, "{");
-        assert!(read(&vars).unwrap_err().to_string().contains("no settings document"));
+        assert!(
+            read(&vars)
+                .unwrap_err()
+                .to_string()
+                .contains("no settings document")
+        );
     }
 
     #[test]

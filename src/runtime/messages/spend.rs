@@ -47,8 +47,15 @@ pub struct Spend {
 impl Spend {
     /// Nothing spent yet.
     pub fn new(prices: Option<Prices>, budget_usd: Option<f64>) -> Self {
-        let totals = Totals { cost_usd: prices.map(|_| 0.0), ..Totals::default() };
-        Self { prices, budget_usd, totals }
+        let totals = Totals {
+            cost_usd: prices.map(|_| 0.0),
+            ..Totals::default()
+        };
+        Self {
+            prices,
+            budget_usd,
+            totals,
+        }
     }
 
     /// Adds one call, also one that broke off: what it used is paid for.
@@ -58,7 +65,9 @@ impl Spend {
         let read = usage.cache_read_input_tokens.unwrap_or(0);
         let output = usage.output_tokens.unwrap_or(0);
         let total = &mut self.totals;
-        total.input_tokens = total.input_tokens.saturating_add(plain.saturating_add(write).saturating_add(read));
+        total.input_tokens = total
+            .input_tokens
+            .saturating_add(plain.saturating_add(write).saturating_add(read));
         total.output_tokens = total.output_tokens.saturating_add(output);
         total.cached_tokens = total.cached_tokens.saturating_add(read);
         if let (Some(prices), Some(cost)) = (self.prices, total.cost_usd.as_mut()) {
@@ -105,12 +114,20 @@ mod tests {
 
     #[test]
     fn costs_follow_the_prices() {
-        let prices = Prices { input: 3.0, output: 15.0, cache_write: Some(3.75), cache_read: Some(0.3) };
+        let prices = Prices {
+            input: 3.0,
+            output: 15.0,
+            cache_write: Some(3.75),
+            cache_read: Some(0.3),
+        };
         let mut spend = Spend::new(Some(prices), Some(5.6));
         assert_eq!(spend.exhausted(), None);
         spend.add(USAGE);
         let totals = spend.totals();
-        assert_eq!((totals.input_tokens, totals.output_tokens, totals.cached_tokens), (2_200_000, 100_000, 1_000_000));
+        assert_eq!(
+            (totals.input_tokens, totals.output_tokens, totals.cached_tokens),
+            (2_200_000, 100_000, 1_000_000)
+        );
         assert!((totals.cost_usd.unwrap() - (3.0 + 0.75 + 0.3 + 1.5)).abs() < 1e-9);
         assert_eq!(spend.exhausted(), None);
         spend.add(USAGE);

@@ -61,16 +61,34 @@ pub struct Trouble {
 impl Trouble {
     /// Trouble without an HTTP answer.
     pub fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self { kind, status: None, retry_after: None, text: text.into() }
+        Self {
+            kind,
+            status: None,
+            retry_after: None,
+            text: text.into(),
+        }
     }
 
     /// Reads an answer that is no success. `first_call`: whether the history is just the prompt.
     pub fn from_answer(status: u16, body: &[u8], retry_after: Option<Duration>, first_call: bool) -> Self {
         let error = parse_error(body);
         let kind = kind_of(status, &error, first_call);
-        let said = if error.message.is_empty() { "no explanation" } else { error.message.as_str() };
-        let text = format!("the provider answered {status} {}: {said}{}", error.kind, advice(kind));
-        Self { kind, status: Some(status), retry_after, text }
+        let said = if error.message.is_empty() {
+            "no explanation"
+        } else {
+            error.message.as_str()
+        };
+        let text = format!(
+            "the provider answered {status} {}: {said}{}",
+            error.kind,
+            advice(kind)
+        );
+        Self {
+            kind,
+            status: Some(status),
+            retry_after,
+            text,
+        }
     }
 
     /// Reads an error event in mid-stream.
@@ -84,20 +102,33 @@ impl Trouble {
             "invalid_request_error" | "not_found_error" => Kind::Refused,
             _ => Kind::Overloaded,
         };
-        Self::new(kind, format!("the provider broke off with {}: {}{}", error.kind, error.message, advice(kind)))
+        Self::new(
+            kind,
+            format!(
+                "the provider broke off with {}: {}{}",
+                error.kind,
+                error.message,
+                advice(kind)
+            ),
+        )
     }
 
     /// How an attempt ends that cannot get over this trouble.
     pub fn ending(&self, now: DateTime<Utc>) -> Ending {
         let kind = match self.kind {
-            Kind::RateLimited => EndKind::RateLimited { until: self.until(now) },
+            Kind::RateLimited => EndKind::RateLimited {
+                until: self.until(now),
+            },
             Kind::Overloaded | Kind::Cut => EndKind::Overloaded,
             Kind::Auth | Kind::Billing => EndKind::Auth,
             Kind::Network | Kind::Idle => EndKind::Network,
             Kind::Poisoned => EndKind::Poisoned,
             Kind::Refused => EndKind::Failed,
         };
-        Ending { kind, reason: self.text.clone() }
+        Ending {
+            kind,
+            reason: self.text.clone(),
+        }
     }
 
     /// When the provider may be asked again.
@@ -112,8 +143,16 @@ fn parse_error(body: &[u8]) -> ApiError {
         Ok(body) => body.error,
         Err(_) => {
             let text = String::from_utf8_lossy(body);
-            let start = text.trim().chars().filter(|c| !c.is_control()).take(200).collect();
-            ApiError { kind: String::new(), message: start }
+            let start = text
+                .trim()
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(200)
+                .collect();
+            ApiError {
+                kind: String::new(),
+                message: start,
+            }
         }
     }
 }
@@ -136,16 +175,27 @@ fn kind_of(status: u16, error: &ApiError, first_call: bool) -> Kind {
 fn is_about_money(error: &ApiError) -> bool {
     let text = error.message.to_lowercase();
     error.kind == "billing_error"
-        || ["credit balance", "spend limit", "enforced_spend_limit_reached", "billing"]
-            .iter()
-            .any(|word| text.contains(word))
+        || [
+            "credit balance",
+            "spend limit",
+            "enforced_spend_limit_reached",
+            "billing",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 fn is_too_long(message: &str) -> bool {
     let text = message.to_lowercase();
-    ["prompt is too long", "exceed context limit", "context window", "context length", "too many tokens"]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "prompt is too long",
+        "exceed context limit",
+        "context window",
+        "context length",
+        "too many tokens",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 fn advice(kind: Kind) -> &'static str {
@@ -158,75 +208,4 @@ fn advice(kind: Kind) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_row_of_the_table() {
-        let body = |kind: &str, message: &str| {
-            format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"{message}"}}}}"#)
-        };
-        let rows = [
-            (401, body("authentication_error", "invalid x-api-key"), true, Kind::Auth),
-            (403, body("permission_error", "no"), true, Kind::Auth),
-            (402, body("billing_error", "pay"), true, Kind::Billing),
-            (429, body("rate_limit_error", "slow down"), true, Kind::RateLimited),
-            (429, body("rate_limit_error", "enforced_spend_limit_reached"), true, Kind::Billing),
-            (529, body("overloaded_error", "Overloaded"), true, Kind::Overloaded),
-            (500, body("api_error", "oops"), true, Kind::Overloaded),
-            (503, "<html>down</html>".to_owned(), true, Kind::Overloaded),
-            (408, String::new(), true, Kind::Overloaded),
-            (413, body("request_too_large", "big"), true, Kind::Poisoned),
-            (400, body("invalid_request_error", "prompt is too long: 210000 tokens > 200000"), true, Kind::Poisoned),
-            (400, body("invalid_request_error", "Your credit balance is too low"), true, Kind::Billing),
-            (400, body("invalid_request_error", "messages.1: tool_use without result"), false, Kind::Poisoned),
-            (400, body("invalid_request_error", "max_tokens: too big"), true, Kind::Refused),
-            (404, body("not_found_error", "model: nope"), false, Kind::Refused),
-            (302, String::new(), true, Kind::Refused),
-        ];
-        for (status, body, first, kind) in rows {
-            let trouble = Trouble::from_answer(status, body.as_bytes(), None, first);
-            assert_eq!(trouble.kind, kind, "{status} {body}");
-            assert!(trouble.text.contains(&status.to_string()));
-        }
-    }
-
-    #[test]
-    fn every_kind_has_its_end() {
-        let now = DateTime::<Utc>::UNIX_EPOCH;
-        let rows = [
-            (Kind::RateLimited, EndKind::RateLimited { until: None }),
-            (Kind::Overloaded, EndKind::Overloaded),
-            (Kind::Cut, EndKind::Overloaded),
-            (Kind::Auth, EndKind::Auth),
-            (Kind::Billing, EndKind::Auth),
-            (Kind::Network, EndKind::Network),
-            (Kind::Idle, EndKind::Network),
-            (Kind::Poisoned, EndKind::Poisoned),
-            (Kind::Refused, EndKind::Failed),
-        ];
-        for (kind, end) in rows {
-            assert_eq!(Trouble::new(kind, "x").ending(now).kind, end);
-        }
-        let mut limited = Trouble::new(Kind::RateLimited, "x");
-        limited.retry_after = Some(Duration::from_secs(7999));
-        let until = now + chrono::Duration::seconds(7999);
-        assert_eq!(limited.ending(now).kind, EndKind::RateLimited { until: Some(until) });
-        limited.retry_after = Some(Duration::MAX);
-        assert_eq!(limited.ending(now).kind, EndKind::RateLimited { until: None });
-    }
-
-    #[test]
-    fn events_in_mid_stream() {
-        for (word, kind) in [
-            ("overloaded_error", Kind::Overloaded),
-            ("api_error", Kind::Overloaded),
-            ("rate_limit_error", Kind::RateLimited),
-            ("authentication_error", Kind::Auth),
-            ("invalid_request_error", Kind::Refused),
-        ] {
-            let error = ApiError { kind: word.into(), message: "m".into() };
-            assert_eq!(Trouble::from_event(&error).kind, kind);
-        }
-    }
-}
+mod tests;

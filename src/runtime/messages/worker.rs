@@ -45,9 +45,12 @@ pub(super) fn now() -> DateTime<Utc> {
 }
 
 fn prepare() -> Result<(Environment, String), String> {
-    let environment = Environment::read(|name| std::env::var(name).ok()).map_err(|fault| fault.to_string())?;
+    let environment =
+        Environment::read(|name| std::env::var(name).ok()).map_err(|fault| fault.to_string())?;
     let mut prompt = Vec::new();
-    std::io::stdin().read_to_end(&mut prompt).map_err(|fault| format!("the prompt cannot be read: {fault}"))?;
+    std::io::stdin()
+        .read_to_end(&mut prompt)
+        .map_err(|fault| format!("the prompt cannot be read: {fault}"))?;
     let prompt = String::from_utf8_lossy(&prompt).trim().to_owned();
     if prompt.is_empty() {
         return Err("the prompt is empty; it is read from standard input".to_owned());
@@ -74,11 +77,21 @@ fn run(environment: Environment, prompt: String, mut voice: Voice<Stdout>) -> Cl
 fn toolbox(environment: &Environment) -> Result<Toolbox, Closing> {
     let workspace = &environment.workspace;
     let root = Root::open(workspace).map_err(|fault| {
-        failed(EndKind::Failed, format!("the workspace {} cannot be opened: {fault}", workspace.display()))
+        failed(
+            EndKind::Failed,
+            format!("the workspace {} cannot be opened: {fault}", workspace.display()),
+        )
     })?;
     let limit = Duration::from_secs(environment.settings.tool_timeout_s);
-    let shell = Shell { workspace: workspace.clone(), limit };
-    Ok(Toolbox { shell, root, progress_file: environment.progress_file.clone() })
+    let shell = Shell {
+        workspace: workspace.clone(),
+        limit,
+    };
+    Ok(Toolbox {
+        shell,
+        root,
+        progress_file: environment.progress_file.clone(),
+    })
 }
 
 fn client(environment: &Environment) -> Result<Client, Closing> {
@@ -95,21 +108,51 @@ fn agent(
     client: Client,
     mut voice: Voice<Stdout>,
 ) -> Agent<Stdout> {
-    let Environment { settings, model, sessions, .. } = environment;
+    let Environment {
+        settings,
+        model,
+        sessions,
+        ..
+    } = environment;
     let opened = Session::open(&sessions, settings.resume.as_deref());
     let spend = Spend::new(settings.prices, settings.budget_usd);
-    voice.say(&Line::Init { session: opened.session.id(), model: model.clone(), resumed: opened.resumed });
-    let notices = opened.notice.into_iter().chain(spend.warning().map(str::to_owned));
+    voice.say(&Line::Init {
+        session: opened.session.id(),
+        model: model.clone(),
+        resumed: opened.resumed,
+    });
+    let notices = opened
+        .notice
+        .into_iter()
+        .chain(spend.warning().map(str::to_owned));
     for text in notices {
         voice.say(&Line::Notice { text });
     }
     let mut conversation = opened.conversation;
     conversation.say(vec![Block::text(prompt)]);
-    Agent { client, toolbox, settings, model, session: opened.session, conversation, spend, voice, now }
+    Agent {
+        client,
+        toolbox,
+        settings,
+        model,
+        session: opened.session,
+        conversation,
+        spend,
+        voice,
+        now,
+    }
 }
 
 fn failed(kind: EndKind, reason: String) -> Closing {
-    Closing { kind, reason, finished: false, http_status: None, turns: 0, usage: Totals::default(), session: None }
+    Closing {
+        kind,
+        reason,
+        finished: false,
+        http_status: None,
+        turns: 0,
+        usage: Totals::default(),
+        session: None,
+    }
 }
 
 /// The exit codes of CONTRACT section 6.

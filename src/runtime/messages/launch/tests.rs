@@ -4,7 +4,12 @@ use crate::domain::tier::TierName;
 
 fn brief() -> Brief {
     let inherited = (0..200).map(|n| (format!("CANARY_{n}"), "leaked".to_owned()));
-    let known = [("PATH", "/bin"), ("HOME", "/h"), ("ANTHROPIC_API_KEY", "leaked"), ("EXTRA", "wanted")];
+    let known = [
+        ("PATH", "/bin"),
+        ("HOME", "/h"),
+        ("ANTHROPIC_API_KEY", "leaked"),
+        ("EXTRA", "wanted"),
+    ];
     let known = known.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Brief {
         task: TaskId::parse("t1").unwrap(),
@@ -25,12 +30,18 @@ fn brief() -> Brief {
         session_cost_usd_before: None,
         budget_usd: Some(0.5),
         max_turns: Some(9),
-        inherited: inherited.chain(known).map(|(n, v)| (n.into(), v.into())).collect(),
+        inherited: inherited
+            .chain(known)
+            .map(|(n, v)| (n.into(), v.into()))
+            .collect(),
     }
 }
 
 fn options() -> Options {
-    Options { env: vec!["EXTRA".into()], ..Options::new(std::env::current_exe().unwrap()) }
+    Options {
+        env: vec!["EXTRA".into()],
+        ..Options::new(std::env::current_exe().unwrap())
+    }
 }
 
 #[test]
@@ -40,14 +51,28 @@ fn nothing_but_the_contract_is_inherited() {
     assert_eq!(
         names,
         [
-            "EXTRA", "HOME", "ORCHESTRATOR_ATTEMPT", "ORCHESTRATOR_HEARTBEAT_FILE", "ORCHESTRATOR_MESSAGES",
-            "ORCHESTRATOR_MODEL", "ORCHESTRATOR_OUTCOME_FILE", "ORCHESTRATOR_PROGRESS_FILE",
-            "ORCHESTRATOR_PROMPT_FILE", "ORCHESTRATOR_SESSION_DIR", "ORCHESTRATOR_TASK_ID", "ORCHESTRATOR_TIER",
-            "ORCHESTRATOR_TOKEN", "ORCHESTRATOR_WORKSPACE", "PATH",
+            "EXTRA",
+            "HOME",
+            "ORCHESTRATOR_ATTEMPT",
+            "ORCHESTRATOR_HEARTBEAT_FILE",
+            "ORCHESTRATOR_MESSAGES",
+            "ORCHESTRATOR_MODEL",
+            "ORCHESTRATOR_OUTCOME_FILE",
+            "ORCHESTRATOR_PROGRESS_FILE",
+            "ORCHESTRATOR_PROMPT_FILE",
+            "ORCHESTRATOR_SESSION_DIR",
+            "ORCHESTRATOR_TASK_ID",
+            "ORCHESTRATOR_TIER",
+            "ORCHESTRATOR_TOKEN",
+            "ORCHESTRATOR_WORKSPACE",
+            "PATH",
         ]
     );
     assert!(!launch.env.values().any(|value| value == "leaked"));
-    assert_eq!(launch.env[OsStr::new("ORCHESTRATOR_SESSION_DIR")], "/state/t1/sessions");
+    assert_eq!(
+        launch.env[OsStr::new("ORCHESTRATOR_SESSION_DIR")],
+        "/state/t1/sessions"
+    );
     assert_eq!(launch.stdin, b"do it");
 }
 
@@ -57,17 +82,31 @@ fn the_key_is_in_its_own_variable_alone() {
     options.api_key = Some(SecretString::from("sk-1".to_owned()));
     assert!(!format!("{options:?}").contains("sk-1"));
     let launch = Messages::new(options).launch(&brief());
-    let holders: Vec<_> =
-        launch.env.iter().filter(|(_, value)| value.to_string_lossy().contains("sk-1")).map(|(name, _)| name).collect();
+    let holders: Vec<_> = launch
+        .env
+        .iter()
+        .filter(|(_, value)| value.to_string_lossy().contains("sk-1"))
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(holders, [KEY_VARIABLE]);
-    assert!(!launch.argv.iter().any(|part| part.to_string_lossy().contains("sk-1")));
+    assert!(
+        !launch
+            .argv
+            .iter()
+            .any(|part| part.to_string_lossy().contains("sk-1"))
+    );
 }
 
 #[test]
 fn the_settings_come_from_brief_and_options() {
     let mut options = options();
     options.base_url = "http://127.0.0.1:1/".into();
-    let prices = Prices { input: 1.0, output: 2.0, cache_write: None, cache_read: None };
+    let prices = Prices {
+        input: 1.0,
+        output: 2.0,
+        cache_write: None,
+        cache_read: None,
+    };
     options.prices.insert("haiku-x".into(), prices);
     let settings = Messages::new(options).settings(&brief());
     assert_eq!(settings.base_url, "http://127.0.0.1:1");

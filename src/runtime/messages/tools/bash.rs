@@ -48,7 +48,9 @@ impl Shell {
         if input.command.contains('\0') {
             return Answer::error("a command holds no NUL; write the bytes with printf '\\0'");
         }
-        let limit = input.timeout.map_or(self.limit, |seconds| Duration::from_secs(seconds.max(1)).min(self.limit));
+        let limit = input.timeout.map_or(self.limit, |seconds| {
+            Duration::from_secs(seconds.max(1)).min(self.limit)
+        });
         let child = match self.spawn(&input.command) {
             Ok(child) => child,
             Err(fault) => return Answer::error(format!("the shell did not start: {fault}")),
@@ -77,7 +79,13 @@ struct Group(Option<Pid>);
 
 impl Group {
     fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).filter(|id| *id > 1).map(Pid::from_raw))
+        Self(
+            child
+                .id()
+                .and_then(|id| i32::try_from(id).ok())
+                .filter(|id| *id > 1)
+                .map(Pid::from_raw),
+        )
     }
 
     fn kill(&mut self) {
@@ -104,7 +112,10 @@ async fn follow(mut child: Child, limit: Duration, alive: &mut (dyn FnMut() + Se
     };
     let ended = timeout(limit, watch(&mut child, &mut out, &mut err, &mut note)).await;
     // Whoever still holds the pipes was left behind by the command, or the command is over its time.
-    let left_behind = ended.is_ok() && timeout(LINGER, drain(&mut out, &mut err, &mut note)).await.is_err();
+    let left_behind = ended.is_ok()
+        && timeout(LINGER, drain(&mut out, &mut err, &mut note))
+            .await
+            .is_err();
     group.kill();
     if ended.is_err() || left_behind {
         // What is in the pipes still counts; a child that left the group may hold them for ever.
@@ -114,18 +125,32 @@ async fn follow(mut child: Child, limit: Duration, alive: &mut (dyn FnMut() + Se
     match ended {
         Ok(Ok(status)) => finished(&output, status, left_behind),
         Ok(Err(fault)) => Answer::error(format!("{output}\n[the command was lost: {fault}]")),
-        Err(_) => Answer::error(format!("{output}\n[killed: it took longer than {} s]", limit.as_secs())),
+        Err(_) => Answer::error(format!(
+            "{output}\n[killed: it took longer than {} s]",
+            limit.as_secs()
+        )),
     }
 }
 
 fn finished(output: &str, status: ExitStatus, left_behind: bool) -> Answer {
-    let note = if left_behind { "\n[processes left in the background were killed]" } else { "" };
+    let note = if left_behind {
+        "\n[processes left in the background were killed]"
+    } else {
+        ""
+    };
     let end = match status.code() {
         Some(code) => format!("[exit code {code}]"),
         None => format!("[ended by a signal: {status}]"),
     };
-    let newline = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
-    Answer { text: format!("{output}{newline}{end}{note}"), is_error: !status.success() }
+    let newline = if output.is_empty() || output.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    Answer {
+        text: format!("{output}{newline}{end}{note}"),
+        is_error: !status.success(),
+    }
 }
 
 /// Reads until the command itself has ended.
@@ -177,85 +202,4 @@ fn take<P>(pipe: &mut Option<P>, buffer: &[u8], count: usize, note: &mut impl Fn
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Instant;
-
-    async fn run(command: &str, seconds: u64) -> (Answer, usize) {
-        let folder = tempfile::tempdir().unwrap();
-        let shell = Shell { workspace: folder.path().to_owned(), limit: Duration::from_secs(seconds) };
-        let mut beats = 0;
-        let answer = shell.run(Input { command: command.into(), timeout: None }, &mut || beats += 1).await;
-        (answer, beats)
-    }
-
-    #[tokio::test]
-    async fn both_streams_and_the_code_are_told() {
-        let (answer, beats) = run("echo out; echo err >&2; exit 3", 10).await;
-        assert!(answer.is_error && beats > 0);
-        assert!(answer.text.contains("out\n") && answer.text.contains("err\n"));
-        assert!(answer.text.ends_with("[exit code 3]"), "{}", answer.text);
-        let (quiet, beats) = run("true", 10).await;
-        assert_eq!((quiet.text.as_str(), quiet.is_error, beats), ("[exit code 0]", false, 0));
-    }
-
-    #[tokio::test]
-    async fn ten_megabytes_stay_bounded_and_clean() {
-        let (answer, _) = run("head -c 10000000 /dev/zero | tr '\\0' x; printf '\\033[31mred\\000'", 60).await;
-        assert!(answer.text.len() < MAX_OUTPUT + 200, "{}", answer.text.len());
-        assert!(answer.text.contains("bytes left out"));
-        assert!(answer.text.ends_with("red\n[exit code 0]"));
-    }
-
-    #[tokio::test]
-    async fn a_hung_command_dies_with_its_whole_group() {
-        let marker = tempfile::tempdir().unwrap();
-        let pid_file = marker.path().join("pid");
-        let start = Instant::now();
-        let command = format!("echo before; sh -c 'trap \"\" TERM; echo $$ > {}; sleep 300' & sleep 300", pid_file.display());
-        let (answer, _) = run(&command, 1).await;
-        assert!(start.elapsed() < Duration::from_secs(10));
-        assert!(answer.is_error && answer.text.contains("before"));
-        assert!(answer.text.contains("longer than 1 s"));
-        assert_gone(&pid_file);
-    }
-
-    #[tokio::test]
-    async fn what_is_left_in_the_background_is_killed() {
-        let marker = tempfile::tempdir().unwrap();
-        let pid_file = marker.path().join("pid");
-        let start = Instant::now();
-        let (answer, _) = run(&format!("sleep 300 & echo $! > {}; echo started", pid_file.display()), 60).await;
-        assert!(start.elapsed() < Duration::from_secs(10));
-        assert!(answer.text.contains("started") && answer.text.contains("were killed"), "{}", answer.text);
-        assert!(!answer.is_error);
-        assert_gone(&pid_file);
-    }
-
-    fn assert_gone(pid_file: &std::path::Path) {
-        let pid = std::fs::read_to_string(pid_file).unwrap();
-        let stat = format!("/proc/{}/stat", pid.trim());
-        let deadline = Instant::now() + Duration::from_secs(5);
-        let gone = || std::fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
-        while !gone() {
-            assert!(Instant::now() < deadline, "process {pid} lives on");
-            std::thread::yield_now();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_nul_byte_is_refused_and_the_time_limit_has_a_ceiling() {
-        assert!(run("echo a\0b", 5).await.0.text.contains("NUL"));
-        let folder = tempfile::tempdir().unwrap();
-        let shell = Shell { workspace: folder.path().to_owned(), limit: Duration::from_secs(1) };
-        let input = Input { command: "sleep 300".into(), timeout: Some(u64::MAX) };
-        assert!(shell.run(input, &mut || {}).await.text.contains("longer than 1 s"));
-    }
-
-    #[tokio::test]
-    async fn a_workspace_that_is_gone_is_said() {
-        let shell = Shell { workspace: "/nonexistent/ws".into(), limit: Duration::from_secs(1) };
-        let answer = shell.run(Input { command: "true".into(), timeout: None }, &mut || {}).await;
-        assert!(answer.is_error && answer.text.contains("did not start"));
-    }
-}
+mod tests;

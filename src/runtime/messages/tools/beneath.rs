@@ -22,7 +22,9 @@ pub const MAX_FILE: u64 = 8 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// The path leads out of the workspace, or could.
-    #[error("{path}: outside of the workspace; use a path below {root}, without '..' or symlinks that lead out")]
+    #[error(
+        "{path}: outside of the workspace; use a path below {root}, without '..' or symlinks that lead out"
+    )]
     Outside {
         /// The path as it was given.
         path: String,
@@ -78,7 +80,11 @@ impl Root {
             let entry = entry.map_err(|errno| self.refusal(path, errno))?;
             let name = entry.file_name().to_string_lossy();
             if name != "." && name != ".." {
-                let slash = if entry.file_type() == FileType::Directory { "/" } else { "" };
+                let slash = if entry.file_type() == FileType::Directory {
+                    "/"
+                } else {
+                    ""
+                };
                 names.push(format!("{name}{slash}"));
             }
         }
@@ -95,9 +101,15 @@ impl Root {
         self.regular(path, stat.st_mode)?;
         let mut bytes = Vec::new();
         let read = File::from(fd).take(MAX_FILE + 1).read_to_end(&mut bytes);
-        read.map_err(|source| Refused::System { path: path.to_owned(), source })?;
+        read.map_err(|source| Refused::System {
+            path: path.to_owned(),
+            source,
+        })?;
         if bytes.len() as u64 > MAX_FILE {
-            return Err(rule(path, "the file is larger than 8 MiB; use bash for a part of it"));
+            return Err(rule(
+                path,
+                "the file is larger than 8 MiB; use bash for a part of it",
+            ));
         }
         Ok(bytes)
     }
@@ -105,7 +117,10 @@ impl Root {
     /// Makes or replaces the regular file `path` and the folders above it; its permissions stay.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), Refused> {
         let relative = self.relative(path)?;
-        if relative.components().any(|part| part.as_os_str().eq_ignore_ascii_case(".git")) {
+        if relative
+            .components()
+            .any(|part| part.as_os_str().eq_ignore_ascii_case(".git"))
+        {
             return Err(rule(path, "git's own files are not edited; use git through bash"));
         }
         if bytes.len() as u64 > MAX_FILE {
@@ -145,7 +160,14 @@ impl Root {
         }
     }
 
-    fn replace(&self, path: &str, folder: &OwnedFd, name: &OsStr, mode: Option<Mode>, bytes: &[u8]) -> Result<(), Refused> {
+    fn replace(
+        &self,
+        path: &str,
+        folder: &OwnedFd,
+        name: &OsStr,
+        mode: Option<Mode>,
+        bytes: &[u8],
+    ) -> Result<(), Refused> {
         let temporary = format!(".orchestrator-edit-{}", std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // A rest of a killed worker with the same process id must not block the file for ever.
@@ -160,7 +182,10 @@ impl Root {
         done.map_err(|source| {
             // The error that counts is already at hand.
             let _ = rustix::fs::unlinkat(folder, temporary.as_str(), AtFlags::empty());
-            Refused::System { path: path.to_owned(), source }
+            Refused::System {
+                path: path.to_owned(),
+                source,
+            }
         })
     }
 
@@ -185,7 +210,11 @@ impl Root {
     }
 
     fn resolve(&self, path: &str, relative: &Path, flags: OFlags) -> Result<OwnedFd, Refused> {
-        let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
+        let relative = if relative.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            relative
+        };
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let flags = flags | OFlags::CLOEXEC;
         // The kernel answers EAGAIN when something was renamed meanwhile and it cannot be sure.
@@ -226,17 +255,26 @@ impl Root {
     fn refusal(&self, path: &str, errno: Errno) -> Refused {
         match errno {
             Errno::XDEV | Errno::LOOP => self.outside(path),
-            errno => Refused::System { path: path.to_owned(), source: errno.into() },
+            errno => Refused::System {
+                path: path.to_owned(),
+                source: errno.into(),
+            },
         }
     }
 
     fn outside(&self, path: &str) -> Refused {
-        Refused::Outside { path: path.to_owned(), root: self.path.display().to_string() }
+        Refused::Outside {
+            path: path.to_owned(),
+            root: self.path.display().to_string(),
+        }
     }
 }
 
 fn rule(path: &str, rule: &'static str) -> Refused {
-    Refused::Rule { path: path.to_owned(), rule }
+    Refused::Rule {
+        path: path.to_owned(),
+        rule,
+    }
 }
 
 #[cfg(test)]

@@ -53,14 +53,33 @@ fn one_line(text: &str) -> String {
 fn with_entry(text: &str, line: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
     let Some(heading) = lines.iter().position(|candidate| candidate.trim_end() == HEADING) else {
-        let gap = if text.is_empty() || text.ends_with("\n\n") { "" } else if text.ends_with('\n') { "\n" } else { "\n\n" };
+        let gap = if text.is_empty() || text.ends_with("\n\n") {
+            ""
+        } else if text.ends_with('\n') {
+            "\n"
+        } else {
+            "\n\n"
+        };
         return format!("{text}{gap}{HEADING}\n\n{line}\n");
     };
     let body = heading + 1;
-    let end = lines[body..].iter().position(|line| starts_section(line)).map_or(lines.len(), |at| body + at);
-    let last = lines[body..end].iter().rposition(|line| !line.trim().is_empty()).map(|at| body + at);
+    let end = lines[body..]
+        .iter()
+        .position(|line| starts_section(line))
+        .map_or(lines.len(), |at| body + at);
+    let last = lines[body..end]
+        .iter()
+        .rposition(|line| !line.trim().is_empty())
+        .map(|at| body + at);
     match last {
-        Some(at) if lines[body..end].iter().filter(|line| !line.trim().is_empty()).count() == 1 && is_none(lines[at]) => {
+        Some(at)
+            if lines[body..end]
+                .iter()
+                .filter(|line| !line.trim().is_empty())
+                .count()
+                == 1
+                && is_none(lines[at]) =>
+        {
             lines[at] = line;
         }
         Some(at) => lines.insert(at + 1, line),
@@ -76,7 +95,9 @@ fn starts_section(line: &str) -> bool {
 }
 
 fn is_none(line: &str) -> bool {
-    line.trim().trim_matches(['_', '*', '(', ')', '-', ' ', '.']).eq_ignore_ascii_case("none")
+    line.trim()
+        .trim_matches(['_', '*', '(', ')', '-', ' ', '.'])
+        .eq_ignore_ascii_case("none")
 }
 
 #[cfg(test)]
@@ -89,9 +110,15 @@ mod tests {
         for (before, after) in [
             ("", "## Work Log\n\n- E\n"),
             ("# t", "# t\n\n## Work Log\n\n- E\n"),
-            ("# t\n\n## Work Log\n\nnone\n\n## Files Changed\n\nnone\n", "# t\n\n## Work Log\n\n- E\n\n## Files Changed\n\nnone\n"),
+            (
+                "# t\n\n## Work Log\n\nnone\n\n## Files Changed\n\nnone\n",
+                "# t\n\n## Work Log\n\n- E\n\n## Files Changed\n\nnone\n",
+            ),
             ("## Work Log\n\n## Next\n", "## Work Log\n\n- E\n\n## Next\n"),
-            ("## Work Log\n- a\n\n## Next\nx\n", "## Work Log\n- a\n- E\n\n## Next\nx\n"),
+            (
+                "## Work Log\n- a\n\n## Next\nx\n",
+                "## Work Log\n- a\n- E\n\n## Next\nx\n",
+            ),
             ("## Work Log\n- a\n- none\n", "## Work Log\n- a\n- none\n- E\n"),
         ] {
             assert_eq!(with_entry(before, "- E"), after, "{before:?}");
@@ -106,10 +133,14 @@ mod tests {
         assert!(!log(&path, "did\n## Work Log\n\x1b[1mthings", now).is_error);
         assert!(!log(&path, "more", now).is_error);
         assert!(log(&path, " \n ", now).is_error);
-        let expected = "## Work Log\n\n- 2026-02-03T04:05:06Z did ## Work Log things\n- 2026-02-03T04:05:06Z more\n";
+        let expected =
+            "## Work Log\n\n- 2026-02-03T04:05:06Z did ## Work Log things\n- 2026-02-03T04:05:06Z more\n";
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        assert!(log(folder.path(), "x", now).is_error, "a folder is no progress file");
+        assert!(
+            log(folder.path(), "x", now).is_error,
+            "a folder is no progress file"
+        );
     }
 
     proptest! {

@@ -12,7 +12,12 @@ pub struct Excerpt {
 impl Excerpt {
     /// Keeps `limit` bytes at most, half from the start and half from the end.
     pub fn new(limit: usize) -> Self {
-        Self { half: limit / 2, head: Vec::new(), tail: Vec::new(), dropped: 0 }
+        Self {
+            half: limit / 2,
+            head: Vec::new(),
+            tail: Vec::new(),
+            dropped: 0,
+        }
     }
 
     /// Takes the next bytes.
@@ -115,7 +120,10 @@ mod tests {
             excerpt.push(&[b'x'; 100]);
         }
         excerpt.push(b"-------END");
-        assert_eq!(excerpt.into_text(), "START-----\n[… 100000 bytes left out …]\n-------END");
+        assert_eq!(
+            excerpt.into_text(),
+            "START-----\n[… 100000 bytes left out …]\n-------END"
+        );
     }
 
     proptest! {

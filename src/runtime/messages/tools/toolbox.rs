@@ -39,8 +39,15 @@ impl Finish {
             Word::Blocked => (EndKind::Blocked, "it needs a person"),
             Word::NeedsStrongerModel => (EndKind::NeedsStrongerModel, "it asks for a stronger model"),
         };
-        let reason = if self.reason.trim().is_empty() { plain } else { self.reason.trim() };
-        Ending { kind, reason: reason.to_owned() }
+        let reason = if self.reason.trim().is_empty() {
+            plain
+        } else {
+            self.reason.trim()
+        };
+        Ending {
+            kind,
+            reason: reason.to_owned(),
+        }
     }
 }
 
@@ -83,11 +90,23 @@ impl Toolbox {
         alive: &mut (dyn FnMut() + Send),
     ) -> (Answer, Said) {
         match name {
-            "bash" => (with(input, async |input| self.shell.run(input, alive).await).await, Said::Nothing),
-            "edit" => (with(input, async |input: editor::Input| editor::run(&self.root, &input)).await, Said::Nothing),
+            "bash" => (
+                with(input, async |input| self.shell.run(input, alive).await).await,
+                Said::Nothing,
+            ),
+            "edit" => (
+                with(input, async |input: editor::Input| {
+                    editor::run(&self.root, &input)
+                })
+                .await,
+                Said::Nothing,
+            ),
             "progress" => self.log(input, now),
             "finish" => finish(input),
-            other => (Answer::error(format!("there is no tool {other:?}; there are {NAMES}")), Said::Nothing),
+            other => (
+                Answer::error(format!("there is no tool {other:?}; there are {NAMES}")),
+                Said::Nothing,
+            ),
         }
     }
 
@@ -97,7 +116,10 @@ impl Toolbox {
             Ok(log) => {
                 let answer = progress::log(&self.progress_file, &log.text, now);
                 let phase = log.phase.filter(|phase| !phase.trim().is_empty());
-                (answer, phase.map_or(Said::Nothing, |phase| Said::Phase(phase.trim().to_owned())))
+                (
+                    answer,
+                    phase.map_or(Said::Nothing, |phase| Said::Phase(phase.trim().to_owned())),
+                )
             }
         }
     }
@@ -120,19 +142,26 @@ fn finish(input: Value) -> (Answer, Said) {
 }
 
 fn parse<T: DeserializeOwned>(input: Value) -> Result<T, Answer> {
-    serde_json::from_value(input).map_err(|fault| Answer::error(format!("the input does not fit the tool's schema: {fault}")))
+    serde_json::from_value(input)
+        .map_err(|fault| Answer::error(format!("the input does not fit the tool's schema: {fault}")))
 }
 
 /// The tools as the request names them.
 pub fn schemas() -> Value {
     json!([
-        tool("bash", "Run a command with `sh -c` in the workspace. Standard input is empty. The output is cut in its middle when it is long. \
+        tool(
+            "bash",
+            "Run a command with `sh -c` in the workspace. Standard input is empty. The output is cut in its middle when it is long. \
              Processes that are left in the background are killed when the command ends.",
             json!({
                 "command": {"type": "string"},
                 "timeout": {"type": "integer", "description": "seconds, up to the limit of the installation"}
-            }), &["command"]),
-        tool("edit", "View or edit a text file of the workspace. `view` shows a file with line numbers, or a folder; `create` writes a whole file; \
+            }),
+            &["command"]
+        ),
+        tool(
+            "edit",
+            "View or edit a text file of the workspace. `view` shows a file with line numbers, or a folder; `create` writes a whole file; \
              `str_replace` replaces a text that occurs exactly once; `insert` puts text behind a line. Paths are relative to the workspace.",
             json!({
                 "command": {"type": "string", "enum": ["view", "create", "str_replace", "insert"]},
@@ -143,18 +172,28 @@ pub fn schemas() -> Value {
                 "insert_line": {"type": "integer", "description": "insert: the line behind which; 0 is the start"},
                 "insert_text": {"type": "string", "description": "insert: the text"},
                 "view_range": {"type": "array", "items": {"type": "integer"}, "description": "view: [first, last]; -1 is the end"}
-            }), &["command", "path"]),
-        tool("progress", "Add one sentence to the task's work log: what was done or found. Log after each step that matters.",
+            }),
+            &["command", "path"]
+        ),
+        tool(
+            "progress",
+            "Add one sentence to the task's work log: what was done or found. Log after each step that matters.",
             json!({
                 "text": {"type": "string"},
                 "phase": {"type": "string", "description": "two or three words on what comes now"}
-            }), &["text"]),
-        tool("finish", "End this attempt. done: the work is complete and you checked it; no_change_needed: nothing has to change, and the reason proves it; \
+            }),
+            &["text"]
+        ),
+        tool(
+            "finish",
+            "End this attempt. done: the work is complete and you checked it; no_change_needed: nothing has to change, and the reason proves it; \
              continue: progress was made and more is left; blocked: only a person can help; needs_stronger_model: it is beyond you.",
             json!({
                 "outcome": {"type": "string", "enum": ["done", "no_change_needed", "continue", "blocked", "needs_stronger_model"]},
                 "reason": {"type": "string", "description": "one or two sentences for people"}
-            }), &["outcome", "reason"]),
+            }),
+            &["outcome", "reason"]
+        ),
     ])
 }
 
@@ -171,7 +210,10 @@ mod tests {
     async fn call(name: &str, input: Value) -> (Answer, Said) {
         let folder = tempfile::tempdir().unwrap();
         let toolbox = Toolbox {
-            shell: bash::Shell { workspace: folder.path().to_owned(), limit: Duration::from_secs(5) },
+            shell: bash::Shell {
+                workspace: folder.path().to_owned(),
+                limit: Duration::from_secs(5),
+            },
             root: Root::open(folder.path()).unwrap(),
             progress_file: folder.path().join("p.md"),
         };
@@ -186,7 +228,11 @@ mod tests {
             ("bash", json!({"command": 7}), "invalid type"),
             ("bash", json!(null), "does not fit"),
             ("edit", json!({"command": "view"}), "missing field `path`"),
-            ("edit", json!({"command": "view", "path": "a", "view_range": [1]}), "does not fit"),
+            (
+                "edit",
+                json!({"command": "view", "path": "a", "view_range": [1]}),
+                "does not fit",
+            ),
             ("progress", json!({"text": ["x"]}), "invalid type"),
             ("finish", json!({"outcome": "perfect"}), "unknown variant"),
         ] {
@@ -206,7 +252,9 @@ mod tests {
             ("needs_stronger_model", EndKind::NeedsStrongerModel),
         ] {
             let (_, said) = call("finish", json!({"outcome": word})).await;
-            let Said::Finish(finish) = said else { panic!("{word}") };
+            let Said::Finish(finish) = said else {
+                panic!("{word}")
+            };
             assert_eq!(finish.ending().kind, kind);
             assert!(!finish.ending().reason.is_empty());
         }
@@ -222,7 +270,12 @@ mod tests {
     #[test]
     fn schemas_are_whole() {
         let tools = schemas();
-        let names: Vec<_> = tools.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+        let names: Vec<_> = tools
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tool| tool["name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["bash", "edit", "progress", "finish"]);
         for tool in tools.as_array().unwrap() {
             for field in tool["input_schema"]["required"].as_array().unwrap() {
