@@ -1,5 +1,6 @@
 //! A folder, a runtime, and the real worker process in it.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use orchestrator::domain::id::TaskId;
 use orchestrator::domain::outcome::Ending;
 use orchestrator::domain::tier::TierName;
 use orchestrator::runtime::messages::{Messages, Options};
-use orchestrator::runtime::{Account, Brief, Exit, ExitCause, Runtime, Signal};
+use orchestrator::runtime::process::{Cause, Status};
+use orchestrator::runtime::{Account, Brief, Exit, Runtime, Signal};
 use orchestrator::scripted_model::{Script, Server};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -88,9 +90,10 @@ impl Rig {
         let mut reader = Messages::new(self.options.clone()).reader(&self.brief);
         let status = output.status;
         let exit = Exit {
-            code: status.code(),
-            signal: std::os::unix::process::ExitStatusExt::signal(&status),
-            cause: ExitCause::Exited,
+            cause: Cause::Exited,
+            status: status.code().map(Status::Code).or_else(|| status.signal().map(Status::Signal)),
+            ended_at: chrono::DateTime::UNIX_EPOCH,
+            stragglers_killed: 0,
         };
         let raw: Vec<&[u8]> = output
             .stdout
@@ -145,6 +148,7 @@ fn brief(folder: &Path) -> Brief {
         timeout: Duration::from_secs(60),
         session: None,
         session_cost_usd_before: None,
+        session_tokens_before: None,
         budget_usd: None,
         max_turns: None,
         inherited: std::env::vars_os().collect(),

@@ -1,5 +1,6 @@
 //! Sessions: kept over attempts, over kills, and never trusted.
 
+use orchestrator::runtime::process::Status;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal as Unix, kill};
@@ -41,7 +42,7 @@ async fn a_later_attempt_goes_on_in_the_session() {
     assert_eq!(second.account.session, first.account.session);
     assert_eq!(rig.in_workspace("log"), "one\ntwo\n");
     assert_eq!(
-        second.account.input_tokens,
+        second.account.spent.input_tokens,
         Some(200),
         "the account is of this attempt alone"
     );
@@ -73,8 +74,8 @@ async fn a_worker_killed_in_a_hung_call_is_resumed_where_it_was() {
     .unwrap();
     let killed = rig.finish(child).await;
     assert_eq!(killed.ending.kind, EndKind::Interrupted);
-    assert_eq!(killed.exit.signal, Some(9));
-    assert_eq!(killed.account.input_tokens, Some(100), "what it used is known");
+    assert_eq!(killed.exit.status, Some(Status::Signal(9)));
+    assert_eq!(killed.account.spent.input_tokens, Some(100), "what it used is known");
     rig.brief.session = killed.account.session;
     rig.brief.attempt_dir = rig.path("state/fix-calc/2");
     let second = rig.run().await;

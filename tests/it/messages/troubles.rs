@@ -75,7 +75,7 @@ async fn every_error_status_has_its_end() {
         assert_eq!((run.ending.kind, asked), (kind, calls), "{status} {message}");
         assert_eq!(run.of("result")[0]["http_status"], status);
         assert!(run.ending.reason.contains(&status.to_string()) && run.ending.reason.contains(message));
-        assert_eq!(run.exit.code, Some(1));
+        assert_eq!(run.exit.code(), Some(1));
     }
 }
 
@@ -140,7 +140,7 @@ async fn a_stream_that_is_always_cut_is_an_overload() {
     assert_eq!((unanswered.ending.kind, asked), (EndKind::Network, 3));
     let (run, _) = run(Fault::cut(3)).await;
     assert_eq!(
-        run.account.input_tokens,
+        run.account.spent.input_tokens,
         Some(200),
         "a reply that broke off is paid for"
     );

@@ -54,7 +54,7 @@ async fn a_task_is_worked_from_prompt_to_finish() {
     let run = rig.run().await;
     assert_eq!(run.ending.kind, EndKind::Claimed);
     assert_eq!(run.ending.reason, "fixed and checked");
-    assert_eq!(run.exit.code, Some(0));
+    assert_eq!(run.exit.code(), Some(0));
     assert_eq!(rig.in_workspace("calc.txt"), "2 + 2 = 4\n");
     let progress = std::fs::read_to_string(&rig.brief.progress_file).unwrap();
     assert!(
@@ -91,10 +91,10 @@ async fn what_was_used_and_done_is_told() {
     };
     rig.options.prices.insert(rig.brief.model.clone(), prices);
     let run = rig.run().await;
-    assert_eq!(run.account.input_tokens, Some(3_090));
-    assert_eq!(run.account.output_tokens, Some(300));
+    assert_eq!(run.account.spent.input_tokens, Some(3_090));
+    assert_eq!(run.account.spent.output_tokens, Some(300));
     let cost = 3.0 * (1_000.0 + 1_000.0 + 20.0 + 10.0) / 1e6;
-    assert!((run.account.cost_usd.unwrap() - cost).abs() < 1e-9);
+    assert!((run.account.spent.cost_usd.unwrap() - cost).abs() < 1e-9);
     assert_eq!(run.account.model.as_deref(), Some("scripted-haiku"));
     let tool = Signal::Tool { name: "bash".into() };
     for signal in [tool, Signal::Phase("checking".into()), Signal::Alive] {
@@ -117,8 +117,8 @@ async fn every_last_word_has_its_exit_code() {
         )]))
         .await;
         let run = rig.run().await;
-        assert_eq!((run.ending.kind, run.exit.code), (kind, Some(code)), "{word}");
-        assert_eq!(run.account.cost_usd, None, "no prices, no cost");
+        assert_eq!((run.ending.kind, run.exit.code()), (kind, Some(code)), "{word}");
+        assert_eq!(run.account.spent.cost_usd, None, "no prices, no cost");
     }
 }
 
@@ -173,7 +173,7 @@ async fn the_budget_ends_it_before_the_next_call() {
     let run = rig.run().await;
     assert_eq!(run.ending.kind, EndKind::Budget);
     assert!(
-        (run.account.cost_usd.unwrap() - 1.2).abs() < 1e-9,
+        (run.account.spent.cost_usd.unwrap() - 1.2).abs() < 1e-9,
         "it overshoots by one call at most"
     );
 
@@ -249,7 +249,7 @@ async fn a_worker_without_its_variables_says_so() {
         .spawn()
         .unwrap();
     let run = rig.finish(child).await;
-    assert_eq!((run.ending.kind, run.exit.code), (EndKind::Failed, Some(1)));
+    assert_eq!((run.ending.kind, run.exit.code()), (EndKind::Failed, Some(1)));
     assert!(run.ending.reason.contains("ORCHESTRATOR_MESSAGES is not set"));
 }
 

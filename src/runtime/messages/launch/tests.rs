@@ -28,6 +28,7 @@ fn brief() -> Brief {
         timeout: Duration::from_secs(1),
         session: Some("s".into()),
         session_cost_usd_before: None,
+        session_tokens_before: None,
         budget_usd: Some(0.5),
         max_turns: Some(9),
         inherited: inherited
