@@ -48,6 +48,7 @@ impl Workspace {
             .text()
             .await?;
         drop(held);
+        checkout.keep_index().await?;
         // The worker's folder may hold nothing that is committed.
         if !checkout.root.exists() {
             fs::create_dir_all(&checkout.root).map_err(WorkspaceError::io(&checkout.root))?;
@@ -99,13 +100,29 @@ impl GateCheckout {
 
     /// Files that differ from the commit, apart from ignored ones and tools' output.
     ///
-    /// Looked at through an index of its own: marks that a check put on the checkout's index hide nothing.
+    /// Looked at through the index as it was before any check ran: marks that a check put on it hide nothing.
     pub async fn dirt(&self) -> Result<Vec<String>, WorkspaceError> {
-        let index = self.home.join("index");
-        let git = Git::open_top(&self.top).await?.with_env("GIT_INDEX_FILE", &index);
-        git.call(["read-tree", "--reset", &self.commit]).text().await?;
+        let git = Git::open_top(&self.top).await?;
+        let git = git.with_env("GIT_INDEX_FILE", self.home.join("index"));
         let pending = staging::pending(&git).await?;
         Ok(pending.iter().map(|p| p.display().to_string()).collect())
+    }
+
+    /// Keeps a copy of the index, with its time: git trusts an entry only where it is older than the index.
+    async fn keep_index(&self) -> Result<(), WorkspaceError> {
+        let git = Git::open_top(&self.top).await?;
+        let path = git
+            .call(["rev-parse", "--path-format=absolute", "--git-path", "index"])
+            .text()
+            .await?;
+        let path = PathBuf::from(path);
+        let copy = || {
+            let kept = self.home.join("index");
+            fs::copy(&path, &kept)?;
+            let written = fs::metadata(&path)?.modified()?;
+            fs::File::options().write(true).open(&kept)?.set_modified(written)
+        };
+        copy().map_err(WorkspaceError::io(&path))
     }
 
     /// Deletes it and tells git.

@@ -36,6 +36,8 @@ pub(super) fn always() -> Vec<(String, String)> {
         ("fetch.recurseSubmodules", "false"),
         ("diff.external", ""),
         ("diff.renames", "true"),
+        ("core.trustCtime", "true"),
+        ("core.checkStat", "default"),
         ("advice.detachedHead", "false"),
     ]
     .map(|(k, v)| (k.to_owned(), v.to_owned()))

@@ -60,8 +60,8 @@ fn broken_rule(text: &str) -> Option<&'static str> {
     if text.starts_with('-') {
         return Some("it looks like an option; put ./ before a folder's name");
     }
-    if text.split_once("::").is_some_and(|(helper, _)| is_scheme(helper)) {
-        return Some("remote helpers (such as ext::) run programs; use an https, ssh or file address");
+    if text.split_once("::").is_some_and(|(prefix, _)| is_scheme(prefix)) {
+        return Some("addresses with :: (such as ext::) run programs; use an https, ssh or file address");
     }
     let (scheme, rest) = text.split_once("://")?;
     let host = rest.split('/').next().unwrap_or_default();

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -12,6 +13,13 @@ use orchestrator::gate::Gate;
 
 use super::{Case, check, run};
 use crate::workspace::world::git;
+
+/// The end of a number of seconds that no other process sleeps for.
+fn naps() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let n = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("0000.{}{n:03}", std::process::id())
+}
 
 /// Whether any process on this machine shows this word in its arguments.
 fn alive(word: &str) -> bool {
@@ -117,28 +125,38 @@ async fn a_check_sees_the_allow_list_and_what_is_given_and_no_input() {
 #[tokio::test]
 async fn a_check_that_takes_too_long_is_killed_with_everything_it_started() {
     let case = Case::new().await;
-    let mut slow = check(
-        "trap '' TERM\nsetsid sleep 86123.25 &\nenv -i setsid sleep 86124.25 &\nsleep 86125.25 &\nsleep 86126.25\nsleep 86127.25",
-    );
-    slow.timeout = Some(Duration::from_millis(300));
+    let nap = naps();
+    let mut slow = check(&format!(
+        "trap '' TERM\n\
+         setsid sleep 1{nap} &\n\
+         env -i setsid sleep 2{nap} &\n\
+         (cd / && setsid sleep 3{nap}) &\n\
+         sleep 4{nap} &\n\
+         echo all started\n\
+         sleep 5{nap}\nsleep 6{nap}"
+    ));
+    slow.timeout = Some(Duration::from_secs(2));
     let began = Instant::now();
     let report = case.judge(&[slow]).await;
-    assert_eq!(report.receipts[0].verdict, CheckVerdict::TimedOut);
-    assert_eq!(report.receipts[0].exit_code, None);
-    assert!(began.elapsed() < Duration::from_secs(15));
-    for n in 3..=7 {
-        assert!(!alive(&format!("8612{n}.25")), "sleep {n} lives");
+    let seen = &report.receipts[0];
+    assert_eq!((seen.verdict, seen.exit_code), (CheckVerdict::TimedOut, None));
+    assert_eq!(seen.output_tail, "all started\n");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    for n in 1..=6 {
+        assert!(!alive(&format!("{n}{nap}")), "sleep {n} lives");
     }
 }
 
 #[tokio::test]
 async fn a_server_left_running_is_gone_before_the_next_check() {
     let case = Case::new().await;
-    let checks = [check("setsid sleep 86223.25 &\necho started"), check("echo next")];
+    let nap = naps();
+    let server = format!("setsid sleep 1{nap} &\necho started");
+    let checks = [check(&server), check("echo next")];
     let began = Instant::now();
     let report = case.judge(&checks[..1]).await;
     assert_eq!(report.receipts[0].verdict, CheckVerdict::Passed);
-    assert!(!alive("86223.25"));
+    assert!(!alive(&format!("1{nap}")));
     assert!(
         began.elapsed() < Duration::from_secs(10),
         "its open pipe is not waited for"
@@ -149,10 +167,11 @@ async fn a_server_left_running_is_gone_before_the_next_check() {
 #[tokio::test]
 async fn a_gate_that_is_dropped_leaves_no_process() {
     let case = Case::new().await;
+    let nap = naps();
     let head = case.workspace.head().await.unwrap();
     let flag = case.world.path("started");
     let checks = [check(&format!(
-        "setsid sleep 86323.25 &\ntouch {}\nsleep 86324.25",
+        "setsid sleep 1{nap} &\ntouch {}\nsleep 2{nap}",
         flag.display()
     ))];
     let request = case.request(&head, &checks);
@@ -167,7 +186,7 @@ async fn a_gate_that_is_dropped_leaves_no_process() {
         () = started => {}
     }
     let deadline = Instant::now() + Duration::from_secs(10);
-    while alive("86323.25") || alive("86324.25") {
+    while alive(&format!("1{nap}")) || alive(&format!("2{nap}")) {
         assert!(Instant::now() < deadline, "processes are left");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -222,3 +222,32 @@ async fn an_own_folder_whose_repository_was_deleted_is_not_taken_for_a_part_of_a
         Err(WorkspaceError::Tampered { .. })
     ));
 }
+
+#[tokio::test]
+async fn submodules_are_not_followed_and_survive_a_commit() {
+    let world = World::new();
+    let repo = world.path("repo");
+    let inner = world.repository("inner");
+    let address = format!("file://{}", inner.display());
+    git(
+        &repo,
+        &[
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            &address,
+            "sub",
+        ],
+    );
+    commit_all(&repo, "submodule");
+    let ws = world.prepare("t", "../repo").await.unwrap();
+    assert_eq!(fs::read_dir(ws.root.join("sub")).unwrap().count(), 0);
+    assert!(ws.status_clean().await.unwrap());
+    fs::write(ws.root.join("b.txt"), "b").unwrap();
+    ws.commit_leftovers("work", &ws.base.commit).await.unwrap();
+    assert_eq!(ws.changed_files(&ws.base.commit).await.unwrap(), ["b.txt"]);
+    let gate = ws.checkout_at(&ws.branch).await.unwrap();
+    assert!(gate.dirt().await.unwrap().is_empty());
+}
