@@ -1,3 +1,70 @@
-//! x
-/// x
-pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }
+//! The verbs: each joins arguments, a use case of `service::operations` and a page of `render`.
+
+mod agent;
+mod ground;
+mod house;
+mod init;
+mod look;
+mod queue;
+mod run;
+mod steer;
+
+use std::process::ExitCode;
+
+use super::args::{self, Args, Verb};
+use super::exit::{Exit, Failure, Outcome};
+use ground::Ground;
+
+/// Reads the arguments, does what they ask, and gives the exit code.
+pub fn main() -> ExitCode {
+    let args = match args::parse(std::env::args_os()) {
+        Ok(args) => args,
+        Err(exit) => return exit.into(),
+    };
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch(args)),
+        Err(error) => Err(Failure::failed(format!("cannot start: {error}"))),
+    };
+    outcome.unwrap_or_else(|failure| failure.report()).into()
+}
+
+async fn dispatch(args: Args) -> Outcome {
+    let Args { common, verb } = args;
+    let ground = Ground::new(common)?;
+    match verb {
+        Verb::Init(init) => init::init(&ground, init),
+        Verb::Demo(demo) => run::demo(&ground, demo).await,
+        Verb::Doctor => house::doctor(&ground).await,
+        Verb::Up => run::up(&ground).await,
+        Verb::Tick(tick) => run::tick(&ground, tick).await,
+        Verb::Stop(stop) => steer::stop(&ground, stop).await,
+        Verb::Start => steer::start(&ground).await,
+        Verb::Status(status) => look::status(&ground, status).await,
+        Verb::Show(one) => look::show(&ground, one).await,
+        Verb::Why(one) => look::why(&ground, one).await,
+        Verb::Plan => look::plan(&ground).await,
+        Verb::Logs(logs) => look::logs(&ground, logs).await,
+        Verb::Add(add) => queue::add(&ground, add).await,
+        Verb::Lint(lint) => queue::lint(&ground, lint).await,
+        Verb::Validate(one) => steer::validate(&ground, one).await,
+        Verb::Pause(s) => steer::pause(&ground, s).await,
+        Verb::Resume(s) => steer::resume(&ground, s).await,
+        Verb::Cancel(s) => steer::cancel(&ground, s).await,
+        Verb::Retry(s) => steer::retry(&ground, s).await,
+        Verb::Approve(r) => steer::approve(&ground, r).await,
+        Verb::Reject(r) => steer::reject(&ground, r).await,
+        Verb::Config(config) => house::config(&ground, config),
+        Verb::Migrate(migrate) => house::migrate(&ground, migrate).await,
+        Verb::Completions(completions) => house::completions(completions),
+        Verb::Agent(agent) => agent::agent(&ground, agent),
+    }
+}
+
+/// Prints a page or a document.
+fn print(text: &str) -> Outcome {
+    use std::io::Write;
+    let mut out = anstream::stdout().lock();
+    // A closed pipe (`| head`) is the reader's wish, not a failure.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(Exit::Done)
+}

@@ -15,5 +15,5 @@ pub use add::{AddError, add};
 pub use doctor::{Finding, Level, doctor};
 pub use plan::plan;
 pub use show::{show, why};
-pub use status::{Scope, status};
+pub use status::{Scope, problem, status};
 pub use steer::{apply, flush, start, stop_all, validate};

@@ -1,0 +1,130 @@
+//! What every verb stands on: the environment, the instance, the clock; found or refused with a cure.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::super::args::Common;
+use super::super::exit::{Exit, Failure};
+use super::super::render::{self, Look};
+use crate::clock::Clock;
+use crate::config::{self, Environment, Fault, Home, Loaded};
+use crate::service::instance::{Instance, OpenError, Opening};
+use crate::store::{OpenMode, StoreError};
+use crate::telemetry;
+
+/// What every verb stands on.
+pub(super) struct Ground {
+    pub(super) common: Common,
+    pub(super) environment: Environment,
+    pub(super) clock: Clock,
+}
+
+impl Ground {
+    pub(super) fn new(common: Common) -> Result<Self, Failure> {
+        Ok(Self { common, environment: Environment::capture(), clock: Clock::system() })
+    }
+
+    pub(super) fn look(&self) -> Look {
+        Look::stdout(self.common.no_color, self.clock.now())
+    }
+
+    /// Prints a document with `--json`, else its page.
+    pub(super) fn show<T: serde::Serialize>(&self, document: &T, page: impl FnOnce(&Look) -> String) -> super::Outcome {
+        if self.common.json {
+            let text = render::json(document).map_err(|e| Failure::failed(format!("cannot print: {e}")))?;
+            return super::print(&text);
+        }
+        super::print(&page(&self.look()))
+    }
+
+    pub(super) fn current_dir(&self) -> Result<PathBuf, Failure> {
+        std::env::current_dir()
+            .map_err(|e| Failure::failed(format!("the current folder cannot be found: {e}")).help("change to another folder"))
+    }
+
+    /// The instance's folder.
+    pub(super) fn home(&self) -> Result<Home, Failure> {
+        let start = self.current_dir()?;
+        config::home::find(&start, self.common.home.as_deref(), &self.environment)
+            .map_err(|e| Failure::usage(e.to_string()).help("make one here with `orchestrator init`"))
+    }
+
+    /// The configuration, with all its mistakes at once.
+    pub(super) fn config(&self, home: &Home) -> Result<Loaded, Failure> {
+        config::load(home, &self.environment, &[]).map_err(|faults| all_of(&faults))
+    }
+
+    /// Sets up logging as the configuration and `-v`, `-q` say.
+    pub(super) fn log(&self, loaded: &Loaded) -> Result<(), Failure> {
+        let level = match (self.common.quiet, self.common.verbose) {
+            (true, _) => Some("error"),
+            (false, 0) => self.environment.get(telemetry::VARIABLE),
+            (false, 1) => Some("debug"),
+            (false, _) => Some("trace"),
+        };
+        let no_color = self.common.no_color || self.environment.get("NO_COLOR").is_some_and(|v| !v.is_empty());
+        telemetry::init(&loaded.config.logging, level, no_color).map_err(|e| Failure::usage(e.to_string()))
+    }
+
+    /// Opens the instance; `mode` says whether the store may be made.
+    pub(super) async fn instance(&self, mode: OpenMode) -> Result<Arc<Instance>, Failure> {
+        let home = self.home()?;
+        let loaded = self.config(&home)?;
+        self.log(&loaded)?;
+        self.open(&home, loaded, mode).await
+    }
+
+    pub(super) async fn open(&self, home: &Home, loaded: Loaded, mode: OpenMode) -> Result<Arc<Instance>, Failure> {
+        let exe = std::env::current_exe()
+            .map_err(|e| Failure::failed(format!("this program cannot be found on disk: {e}")).help("reinstall it"))?;
+        let reports_on_console = matches!(loaded.config.reports.console, config::section::Console::On);
+        let opening = Opening {
+            layout: home.layout(),
+            config: loaded.config,
+            clock: self.clock.clone(),
+            exe,
+            environment: self.environment.variables().clone(),
+            reports_on_console,
+        };
+        Instance::open(opening, mode).await.map(Arc::new).map_err(|e| unopened(&e))
+    }
+
+    /// Opens the instance for a verb that reads or steers; the store is made where there is none yet.
+    pub(super) async fn any_instance(&self) -> Result<Arc<Instance>, Failure> {
+        self.instance(OpenMode::Migrate).await
+    }
+
+    /// Who sits at the keyboard.
+    pub(super) fn person(&self) -> String {
+        let name = ["USER", "LOGNAME"].iter().find_map(|v| self.environment.get(v));
+        format!("cli:{}", name.unwrap_or("unknown"))
+    }
+}
+
+fn unopened(error: &OpenError) -> Failure {
+    let exit = match error {
+        OpenError::Store(StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. } | StoreError::EditedHistory { .. }) => {
+            Exit::Usage
+        }
+        OpenError::Store(StoreError::Busy | StoreError::Missing { .. }) => Exit::Unreachable,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// Every mistake of a configuration, as one failure.
+pub(super) fn all_of(faults: &[Fault]) -> Failure {
+    let line = |f: &Fault| match &f.help {
+        Some(help) => format!("{}: {}\n    {help}", f.at, f.message),
+        None => format!("{}: {}", f.at, f.message),
+    };
+    let all: Vec<String> = faults.iter().map(line).collect();
+    let head = format!("{} in the configuration", render::text::count(faults.len(), "mistake"));
+    Failure::usage(format!("{head}\n{}", all.join("\n")))
+        .help("correct them and try again; `orchestrator config show` tells the values in force")
+}
+
+/// What the store refused, with its exit code.
+pub(super) fn of_store(error: StoreError) -> Failure {
+    unopened(&OpenError::Store(error))
+}

@@ -1,0 +1,84 @@
+//! The verbs that change something: commands to tasks, the emergency stop, the gate by hand.
+
+use super::super::args::look::One;
+use super::super::args::steer::{Ruling, Steer, Stop};
+use super::super::exit::{Exit, Failure, Outcome};
+use super::super::render;
+use super::ground::{Ground, of_store};
+use super::look::unknown;
+use crate::domain::event::Command;
+use crate::domain::id::TaskId;
+use crate::service::dispatcher::{Applied, ApplyError};
+use crate::service::operations;
+
+pub(super) async fn pause(ground: &Ground, args: Steer) -> Outcome {
+    command(ground, &args.id, Command::Pause).await
+}
+
+pub(super) async fn resume(ground: &Ground, args: Steer) -> Outcome {
+    command(ground, &args.id, Command::Resume).await
+}
+
+pub(super) async fn cancel(ground: &Ground, args: Steer) -> Outcome {
+    let reason = args.reason.unwrap_or_else(|| "no reason given".to_owned());
+    command(ground, &args.id, Command::Cancel { reason }).await
+}
+
+pub(super) async fn retry(ground: &Ground, args: Steer) -> Outcome {
+    command(ground, &args.id, Command::Retry).await
+}
+
+pub(super) async fn approve(ground: &Ground, args: Ruling) -> Outcome {
+    let comment = args.comment.unwrap_or_default();
+    command(ground, &args.id, Command::Approve { comment }).await
+}
+
+pub(super) async fn reject(ground: &Ground, args: Ruling) -> Outcome {
+    let comment = args.comment.unwrap_or_else(|| "no comment".to_owned());
+    command(ground, &args.id, Command::Reject { comment }).await
+}
+
+async fn command(ground: &Ground, id: &TaskId, command: Command) -> Outcome {
+    let instance = ground.any_instance().await?;
+    let verb = command.verb();
+    match operations::apply(&instance, id, &ground.person(), command).await {
+        Ok(Applied::Changed(task)) => super::print(&format!("{verb} {id}: it is {} now\n", task.state.name())),
+        Ok(Applied::Unchanged(why)) => super::print(&format!("{verb} {id}: nothing to do, it {why}\n")),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn refused(error: ApplyError) -> Failure {
+    match error {
+        ApplyError::Unknown(id) => unknown(&id),
+        ApplyError::Store(error) => of_store(error),
+        ApplyError::Refused(refused) => Failure::refused(refused.to_string())
+            .help(format!("`orchestrator why {}` tells where it stands", refused.task)),
+        ApplyError::Contended(_) => Failure::failed(error.to_string()),
+    }
+}
+
+pub(super) async fn stop(ground: &Ground, args: Stop) -> Outcome {
+    if !args.all {
+        return Err(Failure::usage("stop ends every worker; say so with --all")
+            .help("`orchestrator stop --all`; to hold back one task: `orchestrator pause ID`"));
+    }
+    let instance = ground.any_instance().await?;
+    operations::stop_all(&instance, &ground.person()).await.map_err(of_store)?;
+    super::print("everything is stopped, also after a restart, until `orchestrator start`\n")
+}
+
+pub(super) async fn start(ground: &Ground) -> Outcome {
+    let instance = ground.any_instance().await?;
+    operations::start(&instance).await.map_err(of_store)?;
+    super::print("the emergency stop is lifted\n")
+}
+
+pub(super) async fn validate(ground: &Ground, args: One) -> Outcome {
+    let instance = ground.any_instance().await?;
+    let judged = operations::validate(&instance, &args.id).await.map_err(refused)?;
+    let (passed, gate) = judged.map_err(|why| Failure::refused(format!("the gate cannot judge '{}' now: {why}", args.id)))?;
+    let document = serde_json::json!({ "version": crate::service::view::VERSION, "id": args.id.as_str(), "gate": &gate });
+    ground.show(&document, |look| render::gate::gate(&gate, look))?;
+    Ok(if passed { Exit::Done } else { Exit::Failed })
+}
