@@ -1,11 +1,11 @@
 //! A worker's process tree: start it, find it again, stop it, and know that it is gone.
 //!
-//! Every attempt has a folder (see [`file`]) and a supervisor process ([`super::supervisor`]) that is nobody's child,
+//! Every attempt has a folder (see [`mod@file`]) and a supervisor process ([`super::supervisor`]) that is nobody's child,
 //! so a worker outlives the orchestrator and a normal start and an adoption after a restart go the same way: a pidfd
 //! on the supervisor, then `exit.json`.
 //!
 //! Invariants: a pid is never signalled unless its start time and the boot id are those written down; `exit.json`
-//! is written only when no descendant is left; an attempt folder is registered once, by a start or by [`adopt`].
+//! is written only when no descendant is left; an attempt folder is registered once, by a start or by [`fn@adopt`].
 //! Deliberately absent: what the worker says (readers), whether it should be stopped (domain).
 
 mod adopt;

@@ -108,7 +108,8 @@ fn settle(dir: &Path, reason: String) -> Result<Running, StartError> {
             _ => Running::ended(dir).map_err(|error| failed(error.to_string())),
         },
         Adopted::NeverStarted => Err(failed(reason)),
-        Adopted::Vanished => Err(failed(format!("{reason}; its supervisor is gone"))),
+        // Whoever waits for it cleans up after it, and hears that it vanished.
+        Adopted::Vanished => Running::ended(dir).map_err(|error| failed(error.to_string())),
     }
 }
 

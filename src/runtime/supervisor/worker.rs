@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use nix::sys::signal::SigSet;
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Signal, chdir, set_parent_process_death_signal};
 use rustix::stdio::{dup2_stdin, stdin};
@@ -52,6 +53,10 @@ fn run(dir: &Path) -> Result<(), String> {
     dup2_stdin(input).map_err(|error| format!("cannot set its input: {error}"))?;
     chdir(Path::new(&cwd))
         .map_err(|error| format!("cannot enter the workspace {}: {error}", cwd.display()))?;
+    // A program inherits what is blocked here, and would never hear a polite stop.
+    SigSet::empty()
+        .thread_set_mask()
+        .map_err(|error| format!("cannot reset its signals: {error}"))?;
     close_inherited_at_exec().map_err(|error| format!("cannot close inherited files: {error}"))?;
     limits::apply(&order.limits).map_err(|error| format!("cannot set its limits: {error}"))?;
     let error = Command::new(&program).args(argv).exec();

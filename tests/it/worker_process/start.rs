@@ -39,21 +39,22 @@ async fn a_prompt_of_any_size_arrives_whole() {
     assert_eq!(attempt.stdout().trim(), expected);
 }
 
+/// Seen to fail without the reset of the signal mask, and without closing what the starter left open.
 #[tokio::test]
 async fn it_starts_with_a_clean_slate() {
-    let attempt = Attempt::sh(
-        "ls /proc/self/fd | tr '\\n' ' '; grep -E 'Sig(Blk|Ign)' /proc/self/status; ulimit -c; pwd",
-    );
-    attempt.run().await;
-    let told = attempt.stdout();
-    let lines: Vec<&str> = told.lines().map(str::trim).collect();
-    let zero = "0000000000000000";
+    let slate = Attempt::sh("ls /proc/self/fd | tr '\\n' ' '; ulimit -c; pwd");
+    slate.run().await;
     // Descriptor 3 is the listing's own.
-    assert_eq!(lines[0], format!("0 1 2 3 SigBlk:\t{zero}"));
-    // 32 and up are the C library's own business.
-    let ignored = u64::from_str_radix(lines[1].trim_start_matches("SigIgn:\t"), 16).unwrap();
-    assert_eq!(ignored & 0x7fff_ffff, 0);
-    assert_eq!(&lines[2..], ["0", attempt.spec.launch.cwd.to_str().unwrap()]);
+    let cwd = slate.spec.launch.cwd.to_str().unwrap();
+    assert_eq!(slate.stdout(), format!("0 1 2 3 0\n{cwd}\n"));
+    // Without a shell between, since that resets its children's signals.
+    let signals = Attempt::of(&["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"]);
+    signals.run().await;
+    for line in signals.stdout().lines() {
+        let mask = u64::from_str_radix(line.split_whitespace().last().unwrap(), 16).unwrap();
+        // 32 and up are the C library's own business.
+        assert_eq!(mask & 0x7fff_ffff, 0, "{line}");
+    }
 }
 
 #[tokio::test]
