@@ -1,2 +1,3 @@
 //! The one integration test binary: a file a behaviour.
+mod render;
 mod simulation;
