@@ -13,6 +13,9 @@ const ELLIPSIS: char = '…';
 ///
 /// Joiners and variation selectors go too: terminals disagree about their width, and a table must align.
 pub fn line(text: &str) -> String {
+    if is_simple(text) && !text.contains("  ") {
+        return text.trim().to_owned();
+    }
     let safe: String = safe(text)
         .filter(|c| !matches!(c, '\u{200d}' | '\u{fe00}'..='\u{fe0f}'))
         .collect();
@@ -33,7 +36,7 @@ pub fn lines(text: &str) -> Vec<String> {
 
 /// Columns that a safe text takes.
 pub fn width(text: &str) -> usize {
-    text.width()
+    if is_simple(text) { text.len() } else { text.width() }
 }
 
 /// A safe text in at most `room` columns; what does not fit is replaced by an ellipsis.
@@ -99,6 +102,11 @@ fn safe(text: &str) -> impl Iterator<Item = char> {
         c if c.is_control() => ' ',
         c => c,
     })
+}
+
+/// Printable ASCII alone: nearly every field of a page, and a page has many.
+fn is_simple(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 fn is_hidden(c: char) -> bool {
