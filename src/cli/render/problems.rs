@@ -150,8 +150,10 @@ fn excerpt(source: &str, problem: &Problem) -> Option<Excerpt> {
         // The columns shown would be wrong for a line that is cut at its front.
         return None;
     }
+    // The renderer draws ASCII control characters as symbols, and prints the others as they are.
+    let harmful = |c: char| text::is_hidden(c) && !c.is_ascii();
     let visible = |c: char| {
-        if text::is_hidden(c) {
+        if harmful(c) {
             char::REPLACEMENT_CHARACTER
         } else {
             c
