@@ -60,16 +60,6 @@ pub fn fit(text: &str, room: usize) -> String {
     cut
 }
 
-/// A safe text filled up with spaces to `room` columns.
-pub fn pad(text: &str, room: usize) -> String {
-    format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
-}
-
-/// A safe text filled up on its left.
-pub fn pad_left(text: &str, room: usize) -> String {
-    format!("{}{text}", " ".repeat(room.saturating_sub(width(text))))
-}
-
 /// Safe words broken into lines of at most `room` columns; a word that is longer is cut.
 pub fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -153,7 +143,6 @@ mod tests {
         assert_eq!(fit("日本語の題", 5), "日本…");
         assert_eq!(fit("ab cdef", 4), "ab…");
         assert_eq!(fit("abc", 0), "");
-        assert_eq!(pad("日本", 6), "日本  ");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
     }
 
