@@ -5,6 +5,7 @@ mod config;
 mod files;
 mod gate;
 mod messages;
+mod render;
 mod simulation;
 mod store;
 mod store_sides;

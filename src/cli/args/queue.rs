@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::domain::definition::{Kind, Priority};
 use crate::domain::id::TaskId;
+use crate::domain::tier::TierName;
 
 /// `add`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -20,11 +21,13 @@ pub struct Add {
     /// What to do
     #[arg(long, short = 'd', value_name = "TEXT")]
     pub description: Option<String>,
-    /// Done once, or run after run while it makes progress
-    #[arg(long = "type", value_name = "TYPE", value_parser = kind(), default_value = "one-off")]
+    /// one-off, or continuous: run after run while it makes progress
+    #[arg(long = "type", value_name = "TYPE", value_parser = kind())]
+    #[arg(default_value = "one-off", hide_possible_values = true)]
     pub kind: Kind,
-    /// How urgent it is
-    #[arg(long, value_name = "WORD", value_parser = priority(), default_value = "medium", ignore_case = true)]
+    /// critical, high, medium or low
+    #[arg(long, value_name = "WORD", value_parser = priority(), ignore_case = true)]
+    #[arg(default_value = "medium", hide_possible_values = true)]
     pub priority: Priority,
     /// The project it belongs to
     #[arg(long, short = 'p', value_name = "NAME")]
@@ -33,11 +36,11 @@ pub struct Add {
     #[arg(long, value_name = "DIR|URL")]
     pub workspace: Option<String>,
     /// The lowest tier that may try it
-    #[arg(long, value_name = "TIER")]
-    pub min_model: Option<String>,
+    #[arg(long, value_name = "TIER", value_parser = tier())]
+    pub min_model: Option<TierName>,
     /// The highest tier that may try it
-    #[arg(long, value_name = "TIER")]
-    pub max_model: Option<String>,
+    #[arg(long, value_name = "TIER", value_parser = tier())]
+    pub max_model: Option<TierName>,
     /// The job it is made from: a name in jobs/
     #[arg(long, value_name = "NAME")]
     pub job: Option<String>,
@@ -55,6 +58,10 @@ pub struct Lint {
     /// Queue files or job files; the instance's own where none is given
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+fn tier() -> impl TypedValueParser<Value = TierName> {
+    NonEmptyStringValueParser::new().map(|name| TierName::new(&name))
 }
 
 fn kind() -> impl TypedValueParser<Value = Kind> {

@@ -153,7 +153,27 @@ pub(crate) fn status(tasks: Vec<TaskView>) -> Status {
 
 /// One task of every kind.
 pub(crate) fn mixed() -> Status {
-    let blocked = TaskView {
+    let mut tasks = vec![
+        running("add-api"),
+        TaskView {
+            session: "gone".into(),
+            ..running("z-lost")
+        },
+    ];
+    tasks.extend(ended());
+    tasks.extend(waiters());
+    tasks.push(TaskView {
+        state: "validating".into(),
+        phase: Some("tests".into()),
+        gate: gate("running", Vec::new()),
+        ..running("add-search")
+    });
+    tasks.push(blocked());
+    status(tasks)
+}
+
+fn blocked() -> TaskView {
+    TaskView {
         tier: Some("opus".into()),
         attempt: 4,
         cost_usd: 3.1,
@@ -164,7 +184,10 @@ pub(crate) fn mixed() -> Status {
         },
         gate: gate("failed", vec![check("tests", "failed")]),
         ..task("fix-smartbudget-api", "blocked")
-    };
+    }
+}
+
+fn waiters() -> [TaskView; 3] {
     let retrying = TaskView {
         tier: Some("haiku".into()),
         attempt: 1,
@@ -182,6 +205,14 @@ pub(crate) fn mixed() -> Status {
         },
         ..task("write-docs", "pending")
     };
+    let paused = TaskView {
+        waiting: waiting("person", "paused by ada"),
+        ..task("big-move", "paused")
+    };
+    [retrying, depends, paused]
+}
+
+fn ended() -> [TaskView; 2] {
     let done = TaskView {
         tier: Some("haiku".into()),
         attempt: 1,
@@ -190,36 +221,9 @@ pub(crate) fn mixed() -> Status {
         gate: gate("passed", vec![check("tests", "passed")]),
         ..task("rename-crate", "completed")
     };
-    let validating = TaskView {
-        gate: gate("running", Vec::new()),
-        ..running("add-search")
-    };
-    let validating = TaskView {
-        state: "validating".into(),
-        phase: Some("tests".into()),
-        ..validating
-    };
-    let paused = TaskView {
-        waiting: waiting("person", "paused by ada"),
-        ..task("big-move", "paused")
-    };
-    let gone = TaskView {
-        session: "gone".into(),
-        ..running("z-lost")
-    };
     let cancelled = TaskView {
         updated_at: before(90_000),
         ..task("old-idea", "cancelled")
     };
-    status(vec![
-        done,
-        depends,
-        retrying,
-        paused,
-        running("add-api"),
-        validating,
-        gone,
-        blocked,
-        cancelled,
-    ])
+    [done, cancelled]
 }

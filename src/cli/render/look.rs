@@ -6,8 +6,8 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, Utc};
 
-/// Width of a terminal that does not tell, and of a file or pipe a little more.
-const WIDTH: usize = 100;
+/// Width of what is no terminal, or one that does not tell.
+const WIDTH: usize = 120;
 
 /// How text is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -79,13 +79,13 @@ fn push_brief(out: &mut String, problem: &Problem, look: &Look) {
     }
 }
 
+/// What is wrong with a variable or a flag has line 0: it has a name and no place in it.
 fn place(problem: &Problem) -> String {
-    format!(
-        "{}:{}:{}",
-        text::line(&problem.file),
-        problem.line,
-        problem.column
-    )
+    let file = text::line(&problem.file);
+    match problem.line {
+        0 => format!("{file}:"),
+        line => format!("{file}:{line}:{}", problem.column),
+    }
 }
 
 /// Each mistake with the line it is in, underlined, and its cure. `source` gives a file's bytes by the name
@@ -111,12 +111,12 @@ pub fn problems(problems: &[Problem], source: impl Fn(&str) -> Option<Vec<u8>>, 
 }
 
 /// A piece of a line, and the bytes in it that the mistake is about.
-struct Excerpt<'a> {
-    text: &'a str,
+struct Excerpt {
+    text: String,
     span: std::ops::Range<usize>,
 }
 
-fn report<'a>(problem: &'a Problem, line: Option<Excerpt<'a>>) -> Vec<Group<'a>> {
+fn report(problem: &Problem, line: Option<Excerpt>) -> Vec<Group<'_>> {
     let level = if is_error(problem) {
         Level::ERROR
     } else {
@@ -133,6 +133,7 @@ fn report<'a>(problem: &'a Problem, line: Option<Excerpt<'a>>) -> Vec<Group<'a>>
                 .path(file)
                 .annotation(AnnotationKind::Primary.span(span)),
         ),
+        None if problem.line == 0 => title.element(Origin::path(file)),
         None => title.element(Origin::path(file).line(problem.line).char_column(problem.column)),
     };
     if let Some(help) = &problem.help {
@@ -141,24 +142,59 @@ fn report<'a>(problem: &'a Problem, line: Option<Excerpt<'a>>) -> Vec<Group<'a>>
     vec![group]
 }
 
-/// The line of the mistake, from the column to its end underlined; a giant line is cut around the column.
-fn excerpt<'a>(source: &'a str, problem: &Problem) -> Option<Excerpt<'a>> {
+/// The line of the mistake, from the column to its end underlined; a giant line is cut behind the column.
+fn excerpt(source: &str, problem: &Problem) -> Option<Excerpt> {
     let line = source.split('\n').nth(problem.line.checked_sub(1)?)?;
-    let line = line.trim_end();
-    let byte = |column: usize| line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
     let column = problem.column.saturating_sub(1);
     if column > AROUND {
         // The columns shown would be wrong for a line that is cut at its front.
         return None;
     }
-    let end = byte(column + AROUND);
-    let start = byte(column).min(end);
-    Some(Excerpt {
-        text: &line[..end],
-        span: start..end,
-    })
+    // The renderer draws ASCII control characters as symbols, and prints the others as they are.
+    let harmful = |c: char| text::is_hidden(c) && !c.is_ascii();
+    let visible = |c: char| {
+        if harmful(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    let text: String = line
+        .trim_end()
+        .chars()
+        .take(column + AROUND)
+        .map(visible)
+        .collect();
+    let start = text.char_indices().nth(column).map_or(text.len(), |(at, _)| at);
+    let span = start..text.len();
+    Some(Excerpt { text, span })
 }
 
 fn is_error(problem: &Problem) -> bool {
     problem.severity == "error"
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cli::render::fixtures::{look, problem};
+
+    proptest! {
+        #[test]
+        fn any_place_in_any_file_is_shown(
+            source in proptest::collection::vec(any::<u8>(), 0..200),
+            text in "[a-zé日\u{301}\t\r\n\u{1b}]{0,60}",
+            line in 0usize..8,
+            column in 0usize..70,
+            width in 1usize..120,
+        ) {
+            for bytes in [source, text.into_bytes()] {
+                let page = problems(&[problem(line, column, "error", "m", None)], |_| Some(bytes.clone()), &look(width));
+                prop_assert!(page.contains("PROACTIVE-JOBS.md"));
+                prop_assert!(!page.chars().any(|c| c != '\n' && c.is_control()), "{page:?}");
+            }
+        }
+    }
 }

@@ -173,6 +173,10 @@ fn linted() -> LintDocument {
             problem(3, 5, "warning", "the task has no description", None),
             problem(99, 1, "error", "beyond the end", None),
             problem(5, 400, "error", "in a giant line", None),
+            Problem {
+                file: "ORCHESTRATOR__X__Y".into(),
+                ..problem(0, 0, "error", "no such key", None)
+            },
         ],
     )
 }

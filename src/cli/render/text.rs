@@ -13,6 +13,9 @@ const ELLIPSIS: char = '…';
 ///
 /// Joiners and variation selectors go too: terminals disagree about their width, and a table must align.
 pub fn line(text: &str) -> String {
+    if is_simple(text) && !text.contains("  ") {
+        return text.trim().to_owned();
+    }
     let safe: String = safe(text)
         .filter(|c| !matches!(c, '\u{200d}' | '\u{fe00}'..='\u{fe0f}'))
         .collect();
@@ -33,7 +36,7 @@ pub fn lines(text: &str) -> Vec<String> {
 
 /// Columns that a safe text takes.
 pub fn width(text: &str) -> usize {
-    text.width()
+    if is_simple(text) { text.len() } else { text.width() }
 }
 
 /// A safe text in at most `room` columns; what does not fit is replaced by an ellipsis.
@@ -55,16 +58,6 @@ pub fn fit(text: &str, room: usize) -> String {
     cut.truncate(cut.trim_end().len());
     cut.push(ELLIPSIS);
     cut
-}
-
-/// A safe text filled up with spaces to `room` columns.
-pub fn pad(text: &str, room: usize) -> String {
-    format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
-}
-
-/// A safe text filled up on its left.
-pub fn pad_left(text: &str, room: usize) -> String {
-    format!("{}{text}", " ".repeat(room.saturating_sub(width(text))))
 }
 
 /// Safe words broken into lines of at most `room` columns; a word that is longer is cut.
@@ -101,7 +94,13 @@ fn safe(text: &str) -> impl Iterator<Item = char> {
     })
 }
 
-fn is_hidden(c: char) -> bool {
+/// Printable ASCII alone: nearly every field of a page, and a page has many.
+fn is_simple(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// Characters that nobody sees, or that change how others are seen.
+pub fn is_hidden(c: char) -> bool {
     matches!(c,
         '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
         | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
@@ -144,7 +143,6 @@ mod tests {
         assert_eq!(fit("日本語の題", 5), "日本…");
         assert_eq!(fit("ab cdef", 4), "ab…");
         assert_eq!(fit("abc", 0), "");
-        assert_eq!(pad("日本", 6), "日本  ");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
     }
 

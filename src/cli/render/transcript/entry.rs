@@ -107,14 +107,15 @@ impl Entry {
         lines.truncate(self.most);
         let mut out = String::new();
         for (n, line) in lines.iter().enumerate() {
-            let mark = if n == 0 {
-                text::pad(self.mark, indent)
+            let (mark, name) = if n == 0 {
+                (self.mark, name.as_str())
             } else {
-                " ".repeat(indent)
+                ("", "")
             };
-            let name = if n == 0 { name.as_str() } else { "" };
-            out.push_str(&look.paint(self.style, mark.trim_end()));
-            out.push_str(&" ".repeat(indent - text::width(mark.trim_end())));
+            if !mark.is_empty() || !line.is_empty() {
+                out.push_str(&look.paint(self.style, mark));
+                out.push_str(&" ".repeat(indent - text::width(mark)));
+            }
             out.push_str(&look.paint(BOLD, name));
             out.push_str(&look.paint(self.body(), line));
             out.push('\n');

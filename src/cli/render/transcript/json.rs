@@ -82,10 +82,8 @@ pub(super) fn summary(event: &Value) -> String {
         Value::String(text) => format!("{key}={}", cut(text)),
         other => format!("{key}={}", short(other)),
     });
-    std::iter::once(text(event, "type").to_owned())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let kind = Some(text(event, "type").to_owned()).filter(|kind| !kind.is_empty());
+    kind.into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 fn short(value: &Value) -> String {

@@ -64,12 +64,13 @@ fn rows(view: &Status, recent: usize, look: &Look) -> (Vec<Row>, usize) {
         };
         hidden += tasks.len() - shown;
         rows.push(Row::Heading(heading(group, shown, tasks.len())));
-        rows.extend(
-            tasks
-                .iter()
-                .take(shown)
-                .map(|task| Row::Cells(row::cells(task, look))),
-        );
+        // What a person must decide on is told in full, even where it takes more lines.
+        let row = if group == Group::NeedsYou {
+            Row::Tall
+        } else {
+            Row::Cells
+        };
+        rows.extend(tasks.iter().take(shown).map(|task| row(row::cells(task, look))));
     }
     (rows, hidden)
 }
