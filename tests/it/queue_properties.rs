@@ -80,8 +80,6 @@ fn counts(bytes: &[u8]) -> [usize; 256] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn parse_then_print_is_the_identity(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         let document = Document::parse(bytes.clone());
@@ -104,9 +102,9 @@ proptest! {
 
     #[test]
     fn a_status_write_touches_nothing_else(text in queue_like(), word in "[a-z]{1,8}( [a-z(]{1,5})?", pick in any::<prop::sample::Index>()) {
+        let text = format!("### zz: Z\n- Job: x\n\n{text}");
         let before = Document::parse(text.clone().into_bytes());
         let sections = unique_sections(&before);
-        prop_assume!(!sections.is_empty());
         let section = sections[pick.index(sections.len())];
         let name = section.id.as_str();
         let applied = apply(text.as_bytes(), &[status(name, &word)]);
