@@ -91,11 +91,12 @@ pub fn create(id: &TaskId, title: &str, kind: Kind) -> String {
 
 /// Adds the headings that are missing, at the end.
 pub fn ensure(text: &str, kind: Kind) -> String {
-    let found = Found::of(text);
+    let text = closed(text);
+    let found = Found::of(&text);
     let missing = Section::wanted(kind)
         .iter()
         .filter(|section| found.body(**section).is_none());
-    missing.fold(text.to_owned(), |text, section| with_heading(&text, *section))
+    missing.fold(text.clone(), |text, section| with_heading(&text, *section))
 }
 
 /// Appends a line of the orchestrator's own to the Work Log.
@@ -211,10 +212,31 @@ fn append(text: &str, line: &str) -> String {
 }
 
 fn with_section(text: &str, section: Section) -> String {
-    match Found::of(text).body(section) {
-        Some(_) => text.to_owned(),
-        None => with_heading(text, section),
+    let text = closed(text);
+    match Found::of(&text).body(section) {
+        Some(_) => text,
+        None => with_heading(&text, section),
     }
+}
+
+/// A text whose last code block or comment ends, so that what is added is no part of it.
+fn closed(text: &str) -> String {
+    let found = Found::of(text);
+    let end = match (found.scan.unclosed_fence, found.scan.unclosed_comment) {
+        (Some(line), _) => {
+            let open = found.text_of(&found.scan.lines[line]).trim_start();
+            let mark = open.chars().next();
+            open.chars().take_while(|c| Some(*c) == mark).collect()
+        }
+        (None, Some(_)) => "-->".to_owned(),
+        (None, None) => return text.to_owned(),
+    };
+    let gap = if text.ends_with(['\n', '\r']) {
+        ""
+    } else {
+        line_end(text)
+    };
+    format!("{text}{gap}{end}{}", line_end(text))
 }
 
 fn with_heading(text: &str, section: Section) -> String {

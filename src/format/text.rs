@@ -47,7 +47,6 @@ pub(crate) fn leading_words(text: &str) -> Vec<String> {
             '*' | '`' | '\u{fe0f}' | '\u{200d}' => {}
             '_' | '-' | ' ' | '\t' | '\u{a0}' => end_word(&mut word, &mut words),
             c if is_symbol(c) => end_word(&mut word, &mut words),
-            '[' | ']' if words.is_empty() && word.is_empty() => {}
             _ if words.is_empty() && word.is_empty() => return words,
             _ => break,
         }
@@ -126,7 +125,6 @@ mod tests {
             ("🔄 **in-progress**", "in progress"),
             ("~~pending~~ Done!", "done"),
             ("`blocked` by p1, p2", "blocked by p1"),
-            ("[x] done", "x done"),
             ("⏸️ Paused — until May", "paused"),
             ("", ""),
             ("(what)", ""),

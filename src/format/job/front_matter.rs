@@ -107,10 +107,10 @@ fn unreadable(place: &Place, error: &serde_saphyr::Error) -> Diagnostic {
         None => (1, 1),
     };
     let text = error.without_snippet().to_string();
-    let message = format!(
-        "the front matter cannot be read: {}",
-        text.lines().next().unwrap_or_default()
-    );
+    let first = text.lines().next().unwrap_or_default();
+    // Its own idea of the place counts from the line after the first ---.
+    let what = first.split_once(" at line ").map_or(first, |(what, _)| what);
+    let message = format!("the front matter cannot be read: {what}");
     place.error(line + 1, column.max(1), Code::BadFrontMatter, message, KEYS)
 }
 

@@ -58,7 +58,7 @@ pub(super) fn cross_check(document: &Document, known: &Known, candidates: &mut [
 }
 
 /// The status of a section, and the complaint about one that cannot be read.
-pub(super) fn declared(document: &Document, section: &Section) -> Result<super::Status, Diagnostic> {
+pub(super) fn declared(document: &Document, section: &Section) -> Result<super::Status, Box<Diagnostic>> {
     let pending = super::Status {
         declared: Declared::Pending,
         blocked_by: Vec::new(),
@@ -77,7 +77,7 @@ pub(super) fn declared(document: &Document, section: &Section) -> Result<super::
             status::HELP,
         );
         found.task = Some(section.id.clone());
-        found
+        Box::new(found)
     })
 }
 

@@ -255,8 +255,5 @@ pub(super) fn ids(value: &str) -> Vec<Result<TaskId, InvalidId>> {
     }
     let parts = bare.split([',', ';', '\n']).flat_map(|part| part.split(" and "));
     let parts = parts.map(|part| part.trim().trim_start_matches("- ").trim().trim_end_matches('.'));
-    parts
-        .filter_map(|part| name(part))
-        .map(|part| TaskId::parse(&part))
-        .collect()
+    parts.filter_map(name).map(|part| TaskId::parse(&part)).collect()
 }

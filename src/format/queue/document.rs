@@ -74,7 +74,7 @@ impl Document {
         &self.sections
     }
 
-    /// The mistakes of the file as a text; see [`super::check`] for those between and within tasks.
+    /// The mistakes of the file as a text; see [`super::check()`] for those between and within tasks.
     pub fn problems(&self) -> &[Diagnostic] {
         &self.problems
     }

@@ -178,6 +178,11 @@ fn set_fields(applied: &mut Applied, edits: &[Edit]) {
     for (id, fields) in wanted {
         match unique(&index, id) {
             Ok(n) => values.extend(fields.iter().map(|(field, value)| ((n, *field), value.as_str()))),
+            // What cannot be seen may be there all the same.
+            Err(Why::NotFound) if !document.is_whole() => applied.missed.push(Missed {
+                id: id.clone(),
+                why: Why::NotWhole,
+            }),
             Err(why) => applied.missed.push(Missed { id: id.clone(), why }),
         }
     }

@@ -25,16 +25,21 @@ pub(super) fn value_splice(
         return new_field(document, section, field.key(), &value);
     };
     let at = found.span.clone();
-    let spaced = at.start == 0 || bytes[at.start - 1].is_ascii_whitespace() || !at.is_empty();
-    let with = if spaced || value.is_empty() {
-        value
-    } else {
-        format!(" {value}")
-    };
-    Splice {
-        at,
-        with: with.into_bytes(),
+    if !at.is_empty() || value.is_empty() {
+        return Splice {
+            at,
+            with: value.into_bytes(),
+        };
     }
+    let is_set_off = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+    let before = if is_set_off(at.start.checked_sub(1).and_then(|n| bytes.get(n))) {
+        ""
+    } else {
+        " "
+    };
+    let after = if is_set_off(bytes.get(at.end)) { "" } else { " " };
+    let with = format!("{before}{value}{after}").into_bytes();
+    Splice { at, with }
 }
 
 /// A value that can stand on one line and open or close neither code nor comment.

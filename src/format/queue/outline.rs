@@ -160,7 +160,8 @@ impl Builder<'_> {
         let start = self.scan.lines[heading.line].start;
         self.close(heading.level, start);
         let head = heading.line + 1..heading.next;
-        let reserved = !self.open.is_empty() && kind_of(&heading.text) != BlockKind::Context;
+        // Names of sub-headings are nobody's id, wherever they stand: a move must not change what is a task.
+        let reserved = kind_of(&heading.text) != BlockKind::Context;
         let candidate = (2..=4).contains(&heading.level) && !reserved;
         let fields = if candidate {
             fields(self.bytes, self.scan, head.clone())

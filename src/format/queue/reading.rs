@@ -106,7 +106,7 @@ fn candidate<'d>(
         }
         Ok(status) => (Some(status.declared), Vec::new()),
         Err(problem) => {
-            problems.push(problem);
+            problems.push(*problem);
             (None, Vec::new())
         }
     };

@@ -52,13 +52,13 @@ const PHRASES: &[(&str, Declared)] = &[
 
 /// Reads a status; `None` where it begins with none of the known words. An empty one is pending.
 pub fn parse_status(value: &str) -> Option<Status> {
-    let words = leading_words(value);
-    let words = match words.first().map(String::as_str) {
-        Some("x") => &words[1..],
-        _ => &words[..],
-    };
-    let declared = match words {
-        [] if value.trim().is_empty() => Some(Declared::Pending),
+    let trimmed = value.trim();
+    let boxed = ["[ ]", "[x]", "[X]"]
+        .iter()
+        .find_map(|mark| trimmed.strip_prefix(mark));
+    let words = leading_words(boxed.unwrap_or(trimmed));
+    let declared = match words.as_slice() {
+        [] if trimmed.is_empty() => Some(Declared::Pending),
         [] => None,
         words => longest(words),
     }?;
