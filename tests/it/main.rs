@@ -5,3 +5,4 @@ mod store;
 mod store_sides;
 mod store_sqlite;
 mod store_tasks;
+mod store_walk;
