@@ -16,5 +16,6 @@ mod store;
 mod store_sides;
 mod store_sqlite;
 mod store_tasks;
+mod store_walk;
 mod worker_process;
 mod workspace;
