@@ -1,3 +1,16 @@
 //! The program: hands its arguments to [`orchestrator::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+use orchestrator::runtime::{messages, supervisor};
+
+fn main() -> ExitCode {
+    // First of all, so that the processes beside a worker stay as small as they can be.
+    if let Some(code) = supervisor::dispatch(std::env::args_os()) {
+        return code;
+    }
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == messages::VERB) {
+        return messages::worker::main();
+    }
+    orchestrator::cli::main()
+}

@@ -91,6 +91,8 @@ pub enum StartFault {
     Workspace,
     /// The runtime cannot be started: as provider trouble.
     Runtime,
+    /// Nobody's: the orchestrator went down between the claim and the start.
+    Interrupted,
 }
 
 /// What a person can want of a task.
@@ -117,8 +119,8 @@ pub enum Command {
         /// In which words.
         comment: String,
     },
-    /// Run the gate now.
-    Validate,
+    /// It is said to be complete: run the gate.
+    Claim,
     /// Do nothing until a person says so (`Status: blocked` in the file).
     Hold,
 }
@@ -133,7 +135,7 @@ impl Command {
             Self::Retry => "retry",
             Self::Approve { .. } => "approve",
             Self::Reject { .. } => "reject",
-            Self::Validate => "validate",
+            Self::Claim => "claim",
             Self::Hold => "hold",
         }
     }

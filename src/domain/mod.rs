@@ -8,6 +8,7 @@ pub mod event;
 pub mod gate;
 pub mod id;
 pub mod liveness;
+pub mod mirror;
 pub mod outcome;
 pub mod policy;
 pub mod ready;

@@ -1,1 +1,292 @@
-//! ready
+//! Who may go next: dependencies, slots, fairness by ageing, and the answer to "what does it wait for?".
+//!
+//! Everything here is derived from the tasks as they are; nothing of it is stored.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::id::TaskId;
+use super::policy::{Order, Policy};
+use super::task::{Block, StartKind, State, Task};
+use super::tier::{Route, TierName};
+
+/// What is known of a task that another one depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DependencyState {
+    /// Completed: met.
+    Completed,
+    /// Not over yet.
+    Live,
+    /// Cancelled: never met.
+    Cancelled,
+    /// No such task.
+    Unknown,
+}
+
+/// The dependencies of a task that are not met.
+pub fn unmet<'a>(
+    task: &'a Task,
+    lookup: impl Fn(&TaskId) -> DependencyState,
+) -> Vec<(&'a TaskId, DependencyState)> {
+    let state = |id: &'a TaskId| (id, lookup(id));
+    task.definition
+        .depends_on
+        .iter()
+        .map(state)
+        .filter(|(_, s)| *s != DependencyState::Completed)
+        .collect()
+}
+
+/// Slots in use: tasks with a live attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Used {
+    /// All tiers together.
+    pub total: u32,
+    /// By tier.
+    pub by_tier: BTreeMap<TierName, u32>,
+}
+
+impl Used {
+    /// Counts the slots that these tasks hold.
+    pub fn count<'a>(tasks: impl Iterator<Item = &'a Task>) -> Self {
+        let mut used = Self::default();
+        tasks
+            .filter_map(|t| t.state.attempt())
+            .for_each(|a| used.take(&a.route.tier));
+        used
+    }
+
+    /// Takes one more.
+    pub fn take(&mut self, tier: &TierName) {
+        self.total += 1;
+        *self.by_tier.entry(tier.clone()).or_default() += 1;
+    }
+
+    /// Whether one more of this tier fits.
+    pub fn fits(&self, policy: &Policy, tier: &TierName) -> bool {
+        let at_tier = self.by_tier.get(tier).copied().unwrap_or(0);
+        let limit = policy.tier(tier).and_then(|t| t.max_concurrent);
+        self.total < policy.max_concurrent && limit.is_none_or(|limit| at_tier < limit)
+    }
+}
+
+/// Whether a task's planned attempt is due.
+pub fn is_due(task: &Task, now: DateTime<Utc>) -> bool {
+    match &task.state {
+        State::Ready { next, .. } => next.not_before.is_none_or(|t| t <= now),
+        _ => false,
+    }
+}
+
+/// The order in which due tasks get slots; smaller comes first.
+///
+/// Waiting lifts a task by one priority each [`Policy::ageing`], so that nothing starves.
+pub fn rank(task: &Task, now: DateTime<Utc>, policy: &Policy) -> (i64, u8, DateTime<Utc>, TaskId) {
+    let waited = (now - task.state.since()).num_milliseconds().max(0);
+    let ageing = i64::try_from(policy.ageing.as_millis())
+        .unwrap_or(i64::MAX)
+        .max(1);
+    let priority = task.definition.priority as i64 - waited / ageing;
+    let first = matches!(&task.state, State::Ready { next, .. } if next.start == StartKind::First);
+    let begun_rank = match (policy.order, first) {
+        (Order::BreadthFirst, true) | (Order::DepthFirst, false) => 0,
+        (Order::BreadthFirst, false) | (Order::DepthFirst, true) => 1,
+    };
+    (priority, begun_rank, task.created_at, task.id.clone())
+}
+
+/// Which of these tasks are claimed now, and how.
+///
+/// `route` answers how an attempt would run (or that no runtime of its tier can be had). Tasks whose tier is full
+/// do not hold up those behind them.
+pub fn claims<'a>(
+    ready: impl Iterator<Item = &'a Task>,
+    mut used: Used,
+    now: DateTime<Utc>,
+    policy: &Policy,
+    route: impl Fn(&Task) -> Option<Route>,
+) -> Vec<(TaskId, Route)> {
+    let mut due: Vec<&Task> = ready.filter(|t| is_due(t, now)).collect();
+    if used.total >= policy.max_concurrent || due.is_empty() {
+        return Vec::new();
+    }
+    due.sort_by_cached_key(|t| rank(t, now, policy));
+    let mut claims = Vec::new();
+    for task in due {
+        if used.total >= policy.max_concurrent {
+            break;
+        }
+        if let Some(route) = route(task).filter(|r| used.fits(policy, &r.tier)) {
+            used.take(&route.tier);
+            claims.push((task.id.clone(), route));
+        }
+    }
+    claims
+}
+
+/// What a task waits for, since when, until when, and who must act.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// For what.
+    pub what: For,
+    /// The tasks it waits for.
+    pub on: Vec<TaskId>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Until when, where that is known.
+    pub until: Option<DateTime<Utc>>,
+    /// Who must act, where it is a person.
+    pub who: Option<String>,
+    /// In one sentence.
+    pub why: String,
+}
+
+/// What a task can wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// Other tasks.
+    Dependency,
+    /// A worker slot.
+    Slot,
+    /// Its turn to try again.
+    Retry,
+    /// A provider's limit to end.
+    Quota,
+    /// A person.
+    Person,
+    /// Nothing: it is being worked on, or over.
+    Nothing,
+}
+
+impl For {
+    /// The word in the status document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dependency => "dependency",
+            Self::Slot => "slot",
+            Self::Retry => "retry",
+            Self::Quota => "quota",
+            Self::Person => "person",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// What the orchestrator as a whole waits for, as far as it holds a single task back.
+#[derive(Debug, Clone, Default)]
+pub struct World<'a> {
+    /// The emergency stop: who pulled it, when.
+    pub stopped: Option<(&'a str, DateTime<Utc>)>,
+    /// Why no runtime of the task's tier can be had.
+    pub unavailable: Option<&'a str>,
+}
+
+/// Answers for a task what it waits for.
+pub fn waiting(
+    task: &Task,
+    now: DateTime<Utc>,
+    world: &World<'_>,
+    lookup: impl Fn(&TaskId) -> DependencyState,
+) -> Waiting {
+    let since = task.state.since();
+    let answer = |what, why: String| Waiting {
+        what,
+        on: Vec::new(),
+        since,
+        until: None,
+        who: None,
+        why,
+    };
+    let person = |why: String| Waiting {
+        who: Some("a person".to_owned()),
+        ..answer(For::Person, why)
+    };
+    match &task.state {
+        State::Pending { .. } | State::Ready { .. } if world.stopped.is_some() => {
+            let (by, at) = world.stopped.unwrap_or(("somebody", since));
+            Waiting {
+                since: at,
+                ..person(format!(
+                    "everything is stopped by {by}; `orchestrator start` goes on"
+                ))
+            }
+        }
+        State::Pending { .. } => on_dependencies(task, lookup, answer),
+        State::Ready { next, .. } => match next.not_before.filter(|t| *t > now) {
+            Some(until) if task.history.troubles > 0 => Waiting {
+                until: Some(until),
+                ..answer(For::Quota, next.why.clone())
+            },
+            Some(until) => Waiting {
+                until: Some(until),
+                ..answer(For::Retry, next.why.clone())
+            },
+            None => match world.unavailable {
+                Some(reason) => person(format!("no runtime for tier {}: {reason}", next.tier)),
+                None => answer(For::Slot, format!("a free slot of tier {}", next.tier)),
+            },
+        },
+        State::Blocked { block, .. } => person(block_words(block)),
+        State::Paused { by, .. } => person(format!(
+            "paused by {by}; `orchestrator resume {}` goes on",
+            task.id
+        )),
+        State::Assessing { .. } => answer(For::Nothing, "is being assessed".to_owned()),
+        State::Claimed { .. } => answer(For::Nothing, "its worker is being started".to_owned()),
+        State::Running { attempt, .. } => answer(
+            For::Nothing,
+            format!("attempt {} runs at {}", attempt.n, attempt.route.tier),
+        ),
+        State::Stopping { reason, .. } => answer(
+            For::Nothing,
+            format!("its worker is being stopped: {}", reason.sentence()),
+        ),
+        State::Validating { .. } => answer(For::Nothing, "the gate is running".to_owned()),
+        State::Ended { .. } => answer(For::Nothing, format!("is {}", task.state.name())),
+    }
+}
+
+fn block_words(block: &Block) -> String {
+    match block {
+        Block::Approval { reason, .. } => format!("{reason}; approve or reject it"),
+        Block::Held { by } => format!("set to blocked by {by}; set it to pending to go on"),
+        other => format!("{}; `orchestrator retry` when that is settled", other.reason()),
+    }
+}
+
+fn on_dependencies(
+    task: &Task,
+    lookup: impl Fn(&TaskId) -> DependencyState,
+    answer: impl Fn(For, String) -> Waiting,
+) -> Waiting {
+    let unmet = unmet(task, lookup);
+    let dead = unmet
+        .iter()
+        .find(|(_, s)| matches!(s, DependencyState::Cancelled | DependencyState::Unknown));
+    let on: Vec<TaskId> = unmet.iter().map(|(id, _)| (*id).clone()).collect();
+    match (dead, on.is_empty()) {
+        (_, true) => answer(For::Slot, "the next pass of the scheduler".to_owned()),
+        (Some((id, state)), _) => {
+            let what = if *state == DependencyState::Unknown {
+                "does not exist"
+            } else {
+                "is cancelled"
+            };
+            let why = format!("depends on {id}, which {what}; edit its Depends On");
+            Waiting {
+                on,
+                who: Some("a person".to_owned()),
+                ..answer(For::Dependency, why)
+            }
+        }
+        (None, false) => {
+            let names: Vec<&str> = on.iter().map(TaskId::as_str).collect();
+            let why = format!("depends on {}", names.join(", "));
+            Waiting {
+                on,
+                ..answer(For::Dependency, why)
+            }
+        }
+    }
+}

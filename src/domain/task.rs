@@ -14,7 +14,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::assess::Assessment;
 use super::definition::Definition;
+use super::gate::GateReport;
 use super::id::TaskId;
 use super::outcome::Outcome;
 use super::tier::{Route, TierName};
@@ -53,8 +55,18 @@ pub struct History {
     pub tries: Vec<Try>,
     /// Provider troubles in a row, for the back-off.
     pub troubles: u32,
-    /// Tells whether the worker should hear of a changed description with its next prompt.
-    pub redefined: bool,
+    /// When the first attempt of this round was claimed.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the latest attempt was claimed.
+    pub last_run_at: Option<DateTime<Utc>>,
+    /// The tier of the latest attempt.
+    pub last_tier: Option<TierName>,
+    /// The model of the latest attempt.
+    pub last_model: Option<String>,
+    /// The tier that failures have brought the task to, where it is not the one it started at.
+    pub escalated_to: Option<TierName>,
+    /// The assessment of this round.
+    pub assessment: Option<Assessment>,
 }
 
 impl History {
@@ -67,6 +79,16 @@ impl History {
             self.tries.remove(0);
         }
         self.tries.push(done);
+    }
+
+    /// Forgets the round, on a person's word: caps and counters start anew, attempt numbers go on.
+    pub fn reset(&mut self) {
+        *self = Self {
+            opened: self.opened,
+            last_run_at: self.last_run_at,
+            last_model: self.last_model.take(),
+            ..Self::default()
+        };
     }
 
     /// What all kept tries cost, in US dollars.
@@ -82,6 +104,8 @@ pub struct Try {
     pub n: u32,
     /// The tier it ran at.
     pub tier: TierName,
+    /// The runtime that ran it.
+    pub runtime: String,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, in one sentence.
@@ -183,6 +207,8 @@ pub struct Next {
     pub why: String,
     /// The session to go on in; a fresh one where absent.
     pub session: Option<String>,
+    /// The runtime that the session belongs to.
+    pub runtime: Option<String>,
     /// What kind of start it is.
     pub start: StartKind,
 }
@@ -193,8 +219,10 @@ pub struct Next {
 pub enum StartKind {
     /// The first of a round.
     First,
-    /// The same work goes on (a continuation, or after a restart).
+    /// The same work goes on, as planned.
     Continuation,
+    /// The same work goes on after an interruption.
+    Resume,
     /// Again after a failure, at the same tier.
     Retry,
     /// After a failure, at a higher tier.
@@ -283,18 +311,12 @@ pub struct Claim {
     pub attempt: u32,
     /// That attempt's fencing number.
     pub epoch: u64,
-    /// Its tier.
-    pub tier: TierName,
+    /// Who makes the claim where it is not the worker: whoever wrote it into the queue file.
+    pub by_hand: Option<String>,
     /// The commit to judge; the head of the task's branch where absent.
     pub commit: Option<String>,
     /// The worker's reason why nothing needs to change, where it says so.
     pub no_change: Option<String>,
-    /// What the attempt brought.
-    pub fingerprint: String,
-    /// What it cost, in US dollars.
-    pub cost_usd: Option<f64>,
-    /// Its session.
-    pub session: Option<String>,
 }
 
 /// What a blocked task waits for.
@@ -317,10 +339,8 @@ pub enum Block {
         reason: String,
         /// The claim.
         claim: Claim,
-        /// The commit that the gate looked at.
-        commit: String,
-        /// Its tree.
-        tree: String,
+        /// What the gate found; the approval is bound to its commit.
+        report: Box<GateReport>,
     },
     /// The workspace cannot be made or used.
     Workspace {

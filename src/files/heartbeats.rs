@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::error::FileError;
 use super::exchange::{Shared, Updated};
-use super::identity::{Identity, Links, read};
+use super::identity::{Identity, Links, Snapshot, read, read_if_there};
 use crate::domain::id::TaskId;
 
 /// Largest heartbeat that is read, in bytes.
@@ -68,6 +68,17 @@ impl Heartbeats {
     /// One task's heartbeat as it is now.
     pub fn read(&self, task: &TaskId) -> Result<Vec<u8>, FileError> {
         read(&self.path(task), LIMIT, Links::Refuse).map(|snapshot| snapshot.bytes)
+    }
+
+    /// A task's heartbeat where the file is another than the one that `seen` tells of; one `stat` where it is not.
+    pub fn read_if_other(&self, task: &TaskId, seen: Option<Identity>) -> Result<Option<Snapshot>, FileError> {
+        let path = self.path(task);
+        match Identity::of(&path, Links::Refuse) {
+            Ok(identity) if Some(identity) == seen => Ok(None),
+            Ok(_) => read_if_there(&path, LIMIT, Links::Refuse),
+            Err(FileError::Missing { .. }) => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Changes a task's heartbeat to what `edit` makes of it (`None` where there is none); the folder is made where it

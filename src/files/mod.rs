@@ -9,6 +9,7 @@ pub mod archive;
 pub mod atomic;
 pub mod error;
 mod exchange;
+pub mod folder;
 pub mod heartbeats;
 pub mod identity;
 pub mod lock;

@@ -1,1 +1,14 @@
-//! format
+//! The files that people and workers read and write, as pure functions over bytes and text.
+//!
+//! Invariants: nothing here reads a clock, a file, the environment or a random number; no input makes
+//! anything here panic; what is not understood is kept as it is and said as a [`diagnostic::Diagnostic`].
+//! Deliberately absent: opening, watching and replacing files (see `files`), and colours (see `cli`).
+
+pub mod diagnostic;
+pub mod duration;
+pub mod heartbeat;
+pub mod job;
+pub mod progress;
+pub mod queue;
+mod scan;
+mod text;

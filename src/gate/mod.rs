@@ -1,1 +1,25 @@
-//! gate
+//! The gate: runs the checks itself, on a fresh checkout of the exact commit, and writes a receipt for each.
+//!
+//! Of the adapters this is the one that stands on another: what it judges is a [`crate::workspace::Workspace`].
+//!
+//! Invariants: a worker's word and a worker's folder are no input; whatever is not seen to pass is red; nothing that a
+//! check started is alive afterwards. `docs/GATE.md` says what is checked, in users' words.
+//!
+//! Deliberately absent: the verdict (that is [`crate::domain::gate::GateReport::verdict`]) and what follows from it.
+
+mod capture;
+mod detect;
+mod environment;
+mod feedback;
+mod house;
+mod judge;
+mod process_tree;
+mod runner;
+mod select;
+mod standing;
+
+pub use detect::{RootFiles, detect};
+pub use feedback::feedback;
+pub use judge::{Gate, GateError, GateRequest};
+pub use select::select;
+pub use standing::{Standing, standings};

@@ -1,1 +1,34 @@
-//! service
+//! Floor 3: the loops. Load, decide, commit, perform.
+//!
+//! [`engine`] is the one loop; [`dispatcher`] the only caller of `decide`; [`driver`] is beside each worker,
+//! [`judge`] beside each gate; [`outbox`] performs what was committed; [`queue_sync`] keeps file and store true to each
+//! other; [`operations`] are the use cases of every surface.
+//! Deliberately absent: rendering (surfaces), rules (domain), SQL, git and process handling (adapters).
+
+pub mod assessor;
+pub mod board;
+pub mod dispatcher;
+pub mod driver;
+pub mod engine;
+pub mod files;
+pub mod fleet;
+pub mod instance;
+pub mod intake;
+pub mod judge;
+pub mod outbox;
+pub mod prompt;
+pub mod queue_sync;
+pub mod reading;
+pub mod view;
+
+use crate::domain::ready::DependencyState;
+use crate::store::Standing;
+
+/// How a stored task stands for those that depend on it.
+fn standing(standing: Standing) -> DependencyState {
+    match standing {
+        Standing::Live => DependencyState::Live,
+        Standing::Completed => DependencyState::Completed,
+        Standing::Cancelled => DependencyState::Cancelled,
+    }
+}

@@ -1,1 +1,25 @@
-//! store
+//! The store: the truth about every task, in verbs of a task's path rather than tables.
+//!
+//! Invariants:
+//! - a decision (state, event-log row, attempt, gate with receipts, outbox rows) is one transaction, or nothing;
+//! - a change names the version it starts from; another version is a [`CommitError::Conflict`], never an overwrite;
+//! - rows of an attempt are written under its epoch; a stale writer is [`CommitError::Fenced`];
+//! - the database itself refuses a completed task without a passed gate of the same attempt and commit;
+//! - nothing is acknowledged before it is on disk.
+//!
+//! The engine is SQLite ([`Store`]); whatever speaks SQL is below `sqlite/`, one file a concern, and the types that the
+//! verbs take and give ([`record`], [`error`]) know no engine. Deliberately absent: decisions, the clock (times come
+//! in), retries (only the caller knows whether its decision still holds).
+
+pub mod error;
+pub mod migrate;
+pub mod record;
+mod row;
+mod sqlite;
+
+pub use error::{CommitError, StoreError};
+pub use record::{
+    AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Mirrored, OutboxKind,
+    OutboxRow, Page, ProgressMark, Scope, Standing, Trimmed,
+};
+pub use sqlite::{OpenMode, Store};

@@ -1,1 +1,41 @@
-//! workspace
+//! Workspaces: where a worker works, and what it left there.
+//!
+//! Four kinds, one type: a git worktree of somebody's repository, a worktree of a cached clone, a folder of the
+//! task's own, and a plain folder whose history is kept beside it (never in it). Each has a branch
+//! `orchestrator/<task-id>` and a base, so evidence, fingerprints and the gate work alike.
+//!
+//! Invariants: everything that is created lies below the state folder; git is called with argument vectors, with
+//! hooks, filters, file-system monitors and other programs that a repository's configuration may name switched off;
+//! nothing that a worker leaves is thrown away.
+//!
+//! Deliberately absent: running workers or checks, pushing, and whatever decides what a task becomes.
+
+mod artefact;
+mod checkout;
+mod disarm;
+mod error;
+mod evidence;
+mod fence;
+mod git;
+mod leftovers;
+mod lock;
+mod merge;
+mod mirror;
+mod own;
+mod place;
+mod prepare;
+mod prune;
+mod record;
+mod repository;
+mod shadow;
+mod source;
+mod staging;
+
+pub use checkout::GateCheckout;
+pub use error::{GitError, WorkspaceError};
+pub use evidence::DiffStat;
+pub use leftovers::{Drift, Leftovers};
+pub use merge::Merge;
+pub use place::{Base, Tracking, Workspace};
+pub use prepare::Workspaces;
+pub use prune::Pruned;

@@ -7,6 +7,16 @@
 )]
 
 mod architecture;
+mod claude_code;
 mod config;
 mod files;
+mod gate;
+mod messages;
+mod simulation;
+mod store;
+mod store_sides;
+mod store_sqlite;
+mod store_tasks;
 mod watch;
+mod worker_process;
+mod workspace;

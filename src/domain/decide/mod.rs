@@ -1,13 +1,30 @@
 //! `decide`: what a task becomes, and what the world is asked to do. The heart of the product, and pure.
+//!
+//! [`admit`] makes a task from a section that was not known before; [`decide`] takes everything that happens later.
+//! Each event has its function; each of them matches on the state. What does not fit is either explicitly nothing
+//! ([`Ruling::NoChange`]: late or repeated events) or a refusal that a person is told ([`Refused`]).
+//! What follows a failure is not decided here but in [`super::policy`].
+
+mod admit;
+mod attempt;
+mod draft;
+mod gate;
+mod person;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::admit::admit;
+use self::draft::Draft;
+use super::definition::Definition;
 use super::effect::Durable;
+use super::event::Event;
 use super::gate::{GateReport, Verdict};
 use super::outcome::AttemptReport;
 use super::policy::Policy;
-use super::task::{Attempt, Task};
+use super::task::{Attempt, End, Next, StartKind, State, StopReason, Task};
 
 /// What comes in from outside with every event.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +74,13 @@ pub struct LogEntry {
 pub enum AttemptChange {
     /// A new one.
     Opened(Attempt),
+    /// One that a person stands for: opened and closed in one, no worker ran.
+    ByHand {
+        /// The attempt.
+        attempt: Attempt,
+        /// What is claimed.
+        report: Box<AttemptReport>,
+    },
     /// It ended. `n` and `epoch` name it.
     Closed {
         /// Its number.
@@ -88,4 +112,109 @@ pub struct GateRecord {
     pub verdict: Verdict,
     /// Its receipts.
     pub report: GateReport,
+}
+
+/// What came of an event.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Ruling {
+    /// The task changes.
+    Change(Box<Decision>),
+    /// Nothing changes, and that is right: the event is late, repeated, or says what is so already.
+    NoChange(&'static str),
+}
+
+/// A person's wish that the state does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {verb} {task}: {why}")]
+pub struct Refused {
+    /// The task.
+    pub task: String,
+    /// What was wanted.
+    pub verb: &'static str,
+    /// Why not, and what can be done instead.
+    pub why: String,
+}
+
+/// Decides what an event makes of a task.
+pub fn decide(task: &Task, event: Event, cx: &Context<'_>) -> Result<Ruling, Refused> {
+    Ok(match event {
+        Event::Redefined { definition, hash } => redefined(task, *definition, hash, cx),
+        Event::Removed => removed(task, cx),
+        Event::Person { by, command } => return person::decide(task, by, command, cx),
+        Event::Eligible => attempt::eligible(task, cx),
+        Event::Assessed(assessment) => attempt::assessed(task, assessment, cx),
+        Event::Claimed(route) => attempt::claimed(task, route, cx),
+        Event::Started { epoch } => attempt::started(task, epoch, cx),
+        Event::SessionOpened { epoch, session } => attempt::session_opened(task, epoch, session, cx),
+        Event::NotStarted { epoch, fault, reason } => attempt::not_started(task, epoch, fault, reason, cx),
+        Event::Condemned { epoch, reason } => attempt::condemned(task, epoch, reason, cx),
+        Event::Finished { epoch, report } => attempt::finished(task, epoch, *report, cx),
+        Event::Judged { epoch, report } => gate::judged(task, epoch, *report, cx),
+        Event::NotJudged { epoch, reason } => gate::not_judged(task, epoch, &reason, cx),
+    })
+}
+
+/// The section or its job changed: the definition is replaced, and what was planned on the old one is planned anew.
+fn redefined(task: &Task, definition: Definition, hash: String, cx: &Context<'_>) -> Ruling {
+    if task.definition_hash == hash {
+        return Ruling::NoChange("the definition is the same");
+    }
+    let mut draft = Draft::new(task, "redefined", cx).why("its definition changed");
+    let told = definition.description != task.definition.description;
+    draft.task.definition = definition;
+    draft.task.definition_hash = hash;
+    match &task.state {
+        State::Assessing { .. } => draft.to(State::Pending { since: cx.now }).done(),
+        State::Ready { since, next } => {
+            let state = replanned(&draft.task, *since, next, cx);
+            draft.to(state).done()
+        }
+        State::Claimed { .. } | State::Running { .. } if told => {
+            let words = &draft.task.definition.description;
+            let line = format!("the description of this task was changed meanwhile; it now says: {words}");
+            draft.durable(Durable::Progress { line }).done()
+        }
+        _ => draft.done(),
+    }
+}
+
+/// A first attempt is assessed anew; a later one stays planned, within what the task may use from now on.
+fn replanned(task: &Task, since: DateTime<Utc>, next: &Next, cx: &Context<'_>) -> State {
+    let pending = State::Pending { since: cx.now };
+    let (Ok(bounds), Some(tier)) = (
+        cx.policy.bounds(&task.definition),
+        cx.policy.tier_index(&next.tier),
+    ) else {
+        return pending;
+    };
+    if next.start == StartKind::First {
+        return pending;
+    }
+    let tier = cx.policy.tiers[tier.clamp(bounds.min, bounds.max)].name.clone();
+    State::Ready {
+        since,
+        next: Next { tier, ..next.clone() },
+    }
+}
+
+/// The section is gone: nobody wants the task any more.
+fn removed(task: &Task, cx: &Context<'_>) -> Ruling {
+    let by = "queue file".to_owned();
+    let reason = "its section was deleted".to_owned();
+    match &task.state {
+        State::Ended { .. } => Ruling::NoChange("an ended task's section may go"),
+        State::Stopping {
+            reason: StopReason::Cancelled { .. },
+            ..
+        } => Ruling::NoChange("is being cancelled"),
+        State::Claimed { attempt, .. } | State::Running { attempt, .. } | State::Stopping { attempt, .. } => {
+            let attempt = attempt.clone();
+            let reason = StopReason::Cancelled { by, reason };
+            Draft::new(task, "removed", cx).stop(attempt, reason).done()
+        }
+        _ => Draft::new(task, "removed", cx)
+            .end(End::Cancelled { by, reason })
+            .done(),
+    }
 }

@@ -1,0 +1,90 @@
+//! The words of the reports. Pure; people search for the first words of these lines, so they are kept by tests.
+
+use crate::domain::id::TaskId;
+use crate::domain::report::Report;
+
+/// A report in one line.
+pub fn line(task: &TaskId, report: &Report) -> String {
+    let (mark, words) = parts(report);
+    format!("{mark} [{task}] - {words}")
+}
+
+fn parts(report: &Report) -> (&'static str, String) {
+    match report {
+        Report::Spawning { model } => ("🚀", format!("spawning {model} agent")),
+        Report::Resuming { model, .. } => ("🔄", format!("resuming from checkpoint ({model})")),
+        Report::Escalating { from, to, reason } => {
+            ("📈", format!("escalating from {from} to {to}: {}", flat(reason)))
+        }
+        Report::Stuck => ("⚠️", "agent appears stuck, killing and respawning".to_owned()),
+        Report::GateFailed { reason } => ("❌", format!("validation failed: {}", flat(reason))),
+        Report::Blocked { reason } => ("🔴", format!("blocked, needs human: {}", flat(reason))),
+        Report::Paused { by } => ("⏸️", format!("paused by {by}")),
+        Report::Cancelled { by, reason } => ("🚫", format!("cancelled by {by}: {}", flat(reason))),
+        Report::Completed { validated } => {
+            let marks: Vec<String> = validated.iter().map(|c| format!("✓ {}", c.as_str())).collect();
+            ("✅", format!("completed! Validation: {}", marks.join(", ")))
+        }
+    }
+}
+
+/// One line stays one line, and nothing in it moves a terminal.
+fn flat(text: &str) -> String {
+    text.split_whitespace()
+        .map(|word| word.chars().filter(|c| !c.is_control()).collect::<String>())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::gate::Category;
+    use crate::domain::tier::TierName;
+
+    #[test]
+    fn the_words_people_search_for() {
+        let id = TaskId::parse("fix-api").unwrap();
+        let tier = TierName::new;
+        let rows = [
+            (
+                Report::Spawning { model: tier("haiku") },
+                "🚀 [fix-api] - spawning haiku agent",
+            ),
+            (
+                Report::Resuming {
+                    model: tier("haiku"),
+                    reason: "x".into(),
+                },
+                "🔄 [fix-api] - resuming from checkpoint (haiku)",
+            ),
+            (
+                Report::Escalating {
+                    from: tier("haiku"),
+                    to: tier("sonnet"),
+                    reason: "gate: 2\nfail".into(),
+                },
+                "📈 [fix-api] - escalating from haiku to sonnet: gate: 2 fail",
+            ),
+            (
+                Report::Stuck,
+                "⚠️ [fix-api] - agent appears stuck, killing and respawning",
+            ),
+            (
+                Report::Blocked {
+                    reason: "no \u{1b}[31mtier left".into(),
+                },
+                "🔴 [fix-api] - blocked, needs human: no [31mtier left",
+            ),
+            (
+                Report::Completed {
+                    validated: Category::ALL.to_vec(),
+                },
+                "✅ [fix-api] - completed! Validation: ✓ build, ✓ functionality, ✓ dependencies, ✓ integration, ✓ documentation",
+            ),
+        ];
+        for (report, expected) in rows {
+            assert_eq!(line(&id, &report), expected);
+        }
+    }
+}

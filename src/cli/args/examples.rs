@@ -1,0 +1,88 @@
+//! The examples below the help of a verb: what people copy.
+
+pub(super) const TOP: &str = "\
+Examples:
+  orchestrator demo                         see it work, without keys or network
+  orchestrator init && orchestrator up      make an instance here and run it
+  orchestrator add fix-login \"Fix the login\" --check 'cargo test'
+  orchestrator status --watch               what happens now
+  orchestrator why fix-login                what it waits for, and who must act
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 refused, 5 not reachable";
+
+pub(super) const INIT: &str = "\
+Examples:
+  orchestrator init              make the current folder an instance
+  orchestrator init ~/work       make another one; what is there already is kept";
+
+pub(super) const DEMO: &str = "\
+Examples:
+  orchestrator demo              a run in a temporary folder, removed at the end
+  orchestrator demo --keep       look around in it afterwards";
+
+pub(super) const UP: &str = "\
+The queue file may be edited while it runs: an edit acts at once. Ctrl-C ends the service;
+running workers are taken up again by the next `up`.
+
+Examples:
+  orchestrator up
+  orchestrator --home ~/work up -v";
+
+pub(super) const TICK: &str = "\
+Examples:
+  orchestrator tick              start what may start, then exit
+  orchestrator tick --wait       and stay until nothing runs: for cron and CI";
+
+pub(super) const STOP: &str = "\
+Examples:
+  orchestrator stop --all        nothing runs and nothing starts, until:
+  orchestrator start
+One task alone: `orchestrator pause ID`.";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  orchestrator status
+  orchestrator status --watch --project shop
+  orchestrator status --json | jq '.tasks[] | select(.state == \"blocked\").id'";
+
+pub(super) const LOGS: &str = "\
+Examples:
+  orchestrator logs fix-login -f
+  orchestrator logs fix-login --attempt 1 --raw > attempt-1.jsonl";
+
+pub(super) const ADD: &str = "\
+Examples:
+  orchestrator add fix-login \"Fix the login\" -d 'Users with a plus in their address cannot log in.' \\
+      --workspace ../shop --priority high --check 'cargo test -p login'
+  orchestrator add write-docs --job research-report --depends-on fix-login,add-search";
+
+pub(super) const LINT: &str = "\
+Examples:
+  orchestrator lint                          the instance's queue and jobs
+  orchestrator lint docs/PROACTIVE-JOBS.md   any file, without an instance";
+
+pub(super) const APPROVE: &str = "\
+An approval is bound to the commit that was judged. See it first: `orchestrator show ID`.
+
+Examples:
+  orchestrator approve fix-login --comment 'Checked by hand on staging.'
+  orchestrator reject fix-login --comment 'The error page is still blank.'";
+
+pub(super) const CONFIG: &str = "\
+Examples:
+  orchestrator config show
+  ORCHESTRATOR__SCHEDULER__MAX_CONCURRENT=4 orchestrator config show";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  orchestrator completions bash > ~/.local/share/bash-completion/completions/orchestrator
+  orchestrator completions zsh > ~/.zfunc/_orchestrator
+  orchestrator completions fish > ~/.config/fish/completions/orchestrator.fish";
+
+pub(super) const AGENT: &str = "\
+These need nothing but the environment that the orchestrator gives to its workers.
+
+Examples:
+  orchestrator agent heartbeat --pct 40 --phase 'writing tests'
+  orchestrator agent log Found the cause: the address is not escaped.
+  orchestrator agent done --reason 'the login accepts every valid address'";

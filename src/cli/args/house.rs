@@ -1,0 +1,96 @@
+//! Arguments of the verbs that keep an instance, and of those that workers use.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use clap_complete::Shell;
+
+/// `init`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Init {
+    /// The folder to make an instance of; the current one where absent
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `tick`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
+pub struct Tick {
+    /// Stay until nothing runs and nothing more can start
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `migrate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
+pub struct Migrate {
+    /// Change nothing; exit 1 where the store is not at this program's version
+    #[arg(long)]
+    pub check: bool,
+    /// Change nothing; list what would be done
+    #[arg(long, conflicts_with = "check")]
+    pub plan: bool,
+}
+
+/// `demo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
+pub struct Demo {
+    /// Keep the demo's instance and say where it is
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// `completions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `config`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Config {
+    /// Every effective value and where it comes from; secrets are never printed
+    Show,
+    /// Whether the configuration is right; exit 2 where it is not
+    Check,
+    /// Where the file is
+    Path,
+}
+
+/// `agent`: what a worker says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Agent {
+    /// A sign of life
+    Heartbeat {
+        /// How much is done, in percent
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+        pct: Option<u8>,
+        /// What it is doing
+        #[arg(long, value_name = "TEXT")]
+        phase: Option<String>,
+    },
+    /// An entry of the work log
+    Log {
+        /// What was done
+        #[arg(value_name = "TEXT", required = true, num_args = 1..)]
+        text: Vec<String>,
+    },
+    /// The work is complete: the gate judges it
+    Done(Said),
+    /// Only a person can help
+    Blocked(Said),
+    /// Progress was made, and there is more to do
+    Continue(Said),
+    /// The task is too hard for this tier
+    NeedsStrongerModel(Said),
+}
+
+/// Why a worker says so.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Said {
+    /// Why, in one sentence
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}

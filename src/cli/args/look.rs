@@ -1,0 +1,44 @@
+//! Arguments of the verbs that only read.
+
+use clap::Args;
+
+use crate::domain::id::TaskId;
+
+/// `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Status {
+    /// Keep it on the screen and up to date; Ctrl-C ends it
+    #[arg(long, short = 'w', conflicts_with = "json")]
+    pub watch: bool,
+    /// All finished and archived tasks too, not only the last few
+    #[arg(long, short = 'a')]
+    pub all: bool,
+    /// One project only
+    #[arg(long, short = 'p', value_name = "NAME")]
+    pub project: Option<String>,
+}
+
+/// `show`, `why`, `validate`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct One {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+}
+
+/// `logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Logs {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// Go on as the worker writes, until the attempt ends
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+    /// The attempt's number; the latest where absent
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub attempt: Option<u32>,
+    /// The worker's output byte for byte, as it was recorded
+    #[arg(long)]
+    pub raw: bool,
+}

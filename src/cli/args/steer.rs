@@ -1,0 +1,35 @@
+//! Arguments of the verbs that change what happens: one task's course, the gate, the emergency stop.
+
+use clap::Args;
+
+use crate::domain::id::TaskId;
+
+/// `pause`, `resume`, `cancel`, `retry`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Steer {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// Why, in one sentence; it is kept with the task's events
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// `approve`, `reject`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Ruling {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// What the worker and the record should know
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// `stop`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct Stop {
+    /// Yes, everything: kills every worker; nothing starts again, not even after a restart, until `start`
+    #[arg(long, required = true)]
+    pub all: bool,
+}

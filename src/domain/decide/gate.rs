@@ -1,0 +1,134 @@
+//! What the gate's verdict makes of a task. The only road to `completed`, besides a person's approval of exactly
+//! what the gate saw.
+
+use super::super::gate::{Category, CheckVerdict, GateReport, Verdict};
+use super::super::outcome::Outcome;
+use super::super::report::Report;
+use super::super::task::{Block, Claim, End, State, Task};
+use super::draft::Draft;
+use super::{AttemptChange, Context, GateRecord, Ruling};
+
+const STALE: Ruling = Ruling::NoChange("the verdict is of another claim");
+
+pub(super) fn judged(task: &Task, epoch: u64, report: GateReport, cx: &Context<'_>) -> Ruling {
+    let State::Validating { claim, .. } = &task.state else {
+        return STALE;
+    };
+    let moved = claim.commit.as_ref().is_some_and(|c| *c != report.commit);
+    if claim.epoch != epoch || moved {
+        return STALE;
+    }
+    match (report.verdict(), &claim.no_change) {
+        (Verdict::Passed, None) => passed(Draft::new(task, "judged", cx), claim, report).done(),
+        (Verdict::Passed, Some(reason)) => {
+            let reason = format!("the worker says that nothing needs to change: {reason}");
+            for_approval(task, claim, report, reason, cx)
+        }
+        (Verdict::NeedsPerson, _) => {
+            let reason = "there is no check to run for this task".to_owned();
+            for_approval(task, claim, report, reason, cx)
+        }
+        (Verdict::Failed, _) => {
+            let reason = report.failure_line();
+            refused(Draft::new(task, "judged", cx), claim, Some(report), &reason, cx).done()
+        }
+    }
+}
+
+/// The work is accepted.
+pub(super) fn passed<'a>(draft: Draft<'a>, claim: &Claim, report: GateReport) -> Draft<'a> {
+    let end = End::Completed {
+        attempt: claim.attempt,
+        epoch: claim.epoch,
+        commit: report.commit.clone(),
+    };
+    let validated = green(&report);
+    draft
+        .complete(end, validated)
+        .gate(record(claim, Verdict::Passed, report))
+}
+
+fn for_approval(task: &Task, claim: &Claim, report: GateReport, reason: String, cx: &Context<'_>) -> Ruling {
+    let block = Block::Approval {
+        reason,
+        claim: claim.clone(),
+        report: Box::new(report.clone()),
+    };
+    Draft::new(task, "judged", cx)
+        .block(block)
+        .gate(record(claim, Verdict::NeedsPerson, report))
+        .done()
+}
+
+/// The work is sent back: to the policy, or, where a person made the claim, to the queue.
+pub(super) fn refused<'a>(
+    draft: Draft<'a>,
+    claim: &Claim,
+    report: Option<GateReport>,
+    reason: &str,
+    cx: &Context<'_>,
+) -> Draft<'a> {
+    let reason = format!("gate: {reason}");
+    let change = AttemptChange::Refused {
+        n: claim.attempt,
+        epoch: claim.epoch,
+        reason: reason.clone(),
+    };
+    let mut draft = draft.attempt(change).report(Report::GateFailed {
+        reason: reason.clone(),
+    });
+    if let Some(report) = report {
+        draft = draft.gate(record(claim, Verdict::Failed, report));
+    }
+    if claim.by_hand.is_some() {
+        return draft.why(reason).to(State::Pending { since: cx.now });
+    }
+    if let Some(last) = draft
+        .task
+        .history
+        .tries
+        .iter_mut()
+        .rev()
+        .find(|t| t.n == claim.attempt)
+    {
+        last.outcome = Outcome::GateFailed;
+        last.reason = reason;
+    }
+    draft.plan()
+}
+
+pub(super) fn not_judged(task: &Task, epoch: u64, reason: &str, cx: &Context<'_>) -> Ruling {
+    match &task.state {
+        State::Validating { claim, .. } if claim.epoch == epoch => {
+            let reason = format!("the gate could not run: {reason}");
+            Draft::new(task, "not-judged", cx)
+                .block(Block::Workspace { reason })
+                .done()
+        }
+        _ => STALE,
+    }
+}
+
+fn record(claim: &Claim, verdict: Verdict, report: GateReport) -> GateRecord {
+    GateRecord {
+        attempt: claim.attempt,
+        epoch: claim.epoch,
+        verdict,
+        report,
+    }
+}
+
+/// The categories that at least one receipt speaks for, all of them green.
+fn green(report: &GateReport) -> Vec<Category> {
+    let speaks = |c: &Category| report.receipts.iter().any(|r| r.category == *c);
+    let red = |c: &Category| {
+        report
+            .receipts
+            .iter()
+            .any(|r| r.category == *c && r.verdict != CheckVerdict::Passed)
+    };
+    Category::ALL
+        .into_iter()
+        .filter(|c| speaks(c) && !red(c))
+        .collect()
+}

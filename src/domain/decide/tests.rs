@@ -1,0 +1,656 @@
+use super::super::assess::Assessment;
+use super::super::definition::{Declared, Kind};
+use super::super::event::{Command, StartFault};
+use super::super::gate::{Category, CheckSource, CheckVerdict, Receipt};
+use super::super::id::TaskId;
+use super::super::mirror::mirror;
+use super::super::outcome::{Evidence, Outcome};
+use super::super::report::Report;
+use super::super::task::{Block, Claim, History, Next, StartKind, Try};
+use super::super::tier::{Route, TierName};
+use super::*;
+
+fn now() -> DateTime<Utc> {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+fn decided(task: &Task, event: Event) -> Result<Ruling, Refused> {
+    let policy = Policy::example();
+    decide(
+        task,
+        event,
+        &Context {
+            now: now(),
+            roll: 0.0,
+            policy: &policy,
+        },
+    )
+}
+
+fn changed(task: &Task, event: Event) -> Decision {
+    match decided(task, event) {
+        Ok(Ruling::Change(decision)) => *decision,
+        other => panic!("no change: {other:?}"),
+    }
+}
+
+fn route() -> Route {
+    Route {
+        tier: TierName::new("haiku"),
+        runtime: "claude".into(),
+        model: "m".into(),
+        why: "w".into(),
+    }
+}
+
+fn attempt() -> Attempt {
+    Attempt {
+        n: 3,
+        epoch: 7,
+        route: route(),
+        started_at: now(),
+        session: Some("s".into()),
+        start: StartKind::First,
+    }
+}
+
+fn next() -> Next {
+    let tier = TierName::new("haiku");
+    Next {
+        tier,
+        not_before: None,
+        why: "first".into(),
+        session: None,
+        runtime: None,
+        start: StartKind::First,
+    }
+}
+
+fn claim() -> Claim {
+    Claim {
+        attempt: 3,
+        epoch: 7,
+        by_hand: None,
+        commit: Some("c1".into()),
+        no_change: None,
+    }
+}
+
+fn gate_report(verdict: CheckVerdict) -> GateReport {
+    let receipt = |category, source, verdict| Receipt {
+        name: "tests".into(),
+        category,
+        source,
+        directory: "/w".into(),
+        commit: "c1".into(),
+        command: "true".into(),
+        exit_code: Some(0),
+        verdict,
+        started_at: now(),
+        duration: std::time::Duration::from_secs(1),
+        output_tail: String::new(),
+        output_sha256: String::new(),
+    };
+    let receipts = vec![
+        receipt(Category::Functionality, CheckSource::Task, verdict),
+        receipt(Category::Integration, CheckSource::House, CheckVerdict::Passed),
+    ];
+    GateReport {
+        commit: "c1".into(),
+        tree: "t1".into(),
+        receipts,
+        started_at: now(),
+        ended_at: now(),
+    }
+}
+
+fn finished(outcome: Outcome, fingerprint: &str) -> AttemptReport {
+    AttemptReport {
+        outcome,
+        reason: format!("it {}", outcome.as_str()),
+        evidence: Evidence {
+            commit: Some("c1".into()),
+            changed: !fingerprint.is_empty(),
+            files_changed: 1,
+            progress_entries: 0,
+            fingerprint: fingerprint.into(),
+        },
+        cost_usd: Some(0.1),
+        input_tokens: None,
+        output_tokens: None,
+        session: Some("s2".into()),
+        retry_at: None,
+    }
+}
+
+fn task(state: State) -> Task {
+    let history = History {
+        opened: 3,
+        spent: 0,
+        tries: vec![Try {
+            n: 3,
+            tier: TierName::new("haiku"),
+            runtime: "claude".into(),
+            outcome: Outcome::Done,
+            reason: "done".into(),
+            fingerprint: "f".into(),
+            progressed: true,
+            cost_usd: None,
+            session: None,
+        }],
+        ..History::default()
+    };
+    Task {
+        id: TaskId::parse("t").unwrap(),
+        version: 4,
+        epoch: 7,
+        definition: Definition::default(),
+        definition_hash: "h".into(),
+        state,
+        history,
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+fn states() -> Vec<(&'static str, State)> {
+    let since = now();
+    let approval = Block::Approval {
+        reason: "nothing to run".into(),
+        claim: claim(),
+        report: Box::new(gate_report(CheckVerdict::Passed)),
+    };
+    let stopping = |reason| State::Stopping {
+        since,
+        attempt: attempt(),
+        reason,
+    };
+    let by = || "jane".to_owned();
+    vec![
+        ("pending", State::Pending { since }),
+        ("assessing", State::Assessing { since }),
+        ("ready", State::Ready { since, next: next() }),
+        (
+            "claimed",
+            State::Claimed {
+                since,
+                attempt: attempt(),
+            },
+        ),
+        (
+            "running",
+            State::Running {
+                since,
+                attempt: attempt(),
+            },
+        ),
+        ("stopping:stuck", stopping(StopReason::Stuck)),
+        ("stopping:paused", stopping(StopReason::Paused { by: by() })),
+        (
+            "stopping:cancelled",
+            stopping(StopReason::Cancelled {
+                by: by(),
+                reason: "no".into(),
+            }),
+        ),
+        ("stopping:retried", stopping(StopReason::Retried { by: by() })),
+        ("stopping:emergency", stopping(StopReason::EmergencyStop)),
+        (
+            "validating",
+            State::Validating {
+                since,
+                claim: claim(),
+            },
+        ),
+        (
+            "blocked:exhausted",
+            State::Blocked {
+                since,
+                block: Block::Exhausted { reason: "r".into() },
+            },
+        ),
+        (
+            "blocked:approval",
+            State::Blocked {
+                since,
+                block: approval,
+            },
+        ),
+        (
+            "blocked:held",
+            State::Blocked {
+                since,
+                block: Block::Held { by: by() },
+            },
+        ),
+        (
+            "paused",
+            State::Paused {
+                since,
+                by: by(),
+                next: Some(next()),
+            },
+        ),
+        (
+            "completed",
+            State::Ended {
+                since,
+                end: End::Completed {
+                    attempt: 3,
+                    epoch: 7,
+                    commit: "c1".into(),
+                },
+            },
+        ),
+        (
+            "cancelled",
+            State::Ended {
+                since,
+                end: End::Cancelled {
+                    by: by(),
+                    reason: "no".into(),
+                },
+            },
+        ),
+    ]
+}
+
+fn events() -> Vec<(&'static str, Event)> {
+    let person = |command| Event::Person {
+        by: "jane".into(),
+        command,
+    };
+    let redefined = Definition {
+        title: "new".into(),
+        ..Definition::default()
+    };
+    let report = |outcome| Box::new(finished(outcome, "g"));
+    let judged = |verdict| Event::Judged {
+        epoch: 7,
+        report: Box::new(gate_report(verdict)),
+    };
+    vec![
+        (
+            "redefined",
+            Event::Redefined {
+                definition: Box::new(redefined),
+                hash: "h2".into(),
+            },
+        ),
+        ("removed", Event::Removed),
+        ("eligible", Event::Eligible),
+        (
+            "assessed",
+            Event::Assessed(Assessment {
+                difficulty: 0,
+                reasons: vec!["small".into()],
+            }),
+        ),
+        ("claimed", Event::Claimed(route())),
+        ("started", Event::Started { epoch: 7 }),
+        ("started (stale)", Event::Started { epoch: 6 }),
+        (
+            "not started (workspace)",
+            Event::NotStarted {
+                epoch: 7,
+                fault: StartFault::Workspace,
+                reason: "w".into(),
+            },
+        ),
+        (
+            "not started (runtime)",
+            Event::NotStarted {
+                epoch: 7,
+                fault: StartFault::Runtime,
+                reason: "r".into(),
+            },
+        ),
+        (
+            "condemned",
+            Event::Condemned {
+                epoch: 7,
+                reason: StopReason::Stuck,
+            },
+        ),
+        (
+            "finished done",
+            Event::Finished {
+                epoch: 7,
+                report: report(Outcome::Done),
+            },
+        ),
+        (
+            "finished continue",
+            Event::Finished {
+                epoch: 7,
+                report: report(Outcome::Continue),
+            },
+        ),
+        (
+            "finished failed",
+            Event::Finished {
+                epoch: 7,
+                report: report(Outcome::Failed),
+            },
+        ),
+        (
+            "finished blocked",
+            Event::Finished {
+                epoch: 7,
+                report: report(Outcome::Blocked),
+            },
+        ),
+        (
+            "finished (stale)",
+            Event::Finished {
+                epoch: 6,
+                report: report(Outcome::Done),
+            },
+        ),
+        ("judged passed", judged(CheckVerdict::Passed)),
+        ("judged failed", judged(CheckVerdict::Failed)),
+        (
+            "not judged",
+            Event::NotJudged {
+                epoch: 7,
+                reason: "no git".into(),
+            },
+        ),
+        ("pause", person(Command::Pause)),
+        ("hold", person(Command::Hold)),
+        ("resume", person(Command::Resume)),
+        ("cancel", person(Command::Cancel { reason: "no".into() })),
+        ("retry", person(Command::Retry)),
+        ("claim", person(Command::Claim)),
+        ("approve", person(Command::Approve { comment: "ok".into() })),
+        ("reject", person(Command::Reject { comment: "no".into() })),
+    ]
+}
+
+fn kind(state: &State) -> String {
+    let json = serde_json::to_value(state).unwrap();
+    json["kind"].as_str().unwrap().to_owned()
+}
+
+/// Every event in every state. A cell that changes must be looked at and accepted.
+#[test]
+fn the_whole_table() {
+    let mut table = String::new();
+    for (state_name, state) in states() {
+        let subject = task(state);
+        table.push_str(&format!("{state_name}\n"));
+        for (event_name, event) in events() {
+            let cell = match decided(&subject, event) {
+                Ok(Ruling::NoChange(_)) => continue,
+                Ok(Ruling::Change(d)) => kind(&d.task.state),
+                Err(_) => "REFUSED".to_owned(),
+            };
+            table.push_str(&format!("    {event_name} -> {cell}\n"));
+        }
+    }
+    insta::assert_snapshot!("table", table);
+}
+
+/// What holds of every single change, whatever the state and the event.
+#[test]
+fn every_change_keeps_the_books() {
+    for (state_name, state) in states() {
+        let before = task(state);
+        for (event_name, event) in events() {
+            let Ok(Ruling::Change(d)) = decided(&before, event) else {
+                continue;
+            };
+            let place = format!("{event_name} in {state_name}");
+            assert_eq!(d.task.version, before.version + 1, "{place}");
+            assert!(
+                d.task.epoch >= before.epoch && d.task.epoch <= before.epoch + 1,
+                "{place}"
+            );
+            assert!(
+                !d.entry.kind.is_empty() && d.entry.from == before.state.name(),
+                "{place}"
+            );
+            assert_eq!(d.entry.to, d.task.state.name(), "{place}");
+            let heard = d.durable.contains(&Durable::Mirror);
+            assert_eq!(
+                heard,
+                mirror(&d.task) != mirror(&before),
+                "{place}: does the file hear of it?"
+            );
+            if d.task.state.name() != before.state.name() {
+                assert!(!d.entry.why.is_empty(), "{place}: why?");
+            }
+            if d.task.state.is_completed() && !before.state.is_completed() {
+                let gate = d.gate.expect("completed without a gate");
+                assert_eq!(
+                    (gate.verdict, gate.epoch, gate.report.commit.as_str()),
+                    (Verdict::Passed, 7, "c1"),
+                    "{place}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slot_is_free_only_when_the_worker_is_known_to_be_dead() {
+    for (name, state) in states() {
+        let before = task(state);
+        let Some(live) = before.state.attempt().cloned() else {
+            continue;
+        };
+        for (event_name, event) in events() {
+            let proves_death = event_name.starts_with("finished") || event_name.starts_with("not started");
+            let Ok(Ruling::Change(d)) = decided(&before, event) else {
+                continue;
+            };
+            let still = d.task.state.attempt() == Some(&live);
+            assert!(still || proves_death, "{event_name} in {name} forgot the worker");
+        }
+    }
+}
+
+#[test]
+fn the_verdict_of_another_commit_or_epoch_is_no_verdict() {
+    let subject = task(State::Validating {
+        since: now(),
+        claim: claim(),
+    });
+    let other = GateReport {
+        commit: "c2".into(),
+        ..gate_report(CheckVerdict::Passed)
+    };
+    for (epoch, report) in [(7, other), (6, gate_report(CheckVerdict::Passed))] {
+        let ruling = decided(
+            &subject,
+            Event::Judged {
+                epoch,
+                report: Box::new(report),
+            },
+        );
+        assert!(matches!(ruling, Ok(Ruling::NoChange(_))));
+    }
+}
+
+#[test]
+fn nothing_to_run_waits_for_a_person_and_the_approval_is_on_record() {
+    let mut report = gate_report(CheckVerdict::Passed);
+    report.receipts.retain(|r| r.source == CheckSource::House);
+    let subject = task(State::Validating {
+        since: now(),
+        claim: claim(),
+    });
+    let waits = changed(
+        &subject,
+        Event::Judged {
+            epoch: 7,
+            report: Box::new(report),
+        },
+    );
+    assert!(matches!(
+        waits.task.state,
+        State::Blocked {
+            block: Block::Approval { .. },
+            ..
+        }
+    ));
+    assert_eq!(waits.gate.as_ref().map(|g| g.verdict), Some(Verdict::NeedsPerson));
+    let command = Command::Approve {
+        comment: "looks right".into(),
+    };
+    let approved = changed(
+        &waits.task,
+        Event::Person {
+            by: "jane".into(),
+            command,
+        },
+    );
+    assert!(approved.task.state.is_completed());
+    let gate = approved.gate.unwrap();
+    assert_eq!(gate.report.verdict(), Verdict::Passed);
+    assert!(
+        gate.report
+            .receipts
+            .iter()
+            .any(|r| r.source == CheckSource::Person && r.output_tail == "looks right")
+    );
+}
+
+#[test]
+fn no_change_needed_is_a_persons_to_accept() {
+    let no_change = Some("it works already".to_owned());
+    let subject = task(State::Validating {
+        since: now(),
+        claim: Claim { no_change, ..claim() },
+    });
+    let report = Box::new(gate_report(CheckVerdict::Passed));
+    let waits = changed(&subject, Event::Judged { epoch: 7, report });
+    assert!(
+        matches!(&waits.task.state, State::Blocked { block: Block::Approval { reason, .. }, .. } if reason.contains("it works already"))
+    );
+}
+
+#[test]
+fn escalation_is_told_and_mirrored() {
+    let subject = task(State::Validating {
+        since: now(),
+        claim: claim(),
+    });
+    let d = changed(
+        &subject,
+        Event::Judged {
+            epoch: 7,
+            report: Box::new(gate_report(CheckVerdict::Failed)),
+        },
+    );
+    assert!(
+        matches!(&d.task.state, State::Ready { next, .. } if next.tier.as_str() == "sonnet" && next.session.is_none())
+    );
+    assert!(
+        d.durable
+            .iter()
+            .any(|e| matches!(e, Durable::Report(Report::Escalating { to, .. }) if to.as_str() == "sonnet"))
+    );
+    assert_eq!(mirror(&d.task).escalation, "sonnet");
+    assert_eq!(
+        d.task.history.tries.last().map(|t| t.outcome),
+        Some(Outcome::GateFailed)
+    );
+}
+
+#[test]
+fn a_provider_time_is_kept_and_costs_nothing() {
+    let subject = task(State::Running {
+        since: now(),
+        attempt: attempt(),
+    });
+    let retry_at = Some(now() + chrono::Duration::hours(3));
+    let report = AttemptReport {
+        retry_at,
+        ..finished(Outcome::RateLimited, "")
+    };
+    let d = changed(
+        &subject,
+        Event::Finished {
+            epoch: 7,
+            report: Box::new(report),
+        },
+    );
+    assert!(
+        matches!(&d.task.state, State::Ready { next, .. } if next.not_before == retry_at && next.session.as_deref() == Some("s2"))
+    );
+    assert_eq!((d.task.history.spent, d.task.history.troubles), (0, 1));
+}
+
+#[test]
+fn continuous_runs_with_progress_are_free_and_a_repeated_fingerprint_is_no_progress() {
+    let mut subject = task(State::Running {
+        since: now(),
+        attempt: attempt(),
+    });
+    subject.definition.kind = Kind::Continuous;
+    let run = |task: &Task, fingerprint: &str| {
+        let report = Box::new(finished(Outcome::Continue, fingerprint));
+        changed(task, Event::Finished { epoch: 7, report }).task.history
+    };
+    let fresh = run(&subject, "new");
+    assert_eq!(
+        (fresh.spent, fresh.tries.last().map(|t| t.progressed)),
+        (0, Some(true))
+    );
+    let seen = run(&subject, "f");
+    assert_eq!(
+        (seen.spent, seen.tries.last().map(|t| t.progressed)),
+        (1, Some(false))
+    );
+}
+
+#[test]
+fn admission_by_declared_status() {
+    let policy = Policy::example();
+    let cx = Context {
+        now: now(),
+        roll: 0.0,
+        policy: &policy,
+    };
+    let rows = [
+        (Declared::Pending, Some("pending")),
+        (Declared::InProgress, Some("pending")),
+        (Declared::Completed, Some("pending")),
+        (Declared::Blocked, Some("blocked")),
+        (Declared::Paused, Some("paused")),
+        (Declared::Cancelled, None),
+    ];
+    for (declared, expected) in rows {
+        let id = TaskId::parse("t").unwrap();
+        let admitted = admit(id, Definition::default(), "h".into(), declared, "queue file", &cx);
+        assert_eq!(admitted.map(|d| d.task.state.name()), expected, "{declared:?}");
+    }
+}
+
+#[test]
+fn a_retry_by_a_person_resets_what_only_a_person_may() {
+    let mut subject = task(State::Blocked {
+        since: now(),
+        block: Block::Exhausted { reason: "r".into() },
+    });
+    subject.history.spent = 15;
+    subject.history.escalated_to = Some(TierName::new("opus"));
+    let d = changed(
+        &subject,
+        Event::Person {
+            by: "jane".into(),
+            command: Command::Retry,
+        },
+    );
+    assert_eq!(
+        (
+            d.task.history.spent,
+            d.task.history.opened,
+            d.task.history.tries.len()
+        ),
+        (0, 3, 0)
+    );
+    assert_eq!(d.task.history.escalated_to, None);
+    assert!(matches!(d.task.state, State::Pending { .. }));
+}

@@ -1,0 +1,144 @@
+//! The orchestrator's own looks, as receipts: clean tree, merge with the base, progress file.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use super::capture::hex;
+use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt};
+use crate::workspace::{Merge, WorkspaceError};
+
+/// One look: what it was at, and what was seen.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) name: &'static str,
+    pub(super) category: Category,
+    pub(super) at: String,
+    pub(super) verdict: CheckVerdict,
+    pub(super) words: String,
+}
+
+impl Look {
+    fn new(name: &'static str, category: Category, at: &str, seen: Result<String, String>) -> Self {
+        let (verdict, words) = match seen {
+            Ok(words) => (CheckVerdict::Passed, words),
+            Err(words) => (CheckVerdict::Failed, words),
+        };
+        Self {
+            name,
+            category,
+            at: at.to_owned(),
+            verdict,
+            words,
+        }
+    }
+
+    /// What could not be looked at is red.
+    fn or_error(mut self, failed: Option<&WorkspaceError>) -> Self {
+        if let Some(why) = failed {
+            self.verdict = CheckVerdict::Error;
+            self.words = why.to_string();
+        }
+        self
+    }
+
+    /// Its receipt.
+    pub(super) fn receipt(self, commit: &str, directory: &str, at: DateTime<Utc>, took: Duration) -> Receipt {
+        Receipt {
+            name: self.name.to_owned(),
+            category: self.category,
+            source: CheckSource::House,
+            directory: directory.to_owned(),
+            commit: commit.to_owned(),
+            command: self.at,
+            exit_code: None,
+            verdict: self.verdict,
+            started_at: at,
+            duration: took,
+            output_sha256: hex(&Sha256::digest(&self.words)),
+            output_tail: self.words,
+        }
+    }
+}
+
+/// Whether the checks left the checkout as it was.
+pub(super) fn clean(dirt: &Result<Vec<String>, WorkspaceError>) -> Look {
+    let seen = match dirt {
+        Ok(files) if files.is_empty() => Ok("nothing uncommitted".to_owned()),
+        Ok(files) => Err(format!(
+            "the checks changed or made files that are neither committed nor ignored: {}; commit them, or add them to .gitignore",
+            listed(files)
+        )),
+        Err(_) => Err(String::new()),
+    };
+    let at = "git status, after all checks";
+    Look::new("git-clean", Category::Integration, at, seen).or_error(dirt.as_ref().err())
+}
+
+/// Whether the commit merges with its base as that is now.
+pub(super) fn merges(merge: &Result<Merge, WorkspaceError>, reference: &str) -> Look {
+    let seen = match merge {
+        Ok(Merge::Unmoved { base }) => Ok(format!("the commit holds the whole base ({base})")),
+        Ok(Merge::Clean { base, .. }) => Ok(format!("merges with {base} without conflict")),
+        Ok(Merge::Conflict { base, files }) => Err(format!(
+            "conflicts with {base} in {}; merge {reference} into the branch and resolve them",
+            listed(files)
+        )),
+        Err(_) => Err(String::new()),
+    };
+    let at = format!("git merge-tree with {reference}");
+    Look::new("merges-with-base", Category::Integration, &at, seen).or_error(merge.as_ref().err())
+}
+
+/// Nothing that depends on the work has changed since: the checks at the commit speak for it.
+pub(super) fn base_unmoved(base: &str) -> Look {
+    let words = format!("{base} is part of the commit, so the checks at the commit ran on the merged result");
+    Look::new(
+        "base-unmoved",
+        Category::Dependencies,
+        "git merge-base",
+        Ok(words),
+    )
+}
+
+/// Whether the progress file is complete; `missing` is none where there is no file.
+pub(super) fn progress_file(missing: Option<&[String]>) -> Look {
+    let seen = match missing {
+        Some([]) => Ok("all sections are there".to_owned()),
+        Some(missing) => Err(format!("the progress file lacks: {}", missing.join(", "))),
+        None => Err("there is no progress file".to_owned()),
+    };
+    Look::new(
+        "progress-file",
+        Category::Documentation,
+        "sections of the progress file",
+        seen,
+    )
+}
+
+/// Whether the worker wrote down anything itself.
+pub(super) fn worker_entry(entries: u32) -> Look {
+    let seen = match entries {
+        0 => Err(
+            "the Work Log has no entry of this attempt; say what was done with `orchestrator agent log`"
+                .to_owned(),
+        ),
+        n => Ok(format!("{n} entries of this attempt")),
+    };
+    Look::new(
+        "work-log",
+        Category::Documentation,
+        "Work Log of the progress file",
+        seen,
+    )
+}
+
+fn listed(files: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown: Vec<&str> = files.iter().take(SHOWN).map(String::as_str).collect();
+    match files.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

@@ -1,0 +1,245 @@
+//! One run of the gate, from the commit to the report.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sha2::{Digest, Sha256};
+
+use super::capture::hex;
+use super::detect::{RootFiles, detect};
+use super::house::{self, Look};
+use super::runner::{Ended, Ran, Script};
+use super::{environment, select};
+use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt};
+use crate::workspace::{GateCheckout, Merge, Workspace, WorkspaceError};
+
+/// The gate could not be run; nothing was judged.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The commit cannot be checked out or read.
+    #[error("the gate cannot look at the work: {0}")]
+    Workspace(#[from] WorkspaceError),
+}
+
+/// What is to be judged, and by what.
+#[derive(Debug)]
+pub struct GateRequest<'a> {
+    /// Where the commit is. Checks run in a fresh checkout, never in this folder.
+    pub workspace: &'a Workspace,
+    /// The commit.
+    pub commit: &'a str,
+    /// The configured checks (see [`super::select()`]); detected ones serve where this is empty.
+    pub checks: &'a [CheckSpec],
+    /// The most time a check may take that names no timeout itself.
+    pub default_timeout: Duration,
+    /// Variables for the checks, besides the allow-list.
+    pub env: BTreeMap<String, String>,
+    /// Whether the documentation category asks for the progress file.
+    pub require_progress: bool,
+    /// Sections that the progress file lacks; none where there is no file.
+    pub progress_missing: Option<Vec<String>>,
+    /// Entries of this attempt that the worker itself wrote into the Work Log.
+    pub worker_entries: u32,
+}
+
+/// The gate.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gate;
+
+/// Tells the time of a receipt.
+type Clock<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
+
+impl Gate {
+    /// Judges a commit: every check and every look of the house leaves a receipt, in the order they ran.
+    ///
+    /// All checks run, also when one is red, so that the worker hears everything at once.
+    pub async fn run(&self, request: &GateRequest<'_>, now: Clock<'_>) -> Result<GateReport, GateError> {
+        let started_at = now().trunc_subsecs(6);
+        let checkout = request.workspace.checkout_at(request.commit).await?;
+        let commit = checkout.commit().to_owned();
+        let checks = chosen(request, &commit).await?;
+        let bench = Bench {
+            request,
+            commit: &commit,
+            now,
+        };
+        let mut receipts = bench.at(&checkout, &checks).await;
+        let tree = checkout.tree().to_owned();
+        receipts.push(bench.clean(&checkout).await);
+        checkout.remove().await?;
+        receipts.extend(bench.integration(&checks).await?);
+        receipts.extend(bench.documentation());
+        Ok(GateReport {
+            commit,
+            tree,
+            receipts,
+            started_at,
+            ended_at: now().trunc_subsecs(6),
+        })
+    }
+}
+
+/// The configured checks, or what is detected at the base and at the commit.
+async fn chosen(request: &GateRequest<'_>, commit: &str) -> Result<Vec<CheckSpec>, WorkspaceError> {
+    if !request.checks.is_empty() {
+        return Ok(select::select(request.checks, &[], &[], Vec::new()));
+    }
+    let workspace = request.workspace;
+    let base = detect(&RootFiles::read(workspace, &workspace.base.commit).await?);
+    let here = detect(&RootFiles::read(workspace, commit).await?);
+    Ok(select::at_least(base, here))
+}
+
+/// Where receipts are made: everything that they have in common.
+struct Bench<'a> {
+    request: &'a GateRequest<'a>,
+    commit: &'a str,
+    now: Clock<'a>,
+}
+
+impl Bench<'_> {
+    /// Runs the checks in this checkout, one after the other.
+    async fn at(&self, checkout: &GateCheckout, checks: &[CheckSpec]) -> Vec<Receipt> {
+        let mut receipts = Vec::with_capacity(checks.len() + 6);
+        for check in checks {
+            receipts.push(self.check(checkout, check).await);
+        }
+        receipts
+    }
+
+    async fn check(&self, checkout: &GateCheckout, check: &CheckSpec) -> Receipt {
+        let started_at = (self.now)().trunc_subsecs(6);
+        let script = Script {
+            text: &check.run,
+            directory: checkout.root(),
+            home: checkout.home(),
+            env: &self.request.env,
+            timeout: check.timeout.unwrap_or(self.request.default_timeout),
+        };
+        let mut receipt = Receipt {
+            name: check.name.clone(),
+            category: check.category,
+            source: check.source,
+            directory: checkout.root().display().to_string(),
+            commit: self.commit.to_owned(),
+            command: check.run.clone(),
+            exit_code: None,
+            verdict: CheckVerdict::Error,
+            started_at,
+            duration: Duration::ZERO,
+            output_tail: String::new(),
+            output_sha256: hex(&Sha256::digest([])),
+        };
+        match script.run().await {
+            Ok(ran) => self.fill(&mut receipt, &ran),
+            Err(e) => receipt.output_tail = format!("the check could not be started: {e}"),
+        }
+        void_if_moved(&mut receipt, checkout).await;
+        receipt
+    }
+
+    fn fill(&self, receipt: &mut Receipt, ran: &Ran) {
+        receipt.duration = ran.duration;
+        receipt.output_sha256 = ran.output.sha256();
+        receipt.output_tail = environment::redact(&ran.output.tail(), &self.request.env);
+        receipt.verdict = match ran.ended {
+            Ended::TimedOut => CheckVerdict::TimedOut,
+            Ended::Itself(status) if status.success() => CheckVerdict::Passed,
+            Ended::Itself(_) => CheckVerdict::Failed,
+        };
+        if let Ended::Itself(status) = ran.ended {
+            receipt.exit_code = status.code();
+        }
+        if !ran.cleared {
+            receipt.verdict = CheckVerdict::Error;
+            receipt
+                .output_tail
+                .push_str("\nprocesses of this check could not be killed\n");
+        }
+    }
+
+    async fn clean(&self, checkout: &GateCheckout) -> Receipt {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let look = house::clean(&checkout.dirt().await);
+        let directory = checkout.root().display().to_string();
+        look.receipt(self.commit, &directory, at, began.elapsed())
+    }
+
+    /// Whether it fits the base as that is now, and whether what depends on it still works there.
+    async fn integration(&self, checks: &[CheckSpec]) -> Result<Vec<Receipt>, WorkspaceError> {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let merge = self.request.workspace.merges_with_base(self.commit).await;
+        let reference = &self.request.workspace.base.reference;
+        let look = house::merges(&merge, reference);
+        let mut receipts = vec![self.seen(look, at, began.elapsed())];
+        let spoken_for = checks.iter().any(|c| c.category == Category::Dependencies);
+        match merge {
+            Ok(Merge::Unmoved { base }) if !checks.is_empty() && !spoken_for => {
+                receipts.push(self.seen(house::base_unmoved(&base), at, Duration::ZERO));
+            }
+            Ok(Merge::Clean { base, merged }) => receipts.extend(self.merged(&base, &merged, checks).await?),
+            _ => {}
+        }
+        Ok(receipts)
+    }
+
+    /// The checks that build and test, once more on the merge with the moved base.
+    async fn merged(
+        &self,
+        base: &str,
+        merged: &str,
+        checks: &[CheckSpec],
+    ) -> Result<Vec<Receipt>, WorkspaceError> {
+        let short = base.get(..10).unwrap_or(base);
+        let again = |c: &CheckSpec| CheckSpec {
+            name: format!("{} (merged with {short})", c.name),
+            category: Category::Dependencies,
+            ..c.clone()
+        };
+        let speaks = |c: &&CheckSpec| {
+            matches!(
+                c.category,
+                Category::Build | Category::Functionality | Category::Dependencies
+            )
+        };
+        let checks: Vec<CheckSpec> = checks.iter().filter(speaks).map(again).collect();
+        if checks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let checkout = self.request.workspace.checkout_at(merged).await?;
+        let receipts = self.at(&checkout, &checks).await;
+        checkout.remove().await?;
+        Ok(receipts)
+    }
+
+    fn documentation(&self) -> Vec<Receipt> {
+        if !self.request.require_progress {
+            return Vec::new();
+        }
+        let at = (self.now)().trunc_subsecs(6);
+        [
+            house::progress_file(self.request.progress_missing.as_deref()),
+            house::worker_entry(self.request.worker_entries),
+        ]
+        .map(|look| self.seen(look, at, Duration::ZERO))
+        .to_vec()
+    }
+
+    fn seen(&self, look: Look, at: DateTime<Utc>, took: Duration) -> Receipt {
+        let directory = self.request.workspace.root.display().to_string();
+        look.receipt(self.commit, &directory, at, took)
+    }
+}
+
+/// A receipt counts only while the checkout stands where it stood.
+async fn void_if_moved(receipt: &mut Receipt, checkout: &GateCheckout) {
+    let words = match checkout.head().await {
+        Ok(Some(head)) if head == checkout.commit() => return,
+        Ok(Some(head)) => format!("the check moved HEAD to {head}; its receipt is void"),
+        Ok(None) => "the check destroyed the checkout; its receipt is void".to_owned(),
+        Err(e) => format!("the checkout cannot be read after the check: {e}"),
+    };
+    receipt.verdict = CheckVerdict::Error;
+    receipt.output_tail = format!("{}\n{words}\n", receipt.output_tail.trim_end());
+}

@@ -1,0 +1,188 @@
+//! The command line and the environment of the CLI, and whether it is there.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::reader::Stream;
+use crate::runtime::process::probe;
+use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment};
+
+/// Switches that every worker gets: it is a worker, not somebody's desktop.
+const SWITCHES: [(&str, &str); 5] = [
+    // Its default of ten keeps a dead provider hidden for three minutes; the orchestrator backs off by itself.
+    ("CLAUDE_CODE_MAX_RETRIES", "1"),
+    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+    ("DISABLE_AUTOUPDATER", "1"),
+    ("DISABLE_TELEMETRY", "1"),
+    ("DISABLE_ERROR_REPORTING", "1"),
+];
+
+/// The variable by which the CLI believes that it is contained; anything but "1" confuses it and its adapters.
+const IS_SANDBOX: &str = "IS_SANDBOX";
+
+/// A `claude-code` runtime's settings.
+#[derive(Clone)]
+pub struct Options {
+    /// The program: a name on the PATH, or a path.
+    pub binary: String,
+    /// Further arguments, after the runtime's own.
+    pub args: Vec<String>,
+    /// Names of the caller's variables that it gets besides the allow-list.
+    pub env: Vec<String>,
+    /// `--permission-mode`. As root, the CLI refuses `bypassPermissions` unless it is told that it is contained.
+    pub permission_mode: String,
+    /// Tools that it may use without being asked (`--allowedTools`).
+    pub allowed_tools: Vec<String>,
+    /// Whether the worker runs in a sandbox of the orchestrator's, and may be told so.
+    pub sandboxed: bool,
+    /// The limit of turns, where the brief has none.
+    pub max_turns: Option<u32>,
+    /// Another address of the provider's API.
+    pub base_url: Option<String>,
+    /// The API key; without one the CLI uses its own login.
+    pub api_key: Option<SecretString>,
+    /// The caller's environment, to look for the program.
+    pub inherited: BTreeMap<OsString, OsString>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            binary: "claude".to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            permission_mode: "acceptEdits".to_owned(),
+            allowed_tools: ["Bash", "Edit", "Write", "NotebookEdit"]
+                .map(str::to_owned)
+                .to_vec(),
+            sandboxed: false,
+            max_turns: None,
+            base_url: None,
+            api_key: None,
+            inherited: BTreeMap::new(),
+        }
+    }
+}
+
+/// The runtime.
+#[derive(Clone)]
+pub struct ClaudeCode {
+    options: Options,
+}
+
+impl ClaudeCode {
+    /// The runtime with these settings.
+    pub fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    fn argv(&self, brief: &Brief) -> Vec<OsString> {
+        let options = &self.options;
+        let mut argv: Vec<String> = [
+            &options.binary,
+            "-p",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            "--model",
+            &brief.model,
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        argv.extend(match &brief.session {
+            Some(session) => ["--resume".to_owned(), session.clone()],
+            None => ["--session-id".to_owned(), new_session(brief)],
+        });
+        if let Some(turns) = brief.max_turns.or(options.max_turns) {
+            argv.extend(["--max-turns".to_owned(), turns.to_string()]);
+        }
+        if let Some(budget) = brief.budget_usd {
+            argv.extend(["--max-budget-usd".to_owned(), budget.to_string()]);
+        }
+        if !options.allowed_tools.is_empty() {
+            argv.extend(["--allowedTools".to_owned(), options.allowed_tools.join(",")]);
+        }
+        argv.extend(["--permission-mode".to_owned(), options.permission_mode.clone()]);
+        // What a repository brings along (hooks, MCP servers) is code of whoever wrote it.
+        argv.extend(["--setting-sources=user", "--strict-mcp-config"].map(str::to_owned));
+        argv.extend(options.args.iter().cloned());
+        argv.into_iter().map(OsString::from).collect()
+    }
+
+    fn env(&self, brief: &Brief) -> BTreeMap<OsString, OsString> {
+        let options = &self.options;
+        let mut env = environment::of(brief, &options.env);
+        env.remove(OsStr::new(IS_SANDBOX));
+        let mut set = |name: &str, value: &str| env.insert(name.into(), value.into());
+        for (name, value) in SWITCHES {
+            set(name, value);
+        }
+        if options.sandboxed {
+            set(IS_SANDBOX, "1");
+        }
+        if let Some(url) = &options.base_url {
+            set("ANTHROPIC_BASE_URL", url);
+        }
+        if let Some(key) = &options.api_key {
+            set("ANTHROPIC_API_KEY", key.expose_secret());
+        }
+        env
+    }
+}
+
+#[async_trait]
+impl Runtime for ClaudeCode {
+    fn kind(&self) -> &'static str {
+        "claude-code"
+    }
+
+    async fn probe(&self) -> Result<Available, Unavailable> {
+        let options = &self.options;
+        let env = environment::allowed(&options.inherited, &options.env);
+        let Some(program) = probe::find(OsStr::new(&options.binary), &env) else {
+            return Err(Unavailable {
+                reason: format!("there is no program '{}'", options.binary),
+                cure: "install Claude Code (npm install -g @anthropic-ai/claude-code), or set binary = \"/path/to/claude\"".to_owned(),
+            });
+        };
+        match probe::first_line(&program, &["--version"], &env).await {
+            Ok(version) => Ok(Available { version }),
+            Err(reason) => Err(Unavailable {
+                cure: format!(
+                    "run '{} --version' by hand and repair the installation",
+                    program.display()
+                ),
+                reason,
+            }),
+        }
+    }
+
+    fn launch(&self, brief: &Brief) -> Launch {
+        Launch {
+            argv: self.argv(brief),
+            env: self.env(brief),
+            stdin: brief.prompt.clone().into_bytes(),
+            cwd: brief.workspace.clone(),
+        }
+    }
+
+    fn reader(&self, brief: &Brief) -> Box<dyn Reader> {
+        Box::new(Stream::new(brief))
+    }
+}
+
+/// A session's name that is known before the CLI says it, and that only this attempt can have.
+fn new_session(brief: &Brief) -> String {
+    let seed = format!(
+        "{}\0{}\0{}\0{}",
+        brief.task, brief.attempt, brief.epoch, brief.token
+    );
+    let digest = Sha256::digest(seed.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}

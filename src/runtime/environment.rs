@@ -1,0 +1,49 @@
+//! The environment of a worker: the variables of the contract, an allow-list of the caller's, and nothing else.
+//!
+//! Pure: the caller's environment comes in with the [`Brief`].
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use super::Brief;
+use super::process::file;
+
+/// The caller's variables that every worker gets.
+pub const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR"];
+
+/// The environment of the brief's worker; `names` are the caller's further variables that the runtime lets through.
+///
+/// The contract's own variables win over equal names of the caller.
+pub fn of(brief: &Brief, names: &[String]) -> BTreeMap<OsString, OsString> {
+    let mut env = allowed(&brief.inherited, names);
+    env.extend(own(brief));
+    env
+}
+
+/// What of the caller's environment reaches a process that is started for it.
+pub fn allowed(caller: &BTreeMap<OsString, OsString>, names: &[String]) -> BTreeMap<OsString, OsString> {
+    let names = INHERITED.iter().copied().chain(names.iter().map(String::as_str));
+    names
+        .filter_map(|name| Some((name.into(), caller.get(OsStr::new(name))?.clone())))
+        .collect()
+}
+
+fn own(brief: &Brief) -> impl Iterator<Item = (OsString, OsString)> {
+    let always: [(&str, OsString); 10] = [
+        ("TASK_ID", brief.task.as_str().into()),
+        ("ATTEMPT", brief.attempt.to_string().into()),
+        ("TIER", brief.tier.as_str().into()),
+        ("MODEL", brief.model.as_str().into()),
+        ("WORKSPACE", brief.workspace.clone().into()),
+        ("PROMPT_FILE", brief.attempt_dir.join(file::PROMPT).into()),
+        ("HEARTBEAT_FILE", brief.heartbeat_file.clone().into()),
+        ("PROGRESS_FILE", brief.progress_file.clone().into()),
+        ("OUTCOME_FILE", brief.outcome_file.clone().into()),
+        ("TOKEN", brief.token.as_str().into()),
+    ];
+    let url = brief.url.as_ref().map(|url| ("URL", OsString::from(url)));
+    always
+        .into_iter()
+        .chain(url)
+        .map(|(name, value)| (format!("ORCHESTRATOR_{name}").into(), value))
+}

@@ -1,0 +1,166 @@
+//! The worker's process: reads its environment and its prompt, runs the loop, and exits with the contract's code.
+//!
+//! The process makes itself undumpable, so that a command of the model cannot read the key from its
+//! `/proc` entry (root still can: against that stands the sandbox, not this).
+
+use std::io::{Read, Stdout};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+use super::agent::Agent;
+use super::client::Client;
+use super::line::{Closing, Line};
+use super::session::Session;
+use super::settings::Environment;
+use super::spend::{Spend, Totals};
+use super::tools::beneath::Root;
+use super::tools::{Toolbox, bash::Shell};
+use super::voice::Voice;
+use super::wire::Block;
+use crate::domain::outcome::{EndKind, Ending};
+
+/// Runs the worker; to be called first thing in `main`, before any thread is started.
+pub fn main() -> ExitCode {
+    let mut voice = Voice::new(std::io::stdout());
+    // A kernel that refuses this still runs the worker; the key's first guard is that tools never inherit it.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let closing = match prepare() {
+        Ok((environment, prompt)) => run(environment, prompt, voice),
+        Err(reason) => {
+            let closing = failed(EndKind::Failed, reason);
+            voice.say(&Line::Result(closing.clone()));
+            closing
+        }
+    };
+    exit_code(closing.kind)
+}
+
+/// The present, truncated to microseconds as the store keeps it.
+pub(super) fn now() -> DateTime<Utc> {
+    let now = Utc::now();
+    DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+}
+
+fn prepare() -> Result<(Environment, String), String> {
+    let environment =
+        Environment::read(|name| std::env::var(name).ok()).map_err(|fault| fault.to_string())?;
+    let mut prompt = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut prompt)
+        .map_err(|fault| format!("the prompt cannot be read: {fault}"))?;
+    let prompt = String::from_utf8_lossy(&prompt).trim().to_owned();
+    if prompt.is_empty() {
+        return Err("the prompt is empty; it is read from standard input".to_owned());
+    }
+    Ok((environment, prompt))
+}
+
+fn run(environment: Environment, prompt: String, mut voice: Voice<Stdout>) -> Closing {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let prepared = runtime
+        .map_err(|fault| failed(EndKind::Failed, format!("no event loop: {fault}")))
+        .and_then(|runtime| Ok((runtime, toolbox(&environment)?, client(&environment)?)));
+    let (runtime, toolbox, client) = match prepared {
+        Ok(prepared) => prepared,
+        Err(closing) => {
+            voice.say(&Line::Result(closing.clone()));
+            return closing;
+        }
+    };
+    let agent = agent(environment, prompt, toolbox, client, voice);
+    runtime.block_on(agent.run())
+}
+
+fn toolbox(environment: &Environment) -> Result<Toolbox, Closing> {
+    let workspace = &environment.workspace;
+    let root = Root::open(workspace).map_err(|fault| {
+        failed(
+            EndKind::Failed,
+            format!("the workspace {} cannot be opened: {fault}", workspace.display()),
+        )
+    })?;
+    let limit = Duration::from_secs(environment.settings.tool_timeout_s);
+    let shell = Shell {
+        workspace: workspace.clone(),
+        limit,
+    };
+    Ok(Toolbox {
+        shell,
+        root,
+        progress_file: environment.progress_file.clone(),
+    })
+}
+
+fn client(environment: &Environment) -> Result<Client, Closing> {
+    Client::new(&environment.settings, environment.key.as_ref()).map_err(|trouble| {
+        let Ending { kind, reason } = trouble.ending(now());
+        failed(kind, reason)
+    })
+}
+
+fn agent(
+    environment: Environment,
+    prompt: String,
+    toolbox: Toolbox,
+    client: Client,
+    mut voice: Voice<Stdout>,
+) -> Agent<Stdout> {
+    let Environment {
+        settings,
+        model,
+        sessions,
+        ..
+    } = environment;
+    let opened = Session::open(&sessions, settings.resume.as_deref());
+    let spend = Spend::new(settings.prices, settings.budget_usd);
+    voice.say(&Line::Init {
+        session: opened.session.id(),
+        model: model.clone(),
+        resumed: opened.resumed,
+    });
+    let notices = opened
+        .notice
+        .into_iter()
+        .chain(spend.warning().map(str::to_owned));
+    for text in notices {
+        voice.say(&Line::Notice { text });
+    }
+    let mut conversation = opened.conversation;
+    conversation.say(vec![Block::text(prompt)]);
+    Agent {
+        client,
+        toolbox,
+        settings,
+        model,
+        session: opened.session,
+        conversation,
+        spend,
+        voice,
+        now,
+    }
+}
+
+fn failed(kind: EndKind, reason: String) -> Closing {
+    Closing {
+        kind,
+        reason,
+        finished: false,
+        http_status: None,
+        turns: 0,
+        usage: Totals::default(),
+        session: None,
+    }
+}
+
+/// The exit codes of CONTRACT section 6.
+fn exit_code(kind: EndKind) -> ExitCode {
+    ExitCode::from(match kind {
+        EndKind::Claimed | EndKind::NoChangeNeeded => 0,
+        EndKind::Continue => 75,
+        EndKind::Blocked => 77,
+        _ => 1,
+    })
+}

@@ -1,0 +1,26 @@
+//! A scripted model: an HTTP server on loopback that speaks a provider's protocol from a script (floor 1).
+//!
+//! `orchestrator demo` runs its workers against it, and so do the tests: no key, no network, the same answers
+//! every time. A [`Script`] is plain values; [`Script::describe`] says in words what is scripted. Nothing about a
+//! conversation is kept: the scenario follows from the model's name and the marks in its first messages, the step
+//! from the number of assistant turns in the request. So a resumed session goes on where it was, and parallel
+//! sessions do not disturb each other. The one thing that is counted is how often a [`Fault`] struck.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`script`], [`fault`] | what is answered: scenarios, steps; what goes wrong |
+//! | [`ask`] | what is asked, as far as the script looks at it; independent of the protocol |
+//! | [`anthropic`] | the Messages protocol: reading requests, writing replies |
+//! | [`server`] | the server and the record of its requests |
+//!
+//! Deliberately absent: anything that thinks, and any address but loopback.
+
+pub mod anthropic;
+pub mod ask;
+pub mod fault;
+pub mod script;
+pub mod server;
+
+pub use fault::{Fault, FaultKind};
+pub use script::{Scenario, Script, Step, Tokens};
+pub use server::{Recorded, Server};

@@ -1,0 +1,281 @@
+//! The server: one address on loopback, a record of what was asked.
+//!
+//! Invariants: it ends with its value, and with it every answer that hangs; nothing is kept of a request but
+//! what [`Recorded`] shows, and of a key only whether it was the right one.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use futures_util::{Stream, StreamExt, stream};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::anthropic;
+use super::ask::Ask;
+use super::fault::FaultKind;
+use super::script::{Script, Step};
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    _serving: AbortOnDropHandle<()>,
+}
+
+/// One request, as it was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// The scenario that answered; `None` when none fits.
+    pub scenario: Option<String>,
+    /// The number of the step, from 0.
+    pub step: usize,
+    /// Whether an API key came with it.
+    pub has_key: bool,
+    /// The headers but the key, by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Value,
+}
+
+#[derive(Debug)]
+struct Desk {
+    script: Script,
+    record: Mutex<Vec<Recorded>>,
+    release: CancellationToken,
+    closed: CancellationToken,
+}
+
+impl Server {
+    /// Listens on a free port of 127.0.0.1; needs a tokio runtime.
+    pub async fn start(script: Script) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let desk = Arc::new(Desk {
+            script,
+            record: Mutex::default(),
+            release: CancellationToken::new(),
+            closed: CancellationToken::new(),
+        });
+        let router = Router::new()
+            .route("/v1/messages", post(messages))
+            .with_state(desk.clone());
+        let serving = tokio::spawn(async move {
+            // It ends when the task is aborted; it cannot fail before that.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self {
+            address,
+            desk,
+            _serving: AbortOnDropHandle::new(serving),
+        })
+    }
+
+    /// Where it listens, without a path.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What was asked so far.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.desk
+            .record
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Lets every answer that hangs, now or later, go on.
+    pub fn release(&self) {
+        self.desk.release.cancel();
+    }
+
+    /// What is scripted, in words.
+    pub fn describe(&self) -> Vec<String> {
+        self.desk.script.describe()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.desk.closed.cancel();
+    }
+}
+
+impl Desk {
+    fn record(&self, headers: &HeaderMap, body: &Value, found: Option<(&str, usize)>) {
+        let plain = headers
+            .iter()
+            .filter(|(name, _)| *name != "x-api-key" && *name != "authorization");
+        let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let recorded = Recorded {
+            scenario: found.map(|(name, _)| name.to_owned()),
+            step: found.map_or(0, |(_, step)| step),
+            has_key: headers.contains_key("x-api-key"),
+            headers: plain
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect(),
+            body: body.clone(),
+        };
+        self.record
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(recorded);
+    }
+
+    /// Waits until the hanging answers may go on; false when the server is gone.
+    async fn released(&self) -> bool {
+        tokio::select! {
+            () = self.release.cancelled() => true,
+            () = self.closed.cancelled() => false,
+        }
+    }
+}
+
+async fn messages(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let ask = anthropic::read(&body);
+    let found = ask.as_ref().ok().and_then(|ask| {
+        desk.script
+            .find(ask)
+            .map(|(scenario, step)| (ask, scenario, step))
+    });
+    desk.record(
+        &headers,
+        &body,
+        found.map(|(ask, scenario, _)| (scenario.name(), ask.turns)),
+    );
+    if !desk
+        .script
+        .accepts_key(headers.get("x-api-key").and_then(|key| key.to_str().ok()))
+    {
+        return refuse(401, "authentication_error", "invalid x-api-key", &[]);
+    }
+    match (&ask, found) {
+        (Err(fault), _) => refuse(400, "invalid_request_error", fault, &[]),
+        (_, None) => refuse(
+            404,
+            "not_found_error",
+            "no scenario of the script fits this conversation",
+            &[],
+        ),
+        (_, Some((ask, _, step))) => answer(&desk, ask, step).await,
+    }
+}
+
+async fn answer(desk: &Arc<Desk>, ask: &Ask, step: &Step) -> Response {
+    match step.strike().map(|fault| fault.kind().clone()) {
+        None => reply(step, ask, plain(step, ask)),
+        Some(FaultKind::Error {
+            status,
+            word,
+            message,
+            headers,
+        }) => refuse(status, &word, &message, &headers),
+        Some(FaultKind::Hang { after: None }) => {
+            if desk.released().await {
+                reply(step, ask, plain(step, ask))
+            } else {
+                refuse(503, "api_error", "the scripted model is gone", &[])
+            }
+        }
+        Some(FaultKind::Hang { after: Some(events) }) => {
+            reply(step, ask, standing(desk.clone(), step, ask, events))
+        }
+        Some(FaultKind::Cut { after }) => {
+            let cut = stream::iter([Err(io::Error::from(io::ErrorKind::ConnectionAborted))]);
+            reply(
+                step,
+                ask,
+                Body::from_stream(paced(step, ask).take(after).map(Ok).chain(cut)),
+            )
+        }
+        Some(FaultKind::ErrorEvent { after, word }) => {
+            let event = frame(&anthropic::error(&word, "the script says so"));
+            let error = stream::iter([event]);
+            reply(
+                step,
+                ask,
+                Body::from_stream(paced(step, ask).take(after).chain(error).map(Ok::<_, Infallible>)),
+            )
+        }
+    }
+}
+
+fn plain(step: &Step, ask: &Ask) -> Body {
+    if ask.streams {
+        Body::from_stream(paced(step, ask).map(Ok::<_, Infallible>))
+    } else {
+        Body::from(anthropic::whole(step, ask).to_string())
+    }
+}
+
+/// A stream that stands still after some events.
+fn standing(desk: Arc<Desk>, step: &Step, ask: &Ask, events: usize) -> Body {
+    let wait = stream::once(async move { desk.released().await }).filter_map(|released| async move {
+        let gone = io::Error::from(io::ErrorKind::ConnectionAborted);
+        (!released).then_some(Err(gone))
+    });
+    let (before, after) = (paced(step, ask).take(events), paced(step, ask).skip(events));
+    Body::from_stream(before.map(Ok).chain(wait).chain(after.map(Ok)))
+}
+
+fn paced(step: &Step, ask: &Ask) -> impl Stream<Item = String> + Send + 'static {
+    let frames: Vec<String> = anthropic::events(step, ask).iter().map(frame).collect();
+    let pace = step.pace;
+    stream::iter(frames).then(move |frame| async move {
+        if pace > Duration::ZERO {
+            tokio::time::sleep(pace).await;
+        }
+        frame
+    })
+}
+
+fn frame(event: &Value) -> String {
+    let name = event["type"].as_str().unwrap_or_default();
+    format!("event: {name}\ndata: {event}\n\n")
+}
+
+fn reply(step: &Step, ask: &Ask, body: Body) -> Response {
+    let kind = if ask.streams {
+        "text/event-stream; charset=utf-8"
+    } else {
+        "application/json"
+    };
+    respond(StatusCode::OK, kind, &step.headers, body)
+}
+
+fn refuse(status: u16, word: &str, message: &str, headers: &[(String, String)]) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    respond(
+        status,
+        "application/json",
+        headers,
+        Body::from(anthropic::error(word, message).to_string()),
+    )
+}
+
+fn respond(status: StatusCode, kind: &str, headers: &[(String, String)], body: Body) -> Response {
+    let mut response = Response::builder().status(status).header("content-type", kind);
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    // A script with a header that HTTP cannot carry is answered with an error that shows in any client.
+    response.body(body).unwrap_or_else(|_| {
+        let mut failed = Response::new(Body::from("the script names a header that HTTP cannot carry"));
+        *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        failed
+    })
+}

@@ -1,0 +1,96 @@
+//! The live tasks in memory: a mirror of the store that the scheduler can look through at no cost.
+//!
+//! Only the dispatcher's results and rows read from the store get in; nothing is decided on it that the store
+//! would not refuse if it were out of date.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::id::TaskId;
+use crate::domain::ready::DependencyState;
+use crate::domain::task::Task;
+
+/// The live tasks and what is known beside them.
+#[derive(Debug, Default)]
+pub struct Board {
+    tasks: BTreeMap<TaskId, Task>,
+    /// How tasks stand that are not live but that others depend on.
+    over: HashMap<TaskId, DependencyState>,
+    /// Tasks whose section has a mistake: they wait.
+    pub held: BTreeSet<TaskId>,
+    /// The newest sign of life of each live attempt.
+    beats: HashMap<TaskId, DateTime<Utc>>,
+}
+
+impl Board {
+    /// A board of these tasks.
+    pub fn new(tasks: Vec<Task>) -> Self {
+        let mut board = Self::default();
+        tasks.into_iter().for_each(|t| board.put(t));
+        board
+    }
+
+    /// Takes in a task as it is now.
+    pub fn put(&mut self, task: Task) {
+        if task.state.attempt().is_none() {
+            self.beats.remove(&task.id);
+        }
+        if task.state.is_ended() {
+            let how =
+                if task.state.is_completed() { DependencyState::Completed } else { DependencyState::Cancelled };
+            self.over.insert(task.id.clone(), how);
+            self.tasks.remove(&task.id);
+        } else {
+            self.over.remove(&task.id);
+            self.tasks.insert(task.id.clone(), task);
+        }
+    }
+
+    /// A live task.
+    pub fn get(&self, id: &TaskId) -> Option<&Task> {
+        self.tasks.get(id)
+    }
+
+    /// All live tasks, by id.
+    pub fn live(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values()
+    }
+
+    /// Live tasks that the scheduler may look at.
+    pub fn runnable(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values().filter(|t| !self.held.contains(&t.id))
+    }
+
+    /// How a task stands that another one depends on.
+    pub fn dependency(&self, id: &TaskId) -> DependencyState {
+        if self.tasks.contains_key(id) {
+            return DependencyState::Live;
+        }
+        self.over.get(id).copied().unwrap_or(DependencyState::Unknown)
+    }
+
+    /// Dependencies of live tasks of which the board knows nothing yet.
+    pub fn unknown_dependencies(&self) -> Vec<TaskId> {
+        let named = self.tasks.values().flat_map(|t| &t.definition.depends_on);
+        let unknown: BTreeSet<&TaskId> =
+            named.filter(|id| !self.tasks.contains_key(*id) && !self.over.contains_key(*id)).collect();
+        unknown.into_iter().cloned().collect()
+    }
+
+    /// Notes how a task stands that is not live.
+    pub fn note(&mut self, id: TaskId, state: DependencyState) {
+        self.over.insert(id, state);
+    }
+
+    /// Notes a sign of life.
+    pub fn beat(&mut self, id: &TaskId, at: DateTime<Utc>) {
+        let newest = self.beats.entry(id.clone()).or_insert(at);
+        *newest = (*newest).max(at);
+    }
+
+    /// The newest sign of life of a task's live attempt.
+    pub fn last_beat(&self, id: &TaskId) -> Option<DateTime<Utc>> {
+        self.beats.get(id).copied()
+    }
+}

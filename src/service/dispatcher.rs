@@ -1,0 +1,142 @@
+//! The dispatcher: the only caller of `decide`. It decides, commits, and on a lost race loads and decides again.
+//!
+//! Invariant: what it returns is on disk. Deliberately absent: performing effects (the engine and the outbox).
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::domain::decide::{Context, Decision, Refused, Ruling, admit, decide};
+use crate::domain::definition::{Declared, Definition};
+use crate::domain::event::Event;
+use crate::domain::id::TaskId;
+use crate::domain::policy::Policy;
+use crate::domain::task::Task;
+use crate::store::{CommitError, Store, StoreError};
+
+/// How often a decision is made anew after somebody else changed the task first.
+const RACES: usize = 8;
+
+/// Decides and commits.
+#[derive(Clone)]
+pub struct Dispatcher {
+    store: Arc<Store>,
+    policy: Arc<Policy>,
+    clock: Clock,
+}
+
+/// What came of an event.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Applied {
+    /// The task as it is now.
+    Changed(Box<Task>),
+    /// Nothing changed, and why that is right.
+    Unchanged(&'static str),
+}
+
+/// Why an event came to nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ApplyError {
+    /// The state does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// There is no such task.
+    #[error("there is no task '{0}'; `orchestrator status --all` lists them")]
+    Unknown(TaskId),
+    /// The store failed; the event can be applied again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Others changed the task again and again.
+    #[error("task '{0}' is being changed by others all the time; try again")]
+    Contended(TaskId),
+}
+
+impl Dispatcher {
+    /// A dispatcher over a store.
+    pub fn new(store: Arc<Store>, policy: Arc<Policy>, clock: Clock) -> Self {
+        Self { store, policy, clock }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Applies an event to a task as the store has it.
+    pub async fn apply_stored(&self, id: &TaskId, event: Event) -> Result<Applied, ApplyError> {
+        let task = self.store.task(id).await?.ok_or_else(|| ApplyError::Unknown(id.clone()))?;
+        self.apply(task, event).await
+    }
+
+    /// Applies an event to a task as the caller knows it.
+    pub async fn apply(&self, mut task: Task, event: Event) -> Result<Applied, ApplyError> {
+        for _ in 0..RACES {
+            let decision = match self.rule(&task, event.clone())? {
+                Ruling::NoChange(why) => return Ok(Applied::Unchanged(why)),
+                Ruling::Change(decision) => decision,
+            };
+            let changed = decision.task.clone();
+            match self.store.commit(*decision, task.version).await {
+                Ok(_) => return Ok(Applied::Changed(Box::new(changed))),
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Conflict { .. } | CommitError::Fenced { .. } | CommitError::Unknown) => {
+                    let id = task.id;
+                    task = self.store.task(&id).await?.ok_or(ApplyError::Unknown(id))?;
+                }
+            }
+        }
+        Err(ApplyError::Contended(task.id))
+    }
+
+    /// Admits sections that were not known before; gives back the tasks that are there now.
+    pub async fn admit(&self, sections: Vec<NewSection>, by: &str) -> Result<Vec<Task>, StoreError> {
+        let decisions: Vec<Decision> = sections.into_iter().filter_map(|s| self.admission(s, by)).collect();
+        let tasks: Vec<Task> = decisions.iter().map(|d| d.task.clone()).collect();
+        let admissions = decisions.iter().map(|d| self.store.admit(&d.task, d.entry.clone(), d.durable.clone()));
+        let results = futures_util::future::join_all(admissions).await;
+        let mut admitted = Vec::with_capacity(tasks.len());
+        for (task, result) in tasks.into_iter().zip(results) {
+            match result {
+                Ok(_) => admitted.push(task),
+                Err(CommitError::Store(error)) => return Err(error),
+                // Somebody else admitted it first.
+                Err(_) => admitted.extend(self.store.task(&task.id).await?),
+            }
+        }
+        Ok(admitted)
+    }
+
+    fn admission(&self, section: NewSection, by: &str) -> Option<Decision> {
+        let NewSection { id, definition, hash, declared } = section;
+        admit(id, definition, hash, declared, by, &self.context(self.clock.now()))
+    }
+
+    fn rule(&self, task: &Task, event: Event) -> Result<Ruling, Refused> {
+        // The log of a task never runs backwards, whatever the clock does.
+        let now = self.clock.now().max(task.updated_at);
+        decide(task, event, &self.context(now))
+    }
+
+    fn context(&self, now: chrono::DateTime<chrono::Utc>) -> Context<'_> {
+        Context { now, roll: roll(), policy: &self.policy }
+    }
+}
+
+/// A section of the queue file that no task is known for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSection {
+    /// Its id.
+    pub id: TaskId,
+    /// What it asks.
+    pub definition: Definition,
+    /// The digest of that.
+    pub hash: String,
+    /// The status it declares.
+    pub declared: Declared,
+}
+
+/// A random number in `0.0..1.0`.
+fn roll() -> f64 {
+    let random = uuid::Uuid::new_v4().as_u64_pair().1 & 0xFFFF_FFFF;
+    random as f64 / f64::from(u32::MAX)
+}

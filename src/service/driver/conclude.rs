@@ -1,0 +1,167 @@
+//! The end of an attempt: four witnesses are heard, and what was left behind is committed.
+
+use sha2::{Digest, Sha256};
+
+use super::super::prompt::commit_message;
+use super::watch::Watch;
+use super::{Drive, OUTCOME, StartFacts};
+use crate::domain::outcome::{AttemptReport, EndKind, Ending, Evidence, Outcome, judge};
+use crate::domain::task::StopReason;
+use crate::format::progress::{self, Entry, Section};
+use crate::runtime::process::{Cause, Exit, file};
+use crate::runtime::transcript::last_words;
+use crate::runtime::{OutcomeFile, Spent};
+
+/// How much of the worker's standard error is looked at.
+const LAST_WORDS: u64 = 8 * 1024;
+/// How many changed files are listed in the progress file.
+const LISTED: usize = 100;
+
+impl Drive<'_> {
+    pub(super) async fn conclude(&self, exit: &Exit, mut watch: Watch<'_>, facts: &StartFacts) -> AttemptReport {
+        let word = self.outcome_file();
+        let ending = self.ending(exit, &watch, word.as_ref());
+        let evidence = self.evidence(facts).await;
+        let stopped = stop_reason(exit);
+        let outcome = judge(&ending, &evidence, stopped.as_ref());
+        let reason = reason(&ending, outcome, stopped.as_ref());
+        let account = watch.reader.account();
+        let spent = total(account.spent, word.as_ref());
+        let now = self.instance.clock.now();
+        watch.persist(now).await;
+        watch.write_heartbeat(now, outcome.as_str());
+        self.log_end(outcome, &reason, facts).await;
+        let retry_at = match ending.kind {
+            EndKind::RateLimited { until } => until,
+            _ => None,
+        };
+        if outcome.is_provider_trouble() {
+            self.let_rest(outcome, retry_at).await;
+        }
+        AttemptReport {
+            outcome,
+            reason,
+            evidence,
+            cost_usd: spent.cost_usd,
+            input_tokens: spent.input_tokens,
+            output_tokens: spent.output_tokens,
+            session: account.session,
+            retry_at,
+        }
+    }
+
+    fn outcome_file(&self) -> Option<OutcomeFile> {
+        OutcomeFile::load(&self.dir.join(OUTCOME)).unwrap_or_else(|error| {
+            tracing::warn!(task = %self.task.id, %error, "the worker's outcome file counts as missing");
+            None
+        })
+    }
+
+    fn ending(&self, exit: &Exit, watch: &Watch<'_>, word: Option<&OutcomeFile>) -> Ending {
+        let stderr = last_words(&self.dir.join(file::STDERR), LAST_WORDS).unwrap_or_default();
+        let mut ending = watch.reader.ending(exit, word, &stderr);
+        ending.reason = self.instance.redactor.redact(&ending.reason).into_owned();
+        ending
+    }
+
+    /// What the attempt left: uncommitted work is committed, then the commit and the work log are looked at.
+    async fn evidence(&self, facts: &StartFacts) -> Evidence {
+        let mut evidence = match self.commit_and_look(facts).await {
+            Ok(evidence) => evidence,
+            Err(error) => {
+                tracing::error!(task = %self.task.id, %error, "what the attempt left cannot be looked at");
+                Evidence::default()
+            }
+        };
+        let entries = self.worker_entries();
+        let new = entries.len().saturating_sub(facts.worker_entries);
+        evidence.progress_entries = u32::try_from(new).unwrap_or(u32::MAX);
+        if new > 0 {
+            let mut digest = Sha256::new();
+            digest.update(&evidence.fingerprint);
+            entries.iter().skip(facts.worker_entries).for_each(|e| digest.update(&e.text));
+            evidence.fingerprint = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        }
+        evidence
+    }
+
+    async fn commit_and_look(&self, facts: &StartFacts) -> Result<Evidence, crate::workspace::WorkspaceError> {
+        let Some(workspace) = self.instance.workspaces.find(&self.task.id).await? else {
+            return Ok(Evidence::default());
+        };
+        let message = commit_message(&self.task.definition, self.task.id.as_str(), self.attempt.n);
+        let left = workspace.commit_leftovers(&message, &facts.commit).await?;
+        if let Some(drift) = &left.drift {
+            tracing::warn!(task = %self.task.id, "{}", drift.sentence());
+        }
+        workspace.evidence(&facts.commit).await
+    }
+
+    fn worker_entries(&self) -> Vec<Entry> {
+        let text = self.instance.files.progress_text(&self.task.id).unwrap_or_default();
+        progress::worker_entries(&text)
+    }
+
+    /// The orchestrator's own line in the work log, and the list of changed files.
+    async fn log_end(&self, outcome: Outcome, reason: &str, facts: &StartFacts) {
+        let changed = self.changed_files(facts).await;
+        let now = self.instance.clock.now();
+        let line = format!("attempt {} at {}: {}, {reason}", self.attempt.n, self.attempt.route.tier, outcome.as_str());
+        let written = self.instance.files.log(&self.task.id, |text| {
+            let text = progress::append_log(text, now, &line);
+            match &changed {
+                Some(list) => progress::set_section(&text, Section::FilesChanged, list),
+                None => text,
+            }
+        });
+        if let Err(error) = written {
+            tracing::error!(task = %self.task.id, %error, "its progress file was not written");
+        }
+    }
+
+    /// All files that the task's branch changes so far; none where that cannot be told.
+    async fn changed_files(&self, facts: &StartFacts) -> Option<String> {
+        let workspace = self.instance.workspaces.find(&self.task.id).await.ok().flatten()?;
+        let files = workspace.changed_files(&workspace.base.commit).await.ok()?;
+        if files.is_empty() || facts.commit.is_empty() {
+            return None;
+        }
+        let more = files.len().saturating_sub(LISTED);
+        let mut list: String = files.iter().take(LISTED).map(|f| format!("- {f}\n")).collect();
+        if more > 0 {
+            list.push_str(&format!("- and {more} more\n"));
+        }
+        Some(list)
+    }
+
+    async fn let_rest(&self, outcome: Outcome, until: Option<chrono::DateTime<chrono::Utc>>) {
+        let pause = if outcome == Outcome::Auth { chrono::TimeDelta::minutes(5) } else { chrono::TimeDelta::seconds(30) };
+        let until = until.unwrap_or(self.instance.clock.now() + pause);
+        let runtime = self.attempt.route.runtime.clone();
+        // A closed inbox is a service that goes down; the next one asks the provider itself.
+        let _ = self.inbox.send(super::Input::Rest { runtime, until }).await;
+    }
+}
+
+/// A stop that the supervisor made by itself; one that the orchestrator asked for is in the task's state.
+fn stop_reason(exit: &Exit) -> Option<StopReason> {
+    matches!(exit.cause, Cause::Timeout).then_some(StopReason::Timeout)
+}
+
+fn reason(ending: &Ending, outcome: Outcome, stopped: Option<&StopReason>) -> String {
+    match (stopped, outcome) {
+        (Some(stop), _) => stop.sentence(),
+        (None, Outcome::Bailed) => format!("ended without any commit, changed file or progress entry ({})", ending.reason),
+        _ => ending.reason.clone(),
+    }
+}
+
+/// What the client reports, else what the worker's own outcome file says.
+fn total(reported: Spent, word: Option<&OutcomeFile>) -> Spent {
+    let own = word.map(|w| w.spent).unwrap_or_default();
+    Spent {
+        cost_usd: reported.cost_usd.or(own.cost_usd),
+        input_tokens: reported.input_tokens.or(own.input_tokens),
+        output_tokens: reported.output_tokens.or(own.output_tokens),
+    }
+}

@@ -1,0 +1,163 @@
+//! Starting a worker: its workspace, its prompt, its brief, its process.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::super::prompt::{Material, prompt};
+use super::{Drive, NotStarted, OUTCOME, StartFacts};
+use crate::domain::event::StartFault;
+use crate::domain::gate::Verdict;
+use crate::format::progress;
+use crate::gate;
+use crate::runtime::process::{self, Limits, Spec};
+use crate::runtime::Brief;
+use crate::workspace::Workspace;
+
+impl Drive<'_> {
+    pub(super) async fn start(&self) -> Result<process::Running, NotStarted> {
+        let workspace = self.prepare_workspace().await?;
+        let worker_entries = self.prepare_progress().map_err(workspace_fault)?;
+        let commit = workspace.head().await.map_err(workspace_fault)?;
+        let (session_cost_usd, session_tokens) = self.session_before().await;
+        let facts = StartFacts { commit, worker_entries, session_cost_usd, session_tokens };
+        std::fs::create_dir_all(&self.dir).and_then(|()| facts.save(&self.dir)).map_err(workspace_fault)?;
+        self.remove_old_heartbeat();
+        let prompt = self.prompt(&workspace).await;
+        let brief = self.brief(workspace.root, prompt, &facts);
+        let spec = self.spec(&brief);
+        process::start(&self.instance.exe, &spec).await.map_err(runtime_fault)
+    }
+
+    async fn prepare_workspace(&self) -> Result<Workspace, NotStarted> {
+        let d = &self.task.definition;
+        let workspaces = &self.instance.workspaces;
+        workspaces
+            .prepare(&self.task.id, d.workspace.as_deref(), &d.title, &d.depends_on)
+            .await
+            .map_err(workspace_fault)
+    }
+
+    /// Makes sure that the progress file has its sections, and counts what workers have written into it so far.
+    fn prepare_progress(&self) -> Result<usize, crate::files::FileError> {
+        let (id, d) = (&self.task.id, &self.task.definition);
+        self.instance.files.log(id, |text| match text {
+            "" => progress::create(id, &d.title, d.kind),
+            text => progress::ensure(text, d.kind),
+        })?;
+        let text = self.instance.files.progress_text(id).unwrap_or_default();
+        Ok(progress::worker_entries(&text).len())
+    }
+
+    async fn session_before(&self) -> (Option<f64>, Option<(u64, u64)>) {
+        let Some(session) = &self.attempt.session else { return (None, None) };
+        let Ok(earlier) = self.instance.store.attempts(&self.task.id).await else { return (None, None) };
+        let same = earlier.iter().filter_map(|a| a.report.as_ref()).filter(|r| r.session.as_ref() == Some(session));
+        let (mut cost, mut tokens) = (None, None);
+        for report in same {
+            cost = report.cost_usd.map(|c| cost.unwrap_or(0.0) + c).or(cost);
+            let (read, written) = tokens.unwrap_or((0, 0));
+            tokens = report.input_tokens.zip(report.output_tokens).map(|(i, o)| (read + i, written + o)).or(tokens);
+        }
+        (cost, tokens)
+    }
+
+    /// A heartbeat of an earlier attempt must not speak for this one.
+    fn remove_old_heartbeat(&self) {
+        if let Err(error) = self.instance.files.heartbeats.remove(&self.task.id) {
+            tracing::warn!(task = %self.task.id, %error, "an old heartbeat file stays");
+        }
+    }
+
+    async fn prompt(&self, workspace: &Workspace) -> String {
+        let layout = &self.instance.layout;
+        let d = &self.task.definition;
+        let material = Material {
+            agent: d.agent.as_deref().and_then(|name| read(layout.agent(name))),
+            progress: self.instance.files.progress_text(&self.task.id),
+            gate_feedback: self.gate_feedback().await,
+            memory: read(layout.project_memory(&d.project)),
+            branch: Some(workspace.branch.clone()),
+            progress_file: layout.progress_of(&self.task.id).display().to_string(),
+            outcome_file: self.dir.join(OUTCOME).display().to_string(),
+        };
+        prompt(self.task, self.attempt, &material)
+    }
+
+    /// What the runtime is told; a reader of the worker's output needs neither prompt nor workspace.
+    pub(super) fn brief(&self, workspace: PathBuf, prompt: String, facts: &StartFacts) -> Brief {
+        let layout = &self.instance.layout;
+        let d = &self.task.definition;
+        let tier = self.instance.policy.tier(&self.attempt.route.tier);
+        Brief {
+            task: self.task.id.clone(),
+            attempt: self.attempt.n,
+            epoch: self.attempt.epoch,
+            tier: self.attempt.route.tier.clone(),
+            model: self.attempt.route.model.clone(),
+            workspace,
+            attempt_dir: self.dir.clone(),
+            prompt,
+            heartbeat_file: layout.heartbeat(&self.task.id),
+            progress_file: layout.progress_of(&self.task.id),
+            outcome_file: self.dir.join(OUTCOME),
+            token: uuid::Uuid::new_v4().simple().to_string(),
+            url: None,
+            timeout: d.timeout.or(tier.map(|t| t.timeout)).unwrap_or(std::time::Duration::from_secs(1800)),
+            session: self.attempt.session.clone(),
+            session_cost_usd_before: facts.session_cost_usd,
+            session_tokens_before: facts.session_tokens,
+            budget_usd: self.budget_left(tier.and_then(|t| t.budget_usd)),
+            max_turns: None,
+            inherited: self.instance.environment.clone(),
+        }
+    }
+
+    /// The smaller of what the tier allows an attempt and what the task has left.
+    fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
+        let left = self.task.definition.budget_usd.map(|b| (b - self.task.history.cost_usd()).max(0.0));
+        match (left, of_tier) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    async fn gate_feedback(&self) -> Option<String> {
+        let latest = self.instance.store.latest_gate(&self.task.id).await.ok().flatten()?;
+        (latest.record.verdict == Verdict::Failed).then(|| gate::feedback(&latest.record.report))
+    }
+
+    fn spec(&self, brief: &Brief) -> Spec {
+        let mut launch = self.runtime.launch(brief);
+        self.lend_our_path(&mut launch.env);
+        let limits = &self.instance.config.limits;
+        let limits = Limits {
+            output_bytes: limits.output_bytes,
+            memory_bytes: limits.memory_bytes,
+            processes: limits.processes.map(|n| u64::from(n.get())),
+            file_bytes: limits.file_bytes,
+        };
+        Spec { grace: self.instance.policy.kill_grace, ..Spec::new(brief, launch, limits) }
+    }
+
+    /// A worker's `orchestrator agent …` must be this very program, wherever it is installed.
+    fn lend_our_path(&self, env: &mut BTreeMap<std::ffi::OsString, std::ffi::OsString>) {
+        let Some(ours) = self.instance.exe.parent() else { return };
+        let theirs = env.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
+        let paths = std::env::split_paths(&theirs).chain(std::iter::once(ours.to_owned()));
+        if let Ok(path) = std::env::join_paths(paths) {
+            env.insert("PATH".into(), path);
+        }
+    }
+}
+
+fn read(path: Option<std::path::PathBuf>) -> Option<String> {
+    std::fs::read_to_string(path?).ok()
+}
+
+fn workspace_fault(error: impl std::fmt::Display) -> NotStarted {
+    NotStarted { fault: StartFault::Workspace, reason: error.to_string() }
+}
+
+fn runtime_fault(error: impl std::fmt::Display) -> NotStarted {
+    NotStarted { fault: StartFault::Runtime, reason: error.to_string() }
+}

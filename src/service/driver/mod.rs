@@ -1,0 +1,141 @@
+//! A driver is beside one live attempt from its claim to its confirmed death: start or adopt, watch, stop, conclude.
+//!
+//! Invariants: it reports an end only when nobody of the process tree is left; cancelled (the service goes down),
+//! it lets the worker run on under its supervisor; whatever it does can be done again by the next driver.
+
+mod conclude;
+mod launch;
+mod start_facts;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch as channel};
+
+pub use self::start_facts::StartFacts;
+use super::engine::{Input, Wish};
+use super::instance::Instance;
+use crate::domain::event::{Event, StartFault};
+use crate::domain::task::{Attempt, Task};
+use crate::runtime::Runtime;
+use crate::runtime::process::{self, Adopted, Cause, Exit};
+
+/// Where the worker may say how it ended, in the attempt's folder.
+const OUTCOME: &str = "outcome.json";
+
+/// What a driver knows of its attempt.
+struct Drive<'a> {
+    instance: &'a Instance,
+    task: &'a Task,
+    attempt: &'a Attempt,
+    runtime: Arc<dyn Runtime>,
+    dir: PathBuf,
+    inbox: &'a mpsc::Sender<Input>,
+}
+
+/// The worker could not be started.
+struct NotStarted {
+    fault: StartFault,
+    reason: String,
+}
+
+/// What there is of a worker.
+enum Found {
+    Running(process::Running),
+    Ended(Exit),
+}
+
+/// Drives the live attempt of a task.
+pub async fn drive(
+    instance: &Instance,
+    task: &Task,
+    wishes: channel::Receiver<Wish>,
+    inbox: &mpsc::Sender<Input>,
+) {
+    let Some(attempt) = task.state.attempt() else { return };
+    let dir = instance.layout.attempt(&task.id, attempt.epoch);
+    let Some(runtime) = instance.fleet.runtime(&attempt.route.runtime) else {
+        let reason = format!("runtime '{}' is not in the configuration any more", attempt.route.runtime);
+        return tell_not_started(inbox, task, attempt, NotStarted { fault: StartFault::Runtime, reason }).await;
+    };
+    let drive = Drive { instance, task, attempt, runtime, dir, inbox };
+    match drive.find_or_start().await {
+        Ok(found) => drive.see_to_its_end(found, wishes).await,
+        Err(problem) => tell_not_started(inbox, task, attempt, problem).await,
+    }
+}
+
+impl Drive<'_> {
+    async fn find_or_start(&self) -> Result<Found, NotStarted> {
+        if !self.dir.exists() {
+            return self.start().await.map(Found::Running);
+        }
+        let unreadable = |error: std::io::Error| NotStarted {
+            fault: StartFault::Workspace,
+            reason: format!("cannot read {}: {error}; check its permissions", self.dir.display()),
+        };
+        match process::adopt(&self.dir).map_err(unreadable)? {
+            Adopted::Running(running) => Ok(Found::Running(running)),
+            Adopted::Ended(exit) => Ok(Found::Ended(exit)),
+            Adopted::Vanished => Ok(Found::Ended(self.bury().await)),
+            Adopted::NeverStarted => Err(NotStarted {
+                fault: StartFault::Interrupted,
+                reason: "the orchestrator went down before the worker was started".to_owned(),
+            }),
+        }
+    }
+
+    /// Nothing is concluded before every process of the vanished attempt is known to be dead.
+    async fn bury(&self) -> Exit {
+        let mut stragglers_killed = 0;
+        loop {
+            let dir = self.dir.clone();
+            let hunt = move || process::kill_strays(&dir, std::time::Duration::from_secs(5));
+            match tokio::task::spawn_blocking(hunt).await {
+                Ok(Ok(killed)) => stragglers_killed += killed,
+                Ok(Err(error)) => {
+                    tracing::warn!(task = %self.task.id, %error, "processes of a vanished attempt are still there");
+                    self.instance.clock.sleep(std::time::Duration::from_secs(1)).await;
+                    continue;
+                }
+                Err(_going_down) => std::future::pending().await,
+            }
+            return Exit {
+                cause: Cause::Vanished,
+                status: None,
+                ended_at: self.instance.clock.now(),
+                stragglers_killed,
+            };
+        }
+    }
+
+    async fn see_to_its_end(&self, found: Found, wishes: channel::Receiver<Wish>) {
+        let facts = StartFacts::load(&self.dir);
+        let mut watch = watch::Watch::new(self, &facts).await;
+        let exit = match found {
+            Found::Ended(exit) => exit,
+            Found::Running(running) => {
+                self.tell(Event::Started { epoch: self.attempt.epoch }).await;
+                watch.until_exit(&running, wishes).await
+            }
+        };
+        watch.look().await;
+        let report = Box::new(self.conclude(&exit, watch, &facts).await);
+        self.tell(Event::Finished { epoch: self.attempt.epoch, report }).await;
+    }
+
+    async fn tell(&self, event: Event) {
+        tell(self.inbox, self.task, event).await;
+    }
+}
+
+async fn tell(inbox: &mpsc::Sender<Input>, task: &Task, event: Event) {
+    // A closed inbox is a service that goes down; the next one finds the same facts.
+    let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
+}
+
+async fn tell_not_started(inbox: &mpsc::Sender<Input>, task: &Task, attempt: &Attempt, problem: NotStarted) {
+    let NotStarted { fault, reason } = problem;
+    tell(inbox, task, Event::NotStarted { epoch: attempt.epoch, fault, reason }).await;
+}

@@ -1,0 +1,36 @@
+//! What was so when an attempt began: needed at its end, also by an orchestrator that was not there at the beginning.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::atomic;
+
+const FILE: &str = "start.json";
+
+/// What was so at the start of an attempt.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct StartFacts {
+    /// The head of the task's branch.
+    pub commit: String,
+    /// Entries of workers in the progress file's work log.
+    pub worker_entries: usize,
+    /// What the session had cost before, as the runtime reports it.
+    pub session_cost_usd: Option<f64>,
+    /// The tokens of the session before, read and written.
+    pub session_tokens: Option<(u64, u64)>,
+}
+
+impl StartFacts {
+    /// Writes them into the attempt's folder.
+    pub fn save(&self, dir: &Path) -> std::io::Result<()> {
+        let json = serde_json::to_vec_pretty(self)?;
+        atomic::write(&dir.join(FILE), &json).map_err(std::io::Error::other)
+    }
+
+    /// Reads them; an attempt that broke off before they were written starts from nothing.
+    pub fn load(dir: &Path) -> Self {
+        let read = std::fs::read(dir.join(FILE)).ok();
+        read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,221 @@
+//! Watching a worker: its output and its heartbeat file, until its process tree is gone.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch::Receiver;
+
+use super::super::engine::{Input, Wish};
+use super::{Drive, StartFacts};
+use crate::domain::event::Event;
+use crate::files::{Identity, Updated};
+use crate::format::heartbeat::{self, Heartbeat, ModelTry};
+use crate::runtime::process::{Exit, Running, file};
+use crate::runtime::transcript::Tail;
+use crate::runtime::{Reader, Signal};
+use crate::store::{Beat, ProgressMark};
+
+/// How often a worker's files are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often signs of life are written down, at most.
+const NOTE: Duration = Duration::from_secs(10);
+/// A heartbeat may be this much in the future before it counts as missing (clocks differ).
+const FUTURE: TimeDelta = TimeDelta::minutes(2);
+
+/// What was seen of a worker so far.
+pub(super) struct Watch<'a> {
+    drive: &'a Drive<'a>,
+    pub(super) reader: Box<dyn Reader>,
+    tail: Tail,
+    /// Output before this was taken in by an earlier driver: it is no new sign of life.
+    old: u64,
+    session: Option<String>,
+    phase: Option<String>,
+    pct: Option<u8>,
+    last_output: Option<DateTime<Utc>>,
+    last_beat: Option<DateTime<Utc>>,
+    noted: Option<DateTime<Utc>>,
+    file_seen: Option<Identity>,
+    flaw_told: bool,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) async fn new(drive: &'a Drive<'a>, facts: &StartFacts) -> Watch<'a> {
+        let known = drive.instance.store.attempt_facts(&drive.task.id).await.ok().flatten();
+        let known = known.filter(|k| k.epoch == drive.attempt.epoch).unwrap_or_default();
+        Watch {
+            reader: drive.runtime.reader(&drive.brief(PathBuf::new(), String::new(), facts)),
+            tail: Tail::new(&drive.dir.join(file::STDOUT), 0),
+            old: known.transcript_offset,
+            session: drive.attempt.session.clone(),
+            phase: known.phase,
+            pct: known.progress_pct,
+            last_output: None,
+            last_beat: known.beat_at,
+            noted: None,
+            file_seen: None,
+            flaw_told: false,
+            drive,
+        }
+    }
+
+    /// Watches until nobody of the process tree is left.
+    pub(super) async fn until_exit(&mut self, running: &Running, mut wishes: Receiver<Wish>) -> Exit {
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut exit = std::pin::pin!(running.wait());
+        self.heed(running, *wishes.borrow_and_update());
+        loop {
+            tokio::select! {
+                exit = &mut exit => return exit,
+                _ = look.tick() => self.look().await,
+                Ok(()) = wishes.changed() => {
+                    self.heed(running, *wishes.borrow_and_update());
+                    self.look().await;
+                }
+            }
+        }
+    }
+
+    fn heed(&self, running: &Running, wish: Wish) {
+        let Wish::Stop(grace) = wish else { return };
+        if let Err(error) = running.request_stop(grace) {
+            tracing::error!(task = %self.drive.task.id, %error, "cannot ask the supervisor to stop the worker");
+        }
+    }
+
+    /// Takes in what is new.
+    pub(super) async fn look(&mut self) {
+        self.read_output().await;
+        self.read_heartbeat();
+        if let Some(at) = self.last_output.max(self.last_beat) {
+            let (task, epoch) = (self.drive.task.id.clone(), self.drive.attempt.epoch);
+            // A full inbox is a busy engine; the next look tells the same.
+            let _ = self.drive.inbox.try_send(Input::Beat { task, epoch, at });
+            self.note(at).await;
+        }
+    }
+
+    async fn read_output(&mut self) {
+        let lines = match self.tail.read() {
+            Ok(lines) => lines,
+            Err(error) => {
+                tracing::debug!(task = %self.drive.task.id, %error, "the worker's output cannot be read now");
+                return;
+            }
+        };
+        for line in lines {
+            if line.next > self.old {
+                self.last_output = Some(self.drive.instance.clock.now());
+            }
+            for signal in self.reader.read(&line.bytes) {
+                self.heed_signal(signal).await;
+            }
+        }
+    }
+
+    async fn heed_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Session(session) if self.session.as_ref() != Some(&session) => {
+                self.session = Some(session.clone());
+                self.drive.tell(Event::SessionOpened { epoch: self.drive.attempt.epoch, session }).await;
+            }
+            Signal::Phase(phase) => self.phase = Some(phase),
+            Signal::Tool { name, .. } => self.phase = Some(format!("uses {name}")),
+            Signal::Retrying { error, .. } => self.phase = Some(format!("waits for its provider: {error}")),
+            _ => {}
+        }
+    }
+
+    /// The worker's own heartbeat, where the file is new, whole and its own.
+    fn read_heartbeat(&mut self) {
+        let files = &self.drive.instance.files.heartbeats;
+        let Ok(Some(snapshot)) = files.read_if_other(&self.drive.task.id, self.file_seen) else { return };
+        self.file_seen = Some(snapshot.identity);
+        let now = self.drive.instance.clock.now();
+        match heartbeat::parse(&snapshot.bytes, &self.drive.task.id, now, FUTURE) {
+            Ok(beat) if beat.attempt.is_none_or(|n| n == self.drive.attempt.n) => {
+                self.last_beat = self.last_beat.max(Some(beat.last_heartbeat.min(now)));
+                self.pct = beat.progress_pct.or(self.pct);
+                self.phase = beat.current_phase.or(self.phase.take());
+            }
+            Ok(_of_another_attempt) => {}
+            Err(flaw) if !self.flaw_told => {
+                self.flaw_told = true;
+                tracing::warn!(task = %self.drive.task.id, %flaw, "its heartbeat file counts as missing");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Writes down the newest sign of life: in the store, and in the heartbeat file for people and other programs.
+    async fn note(&mut self, at: DateTime<Utc>) {
+        let now = self.drive.instance.clock.now();
+        if self.noted.is_some_and(|t| now - t < TimeDelta::from_std(NOTE).unwrap_or_default()) {
+            return;
+        }
+        self.noted = Some(now);
+        self.persist(at).await;
+        self.write_heartbeat(at, "running");
+    }
+
+    pub(super) async fn persist(&self, at: DateTime<Utc>) {
+        let (task, epoch) = (self.drive.task.id.clone(), self.drive.attempt.epoch);
+        let spent = self.reader.account().spent;
+        let beat = Beat { task: task.clone(), epoch, at, pct: self.pct, phase: self.phase.clone() };
+        let mark = ProgressMark {
+            task,
+            epoch,
+            transcript_offset: self.tail.offset(),
+            session: self.session.clone(),
+            cost_usd: spent.cost_usd,
+            input_tokens: spent.input_tokens,
+            output_tokens: spent.output_tokens,
+        };
+        let store = &self.drive.instance.store;
+        if let Err(error) = store.beat(vec![beat]).await {
+            tracing::warn!(task = %self.drive.task.id, %error, "a sign of life was not recorded");
+        }
+        if let Err(error) = store.progress(vec![mark]).await {
+            tracing::warn!(task = %self.drive.task.id, %error, "how far the output was read was not recorded");
+        }
+    }
+
+    pub(super) fn write_heartbeat(&mut self, at: DateTime<Utc>, status: &str) {
+        let beat = self.heartbeat(at, status);
+        let id = &self.drive.task.id;
+        let merged = |old: Option<&[u8]>| {
+            let old = old.and_then(|bytes| heartbeat::parse(bytes, id, at, FUTURE).ok());
+            Some(old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone())).print().into_bytes())
+        };
+        match self.drive.instance.files.heartbeats.update(id, merged) {
+            Ok(Updated::Written(identity)) => self.file_seen = Some(identity),
+            Ok(Updated::Unchanged) => {}
+            Err(error) => tracing::warn!(task = %self.drive.task.id, %error, "its heartbeat file was not written"),
+        }
+    }
+
+    fn heartbeat(&self, at: DateTime<Utc>, status: &str) -> Heartbeat {
+        let attempt = self.drive.attempt;
+        let tried = self.drive.task.history.tries.iter().map(|t| ModelTry {
+            model: t.tier.to_string(),
+            result: t.outcome.as_str().to_owned(),
+            reason: Some(t.reason.clone()),
+        });
+        let running = ModelTry { model: attempt.route.tier.to_string(), result: status.to_owned(), reason: None };
+        let model_history: Vec<ModelTry> = tried.chain(std::iter::once(running)).collect();
+        Heartbeat {
+            agent_session_key: self.session.as_ref().map(|s| format!("{}:{s}", attempt.route.runtime)),
+            attempt: Some(attempt.n),
+            model: Some(self.reader.account().model.unwrap_or_else(|| attempt.route.model.clone())),
+            tier: Some(attempt.route.tier.to_string()),
+            started_at: Some(attempt.started_at),
+            status: Some(status.to_owned()),
+            current_phase: self.phase.clone(),
+            progress_pct: self.pct,
+            model_history,
+            ..Heartbeat::new(self.drive.task.id.clone(), at)
+        }
+    }
+}

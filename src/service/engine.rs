@@ -1,0 +1,391 @@
+//! The engine: one loop that owns the board. Everything that happens comes in through its inbox; everything that
+//! takes time runs beside it and reports back.
+//!
+//! Invariants: level-triggered, so a lost wake-up costs one pass; a duty is performed once at a time a task; an event
+//! that could not be committed is kept until it can. Deliberately absent: decisions (domain), I/O of its own.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::assessor;
+use super::board::Board;
+use super::dispatcher::{Applied, ApplyError, Dispatcher};
+use super::driver;
+use super::instance::Instance;
+use super::judge;
+use super::outbox::Outbox;
+use super::queue_sync::QueueSync;
+use crate::domain::effect::{Duty, duty};
+use crate::domain::event::Event;
+use crate::domain::id::TaskId;
+use crate::domain::liveness::{self, Liveness, Session};
+use crate::domain::ready::{self, DependencyState, Used};
+use crate::domain::task::{State, StopReason, Task};
+use crate::store::StoreError;
+
+/// The wait before work that the store refused is tried again.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What comes in from everything that runs beside the engine.
+#[derive(Debug)]
+pub enum Input {
+    /// Something happened to a task.
+    Event(TaskId, Event),
+    /// A worker showed life.
+    Beat {
+        /// Whose.
+        task: TaskId,
+        /// Its attempt.
+        epoch: u64,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A runtime's provider wants to be left alone.
+    Rest {
+        /// The runtime.
+        runtime: String,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+}
+
+/// What is wanted of a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Watch the worker; sent again to have its files looked at now.
+    Watch,
+    /// Stop it, with this much time to end by itself.
+    Stop(Duration),
+}
+
+/// What is being done for a task at the moment.
+struct Running {
+    epoch: u64,
+    duty: Duty,
+    /// Ends what is being done; a worker is not ended by it, only let go.
+    cancel: CancellationToken,
+    /// Tells a driver what is wanted of it.
+    wish: watch::Sender<Wish>,
+    /// The work itself.
+    handle: JoinHandle<()>,
+}
+
+/// The loop's state.
+pub struct Engine {
+    instance: Arc<Instance>,
+    dispatcher: Dispatcher,
+    board: Board,
+    queue: QueueSync,
+    outbox: Outbox,
+    running: HashMap<TaskId, Running>,
+    pending: VecDeque<(TaskId, Event)>,
+    inbox: mpsc::Receiver<Input>,
+    sender: mpsc::Sender<Input>,
+    /// Last event of the log that the board has taken in.
+    seen: u64,
+    /// The store's mark of other processes' writes, as it was at the last pass.
+    written: Option<i64>,
+    stopped: bool,
+    draining: bool,
+}
+
+impl Engine {
+    /// Loads what is live. Everything found in the middle of something is adopted by the first pass.
+    pub async fn load(instance: Arc<Instance>) -> Result<Self, StoreError> {
+        let (sender, inbox) = mpsc::channel(1024);
+        let dispatcher = instance.dispatcher();
+        let seen = instance.store.newest_seq().await?;
+        let board = Board::new(instance.store.live().await?);
+        Ok(Self {
+            queue: QueueSync::load(&instance).await?,
+            outbox: Outbox::new(instance.clone()),
+            dispatcher,
+            board,
+            running: HashMap::new(),
+            pending: VecDeque::new(),
+            inbox,
+            sender,
+            seen,
+            written: None,
+            stopped: instance.stopped().await?.is_some(),
+            draining: false,
+            instance,
+        })
+    }
+
+    /// One pass over everything; the body is the table of contents of the product.
+    pub async fn pass(&mut self) -> Result<(), StoreError> {
+        self.take_in_other_writers().await?;
+        self.read_queue().await?;
+        self.take_in_inputs().await?;
+        self.reap().await?;
+        self.schedule().await?;
+        self.assume_duties();
+        self.outbox.flush(&mut self.queue).await
+    }
+
+    /// Waits for the next thing to come in, or for the time at which something is due.
+    pub async fn wait(&mut self) {
+        let due = self.next_due();
+        let clock = self.instance.clock.clone();
+        let timer = async move {
+            match due {
+                Some(at) => clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(input) = self.inbox.recv() => self.note(input),
+            () = timer => {}
+        }
+    }
+
+    /// Whether nothing is being done and nothing is about to be.
+    pub fn is_idle(&self) -> bool {
+        let moving = |t: &Task| duty(t).is_some() || ready::is_due(t, DateTime::<Utc>::MAX_UTC);
+        self.running.is_empty() && self.pending.is_empty() && !self.board.runnable().any(moving)
+    }
+
+    /// Ends everything that runs beside the loop. Workers go on under their supervisors and are adopted next time.
+    pub async fn leave(mut self) -> Result<(), StoreError> {
+        self.draining = true;
+        let running: Vec<Running> = self.running.drain().map(|(_, r)| r).collect();
+        running.iter().for_each(|r| r.cancel.cancel());
+        for running in running {
+            // A panic beside the loop was told by the panic hook; there is nothing left to do for it here.
+            let _ended = running.handle.await;
+        }
+        self.take_in_inputs().await?;
+        self.outbox.flush(&mut self.queue).await
+    }
+
+    /// Has a worker's files looked at now: its heartbeat was written.
+    pub fn look_at(&self, id: &TaskId) {
+        if let Some(running) = self.running.get(id) {
+            running.wish.send_if_modified(|wish| *wish == Wish::Watch);
+        }
+    }
+
+    /// How many workers run.
+    pub fn workers(&self) -> usize {
+        self.running.values().filter(|r| matches!(r.duty, Duty::Launch | Duty::Watch | Duty::Stop)).count()
+    }
+
+    async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
+        let written = self.instance.store.data_version().await?;
+        if std::mem::replace(&mut self.written, Some(written)) != Some(written) {
+            let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;
+            self.seen = seen;
+            tasks.into_iter().for_each(|t| self.board.put(t));
+            self.stopped = self.instance.stopped().await?.is_some();
+        }
+        Ok(())
+    }
+
+    async fn read_queue(&mut self) -> Result<(), StoreError> {
+        let Some(intake) = self.queue.read(&self.instance, &self.board).await? else { return Ok(()) };
+        self.board.held = intake.held;
+        for task in self.dispatcher.admit(intake.new, super::intake::QUEUE_FILE).await? {
+            self.board.put(task);
+        }
+        for (id, event) in intake.events {
+            self.apply(&id, event).await?;
+        }
+        self.queue.taken(&self.board);
+        Ok(())
+    }
+
+    async fn take_in_inputs(&mut self) -> Result<(), StoreError> {
+        // Looked at before the inbox is emptied: what they reported is in it, so nobody's report is overtaken.
+        let ended: Vec<TaskId> =
+            self.running.iter().filter(|(_, r)| r.handle.is_finished()).map(|(id, _)| id.clone()).collect();
+        while let Ok(input) = self.inbox.try_recv() {
+            self.note(input);
+        }
+        while let Some((id, event)) = self.pending.front().cloned() {
+            self.apply(&id, event).await?;
+            self.pending.pop_front();
+        }
+        ended.iter().for_each(|id| drop(self.running.remove(id)));
+        Ok(())
+    }
+
+    fn note(&mut self, input: Input) {
+        match input {
+            Input::Event(id, event) => self.pending.push_back((id, event)),
+            Input::Rest { runtime, until } => self.instance.fleet.rest(&runtime, until),
+            Input::Beat { task, epoch, at } => {
+                let live = self.board.get(&task).and_then(|t| t.state.attempt());
+                if live.is_some_and(|a| a.epoch == epoch) {
+                    self.board.beat(&task, at);
+                }
+            }
+        }
+    }
+
+    /// Applies an event and takes the result onto the board. A refusal is logged: who asked sees the state unchanged.
+    async fn apply(&mut self, id: &TaskId, event: Event) -> Result<(), StoreError> {
+        let applied = match self.board.get(id).cloned() {
+            Some(task) => self.dispatcher.apply(task, event).await,
+            None => self.dispatcher.apply_stored(id, event).await,
+        };
+        match applied {
+            Ok(Applied::Changed(task)) => self.board.put(*task),
+            Ok(Applied::Unchanged(why)) => tracing::debug!(task = %id, why, "nothing to change"),
+            Err(ApplyError::Store(error)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(task = %id, %error, "what was asked is refused");
+            }
+        }
+        Ok(())
+    }
+
+    /// Condemns workers that show no life, and all of them when the emergency stop is pulled.
+    async fn reap(&mut self) -> Result<(), StoreError> {
+        let now = self.instance.clock.now();
+        let stale_after = self.dispatcher.policy().heartbeat_stale_after;
+        let condemned: Vec<(TaskId, u64, StopReason)> = self
+            .board
+            .live()
+            .filter_map(|task| {
+                let (State::Claimed { attempt, .. } | State::Running { attempt, .. }) = &task.state else {
+                    return None;
+                };
+                let beat =
+                    liveness::beat(self.board.last_beat(&task.id), attempt.started_at, now, stale_after);
+                let reason = match liveness::judge(beat, Session::Alive) {
+                    _ if self.stopped => StopReason::EmergencyStop,
+                    Liveness::Stuck => StopReason::Stuck,
+                    // That the session is gone is the driver's to confirm.
+                    Liveness::Well | Liveness::Lost | Liveness::NeverStarted => return None,
+                };
+                Some((task.id.clone(), attempt.epoch, reason))
+            })
+            .collect();
+        for (id, epoch, reason) in condemned {
+            self.apply(&id, Event::Condemned { epoch, reason }).await?;
+        }
+        Ok(())
+    }
+
+    /// Assesses what is eligible and claims what is due, as far as slots go.
+    async fn schedule(&mut self) -> Result<(), StoreError> {
+        if self.stopped || self.draining {
+            return Ok(());
+        }
+        self.learn_dependencies().await?;
+        let eligible: Vec<TaskId> = self.board.runnable().filter(|t| self.is_eligible(t)).map(|t| t.id.clone()).collect();
+        for id in eligible {
+            self.apply(&id, Event::Eligible).await?;
+        }
+        let now = self.instance.clock.now();
+        let used = Used::count(self.board.live());
+        let fleet = &self.instance.fleet;
+        let claims =
+            ready::claims(self.board.runnable(), used, now, self.dispatcher.policy(), |t| fleet.route(t, now));
+        for (id, route) in claims {
+            self.apply(&id, Event::Claimed(route)).await?;
+        }
+        Ok(())
+    }
+
+    fn is_eligible(&self, task: &Task) -> bool {
+        matches!(task.state, State::Pending { .. })
+            && ready::unmet(task, |id| self.board.dependency(id)).is_empty()
+    }
+
+    async fn learn_dependencies(&mut self) -> Result<(), StoreError> {
+        let unknown = self.board.unknown_dependencies();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let found = self.instance.store.dependency_states(&unknown).await?;
+        for id in unknown {
+            let state = found.get(&id).map_or(DependencyState::Unknown, |s| super::standing(*s));
+            self.board.note(id, state);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that each task gets what its state owes it, and nothing that it no longer owes.
+    fn assume_duties(&mut self) {
+        let owed: HashMap<TaskId, (u64, Duty)> =
+            self.board.live().filter_map(|t| self.owed(t).map(|d| (t.id.clone(), (t.epoch, d)))).collect();
+        self.running.retain(|id, running| {
+            let still = owed.get(id).is_some_and(|(epoch, d)| *epoch == running.epoch && same_work(running.duty, *d));
+            if !still {
+                running.cancel.cancel();
+            }
+            still
+        });
+        let grace = self.dispatcher.policy().kill_grace;
+        for (id, (_, duty)) in owed {
+            match self.running.get_mut(&id) {
+                Some(running) => adjust(running, duty, grace),
+                None => self.begin(&id, duty),
+            }
+        }
+    }
+
+    /// What a task's state owes it; under the emergency stop only the care for workers.
+    fn owed(&self, task: &Task) -> Option<Duty> {
+        duty(task).filter(|d| !self.stopped || matches!(d, Duty::Launch | Duty::Watch | Duty::Stop))
+    }
+
+    fn begin(&mut self, id: &TaskId, duty: Duty) {
+        let Some(task) = self.board.get(id).cloned() else { return };
+        let epoch = task.epoch;
+        let cancel = CancellationToken::new();
+        let first = if duty == Duty::Stop { Wish::Stop(self.dispatcher.policy().kill_grace) } else { Wish::Watch };
+        let (wish, wishes) = watch::channel(first);
+        let (instance, sender) = (self.instance.clone(), self.sender.clone());
+        let work = async move {
+            match duty {
+                Duty::Assess => assessor::assess(&instance, &task, &sender).await,
+                Duty::Judge => judge::judge(&instance, &task, &sender).await,
+                Duty::Launch | Duty::Watch | Duty::Stop => driver::drive(&instance, &task, wishes, &sender).await,
+            }
+        };
+        let handle = tokio::spawn(cancel.clone().run_until_cancelled_owned(work).map(drop));
+        self.running.insert(id.clone(), Running { epoch, duty, cancel, wish, handle });
+    }
+
+    /// When the board itself changes its answer: a retry that is due, a heartbeat that becomes stale.
+    fn next_due(&self) -> Option<DateTime<Utc>> {
+        let now = self.instance.clock.now();
+        if !self.pending.is_empty() {
+            return Some(now + STORE_PAUSE);
+        }
+        let stale_after = self.dispatcher.policy().heartbeat_stale_after;
+        let due = self.board.live().filter_map(|task| match &task.state {
+            State::Ready { next, .. } => next.not_before.filter(|t| *t > now),
+            State::Claimed { attempt, .. } | State::Running { attempt, .. } => {
+                let last = self.board.last_beat(&task.id).map_or(attempt.started_at, |b| b.max(attempt.started_at));
+                Some(last + stale_after + Duration::from_millis(1))
+            }
+            _ => None,
+        });
+        due.chain(self.queue.recheck_at()).chain(self.outbox.retry_at()).min()
+    }
+}
+
+/// The same worker, another duty: a worker that was watched is now to be stopped.
+fn adjust(running: &mut Running, duty: Duty, grace: Duration) {
+    if duty == Duty::Stop && running.duty != Duty::Stop {
+        running.wish.send_replace(Wish::Stop(grace));
+    }
+    running.duty = duty;
+}
+
+/// Starting, watching and stopping a worker are one driver's work.
+fn same_work(before: Duty, now: Duty) -> bool {
+    let of_worker = |d: Duty| matches!(d, Duty::Launch | Duty::Watch | Duty::Stop);
+    before == now || (of_worker(before) && of_worker(now))
+}

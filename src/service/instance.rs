@@ -1,0 +1,133 @@
+//! An instance, opened: its paths, configuration, store, clock, workspaces, files and runtimes, each made once.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use tokio::sync::Semaphore;
+
+use super::dispatcher::Dispatcher;
+use super::files::Files;
+use super::fleet::Fleet;
+use super::view::Stopped;
+use crate::clock::Clock;
+use crate::config::{Config, Layout, section};
+use crate::domain::policy::Policy;
+use crate::runtime::redact::Redactor;
+use crate::store::{OpenMode, Store, StoreError};
+use crate::workspace::{WorkspaceError, Workspaces};
+
+/// The name of the flag that the emergency stop sets.
+const STOPPED: &str = "stopped";
+
+/// What an instance is opened with.
+pub struct Opening {
+    /// Its paths.
+    pub layout: Layout,
+    /// Its configuration.
+    pub config: Config,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// This very program.
+    pub exe: PathBuf,
+    /// The environment of the caller.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Whether reports are printed.
+    pub reports_on_console: bool,
+}
+
+/// An opened instance.
+pub struct Instance {
+    /// Its paths.
+    pub layout: Layout,
+    /// Its configuration.
+    pub config: Config,
+    /// What decisions depend on.
+    pub policy: Arc<Policy>,
+    /// The truth.
+    pub store: Arc<Store>,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Where workers work.
+    pub workspaces: Workspaces,
+    /// Its runtimes.
+    pub fleet: Fleet,
+    /// Its files.
+    pub files: Files,
+    /// Hides secrets in what is kept and shown.
+    pub redactor: Redactor,
+    /// This very program.
+    pub exe: PathBuf,
+    /// The environment of the caller.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Gates that may run at one time.
+    pub gate_turns: Semaphore,
+    /// Whether reports are printed.
+    pub reports_on_console: bool,
+}
+
+/// Why an instance cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state folder.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+}
+
+impl Instance {
+    /// Opens an instance.
+    pub async fn open(opening: Opening, mode: OpenMode) -> Result<Self, OpenError> {
+        let Opening { layout, config, clock, exe, environment, reports_on_console } = opening;
+        let store = Arc::new(Store::open(&config.store.database(&layout), mode).await?);
+        let home = environment.get(std::ffi::OsStr::new("HOME")).map(PathBuf::from);
+        let policy = Arc::new(config.policy());
+        Ok(Self {
+            workspaces: Workspaces::new(layout.root(), &layout.state(), home.as_deref())?,
+            fleet: Fleet::new(&config, &exe, &environment),
+            files: Files::new(&layout),
+            redactor: redactor(&config),
+            gate_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
+            layout,
+            config,
+            policy,
+            store,
+            clock,
+            exe,
+            environment,
+            reports_on_console,
+        })
+    }
+
+    /// A dispatcher over its store.
+    pub fn dispatcher(&self) -> Dispatcher {
+        Dispatcher::new(self.store.clone(), self.policy.clone(), self.clock.clone())
+    }
+
+    /// The emergency stop, where it is pulled.
+    pub async fn stopped(&self) -> Result<Option<Stopped>, StoreError> {
+        let flag = self.store.flag(STOPPED).await?;
+        Ok(flag.map(|f| Stopped { by: f.value.as_str().unwrap_or("somebody").to_owned(), at: f.set_at }))
+    }
+
+    /// Pulls the emergency stop, or lets go of it.
+    pub async fn set_stopped(&self, by: Option<&str>) -> Result<(), StoreError> {
+        self.store.set_flag(STOPPED, by.map(|by| by.into()), self.clock.now()).await
+    }
+}
+
+fn redactor(config: &Config) -> Redactor {
+    let key = |runtime: &section::Runtime| {
+        let secret = match &runtime.kind {
+            section::Kind::Command { .. } => None,
+            section::Kind::ClaudeCode(claude) => claude.api_key.as_ref(),
+            section::Kind::Messages(api) => api.api_key.as_ref(),
+        };
+        secret.and_then(|s| s.value().ok()).map(|s| s.expose_secret().to_owned())
+    };
+    Redactor::new(config.runtimes.values().filter_map(key))
+}

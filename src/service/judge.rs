@@ -1,0 +1,99 @@
+//! The gate's turn: what is judged is put together, the gate runs, its receipts are told.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::mpsc::Sender;
+
+use super::driver::StartFacts;
+use super::engine::Input;
+use super::instance::Instance;
+use crate::domain::definition::Kind;
+use crate::domain::event::Event;
+use crate::domain::gate::{Category, CheckVerdict, GateReport};
+use crate::domain::task::{Claim, State, Task};
+use crate::format::progress::{self, Section};
+use crate::gate::{Gate, GateRequest, select};
+
+/// Runs the gate for a task that claims to be done, and reports.
+pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
+    let State::Validating { claim, .. } = &task.state else { return };
+    // One at a time for each worker slot, so that gates do not starve the machine.
+    let Ok(_turn) = instance.gate_turns.acquire().await else { return };
+    let event = match run(instance, task, claim).await {
+        Ok(report) => Event::Judged { epoch: claim.epoch, report: Box::new(report) },
+        Err(reason) => Event::NotJudged { epoch: claim.epoch, reason },
+    };
+    // A closed inbox is a service that goes down; the next one judges again.
+    let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
+}
+
+/// Runs the gate over a claim.
+pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<GateReport, String> {
+    let d = &task.definition;
+    let workspace = instance
+        .workspaces
+        .prepare(&task.id, d.workspace.as_deref(), &d.title, &d.depends_on)
+        .await
+        .map_err(|e| e.to_string())?;
+    let commit = match &claim.commit {
+        Some(commit) => commit.clone(),
+        None => workspace.head().await.map_err(|e| e.to_string())?,
+    };
+    let checks = select(&d.checks, &[], &instance.config.gate.checks, Vec::new());
+    let text = instance.files.progress_text(&task.id);
+    let request = GateRequest {
+        workspace: &workspace,
+        commit: &commit,
+        checks: &checks,
+        default_timeout: instance.config.gate.timeout,
+        env: BTreeMap::new(),
+        require_progress: require_progress(instance, task, claim),
+        progress_missing: text.as_deref().map(|t| missing(t, d.kind)),
+        worker_entries: worker_entries(instance, task, claim, text.as_deref()),
+    };
+    let clock = instance.clock.clone();
+    let report = Gate.run(&request, &move || clock.now()).await.map_err(|e| e.to_string())?;
+    let report = redacted(instance, report);
+    note(instance, task, &report);
+    Ok(report)
+}
+
+fn missing(text: &str, kind: Kind) -> Vec<String> {
+    progress::completeness(text, kind).into_iter().map(|s| s.title().to_owned()).collect()
+}
+
+/// A claim by hand and a plain command need not have written anything.
+fn require_progress(instance: &Instance, task: &Task, claim: &Claim) -> bool {
+    let attempt = task.history.tries.iter().rev().find(|t| t.n == claim.attempt);
+    let plain = attempt.is_none_or(|t| instance.fleet.is_plain_command(&t.runtime));
+    instance.config.gate.require_progress && claim.by_hand.is_none() && !plain
+}
+
+fn worker_entries(instance: &Instance, task: &Task, claim: &Claim, text: Option<&str>) -> u32 {
+    let before = StartFacts::load(&instance.layout.attempt(&task.id, claim.epoch)).worker_entries;
+    let now = text.map_or(0, |t| progress::worker_entries(t).len());
+    u32::try_from(now.saturating_sub(before)).unwrap_or(u32::MAX)
+}
+
+fn redacted(instance: &Instance, mut report: GateReport) -> GateReport {
+    for receipt in &mut report.receipts {
+        receipt.output_tail = instance.redactor.redact(&receipt.output_tail).into_owned();
+    }
+    report
+}
+
+/// The receipts, in the progress file's own words.
+fn note(instance: &Instance, task: &Task, report: &GateReport) {
+    let line = |category: Category| {
+        let of: Vec<_> = report.receipts.iter().filter(|r| r.category == category).collect();
+        let green = of.iter().filter(|r| r.verdict == CheckVerdict::Passed).count();
+        format!("- {}: {green} of {} checks passed\n", category.as_str(), of.len())
+    };
+    let mut body = format!("Gate at commit {}:\n\n", report.commit);
+    Category::ALL.into_iter().for_each(|c| body.push_str(&line(c)));
+    let written =
+        instance.files.log(&task.id, |text| progress::set_section(text, Section::Tests, &body));
+    if let Err(error) = written {
+        tracing::error!(task = %task.id, %error, "its progress file was not written");
+    }
+}

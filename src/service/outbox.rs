@@ -1,0 +1,132 @@
+//! The outbox: durable effects are performed at least once, in order, and marked done.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::instance::Instance;
+use super::queue_sync::QueueSync;
+use crate::chat::console;
+use crate::domain::effect::Durable;
+use crate::domain::id::TaskId;
+use crate::domain::task::Task;
+use crate::format::progress;
+use crate::store::{OutboxKind, OutboxRow, StoreError};
+
+/// Rows taken in one go.
+const BATCH: u32 = 200;
+/// The first wait after a failure; it grows with each one.
+const PAUSE: TimeDelta = TimeDelta::seconds(5);
+
+/// Performs durable effects.
+pub struct Outbox {
+    instance: Arc<Instance>,
+    retry_at: Option<DateTime<Utc>>,
+}
+
+impl Outbox {
+    /// For an instance.
+    pub fn new(instance: Arc<Instance>) -> Self {
+        Self { instance, retry_at: None }
+    }
+
+    /// When something that failed is due again.
+    pub fn retry_at(&self) -> Option<DateTime<Utc>> {
+        self.retry_at
+    }
+
+    /// Performs all that is due.
+    pub async fn flush(&mut self, queue: &mut QueueSync) -> Result<(), StoreError> {
+        self.retry_at = None;
+        self.tell_people().await?;
+        self.log_progress().await?;
+        self.mirror(queue).await
+    }
+
+    async fn due(&self, kind: OutboxKind) -> Result<Vec<OutboxRow>, StoreError> {
+        self.instance.store.outbox_due(kind, self.instance.clock.now(), BATCH).await
+    }
+
+    async fn done(&self, rows: &[OutboxRow]) -> Result<(), StoreError> {
+        let seqs = rows.iter().map(|r| r.seq).collect();
+        self.instance.store.outbox_done(seqs, self.instance.clock.now()).await
+    }
+
+    async fn failed(&mut self, row: &OutboxRow, error: String) -> Result<(), StoreError> {
+        tracing::error!(task = %row.task, %error, "not done now, tried again later");
+        let wait = PAUSE * i32::try_from(row.attempts + 1).unwrap_or(i32::MAX).min(12);
+        let at = self.instance.clock.now() + wait;
+        self.retry_at = Some(self.retry_at.map_or(at, |t| t.min(at)));
+        self.instance.store.outbox_failed(row.seq, error, at).await
+    }
+
+    async fn tell_people(&mut self) -> Result<(), StoreError> {
+        loop {
+            let rows = self.due(OutboxKind::Report).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in &rows {
+                if let Durable::Report(report) = &row.effect
+                    && self.instance.reports_on_console
+                    && let Err(error) = console::post(&row.task, report, row.created_at)
+                {
+                    // Nobody reads our output any more: the report is in the log, and repeating would not help.
+                    tracing::debug!(task = %row.task, %error, "the console is gone");
+                }
+            }
+            self.done(&rows).await?;
+        }
+    }
+
+    async fn log_progress(&mut self) -> Result<(), StoreError> {
+        for row in self.due(OutboxKind::Progress).await? {
+            let Durable::Progress { line } = &row.effect else { continue };
+            match self.instance.files.log(&row.task, |text| progress::append_log(text, row.created_at, line)) {
+                Ok(()) => self.done(std::slice::from_ref(&row)).await?,
+                Err(error) => self.failed(&row, error.to_string()).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn mirror(&mut self, queue: &mut QueueSync) -> Result<(), StoreError> {
+        let rows = self.due(OutboxKind::Mirror).await?;
+        if rows.len() == BATCH as usize {
+            self.retry_at = Some(self.instance.clock.now());
+        }
+        let mut ids: BTreeSet<TaskId> = rows.iter().map(|r| r.task.clone()).collect();
+        ids.extend(queue.corrections());
+        let mut tasks: Vec<Task> = Vec::with_capacity(ids.len());
+        for id in &ids {
+            tasks.extend(self.instance.store.task(id).await?);
+        }
+        match queue.mirror(&self.instance, &tasks).await {
+            Ok(()) => {
+                self.done(&rows).await?;
+                self.put_away(&tasks).await;
+                Ok(())
+            }
+            Err(super::queue_sync::MirrorError::Store(error)) => Err(error),
+            Err(super::queue_sync::MirrorError::File(error)) => {
+                for row in &rows {
+                    self.failed(row, error.to_string()).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What a task that is over no longer needs: its heartbeat file and its checkout (the branch stays).
+    async fn put_away(&self, tasks: &[Task]) {
+        for task in tasks.iter().filter(|t| t.state.is_ended()) {
+            if let Err(error) = self.instance.files.heartbeats.remove(&task.id) {
+                tracing::warn!(task = %task.id, %error, "its heartbeat file stays");
+            }
+            if let Err(error) = self.instance.workspaces.remove_worktree(&task.id).await {
+                tracing::warn!(task = %task.id, %error, "its checkout stays");
+            }
+        }
+    }
+}

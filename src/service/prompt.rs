@@ -1,0 +1,125 @@
+//! The prompt of an attempt: everything that a worker is told, in one text. Pure.
+//!
+//! The order is fixed: who you are, what to do, what was done, what went wrong, the rules of the house.
+
+use std::fmt::Write;
+
+use crate::domain::definition::{Definition, Kind};
+use crate::domain::task::{Attempt, StartKind, Task};
+
+/// What a prompt is made of, besides the task itself.
+#[derive(Debug, Clone, Default)]
+pub struct Material {
+    /// The agent's file.
+    pub agent: Option<String>,
+    /// The progress file as it is.
+    pub progress: Option<String>,
+    /// The report of the gate that refused the last attempt.
+    pub gate_feedback: Option<String>,
+    /// The project's memory.
+    pub memory: Option<String>,
+    /// The branch that the work is on.
+    pub branch: Option<String>,
+    /// Where the progress file is.
+    pub progress_file: String,
+    /// Where the outcome may be written.
+    pub outcome_file: String,
+}
+
+/// Writes the prompt.
+pub fn prompt(task: &Task, attempt: &Attempt, material: &Material) -> String {
+    let mut text = String::new();
+    section(&mut text, "", material.agent.as_deref());
+    section(&mut text, "", task.definition.prompt.as_deref());
+    section(&mut text, "", Some(&what(task)));
+    section(&mut text, "## Project memory", material.memory.as_deref());
+    section(&mut text, "## Progress so far (the progress file)", material.progress.as_deref());
+    section(&mut text, "## Earlier attempts", earlier(task).as_deref());
+    section(&mut text, "## Why the last attempt was refused", material.gate_feedback.as_deref());
+    section(&mut text, "## How to work here", Some(&rules(task, attempt, material)));
+    text
+}
+
+fn section(text: &mut String, heading: &str, body: Option<&str>) {
+    let Some(body) = body.map(str::trim).filter(|b| !b.is_empty()) else { return };
+    if !heading.is_empty() {
+        text.push_str(heading);
+        text.push_str("\n\n");
+    }
+    text.push_str(body);
+    text.push_str("\n\n");
+}
+
+fn what(task: &Task) -> String {
+    let d = &task.definition;
+    let title = if d.title.is_empty() { String::new() } else { format!(": {}", d.title) };
+    let mut text = format!("# Task {}{title}\n\n{}\n", task.id, d.description);
+    list(&mut text, "Acceptance criteria", d.acceptance.iter().map(|c| c.text.clone()));
+    list(&mut text, "Checks that will be run on your commit", d.checks.iter().map(|c| format!("{}: `{}`", c.name, one_line(&c.run))));
+    list(&mut text, "What a reviewer will look at", d.review.iter().cloned());
+    list(&mut text, "Further fields", d.extra.iter().map(|(k, v)| format!("{k}: {v}")));
+    section(&mut text, "\n## Context", Some(&d.context));
+    text
+}
+
+fn list(text: &mut String, heading: &str, items: impl Iterator<Item = String>) {
+    let mut items = items.peekable();
+    if items.peek().is_none() {
+        return;
+    }
+    let _ = write!(text, "\n## {heading}\n\n");
+    for item in items {
+        let _ = writeln!(text, "- {item}");
+    }
+}
+
+fn one_line(script: &str) -> String {
+    script.trim().lines().collect::<Vec<_>>().join("; ")
+}
+
+fn earlier(task: &Task) -> Option<String> {
+    let line = |t: &crate::domain::task::Try| {
+        format!("- attempt {} at {}: {}, {}", t.n, t.tier, t.outcome.as_str(), t.reason)
+    };
+    let lines: Vec<String> = task.history.tries.iter().map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
+    let mut rules = vec![
+        "Work only in the current folder. Do not touch PROACTIVE-JOBS.md; the orchestrator keeps it.".to_owned(),
+        format!(
+            "Keep a log as you go: `orchestrator agent log TEXT`, or append `- <UTC time> text` below `## Work Log` in {}.",
+            material.progress_file
+        ),
+        "Leave your changes in the folder or commit them; the orchestrator commits what is left.".to_owned(),
+        "The orchestrator itself runs the checks on your commit. Saying that it is done proves nothing; do not weaken \
+         or delete tests."
+            .to_owned(),
+        format!(
+            "When you cannot go on without a person, or a stronger model is needed, say so: `orchestrator agent \
+             blocked|needs-stronger-model --reason TEXT` (or write {{\"outcome\":\"blocked\",\"reason\":\"…\"}} to {}).",
+            material.outcome_file
+        ),
+    ];
+    if let Some(branch) = &material.branch {
+        rules.push(format!("You are on branch {branch}; stay on it, and push nothing."));
+    }
+    if task.definition.kind == Kind::Continuous {
+        rules.push(
+            "This is continuous work: do one useful phase, tick it off under `## Completed Phases`, note what follows \
+             under `## Next Steps`, and end with `orchestrator agent continue`; say `done` only when nothing is left."
+                .to_owned(),
+        );
+    }
+    if matches!(attempt.start, StartKind::Resume | StartKind::Continuation) {
+        rules.push("Earlier work was interrupted or is going on: carry on from the progress file, do not start over.".to_owned());
+    }
+    rules.iter().map(|r| format!("- {r}\n")).collect()
+}
+
+/// What the first line of a commit says that the orchestrator makes of leftovers.
+pub fn commit_message(definition: &Definition, task: &str, attempt: u32) -> String {
+    let title = if definition.title.is_empty() { task } else { &definition.title };
+    format!("{}\n\nTask: {task}\nAttempt: {attempt}\n", one_line(title))
+}

@@ -1,0 +1,277 @@
+//! What people and scripts are shown: the documents of `status`, `show`, `why` and `plan`, as plain data.
+//!
+//! These types are the JSON of the contract (section 8), version 1: fields are added, never renamed or removed.
+//! Deliberately absent: how they are made (see `operations`) and how they look on a terminal (see `cli::render`).
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+/// The version of every JSON document.
+pub const VERSION: u32 = 1;
+
+/// `status --json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// [`VERSION`]
+    pub version: u32,
+    /// When this was made.
+    pub generated_at: DateTime<Utc>,
+    /// The service.
+    pub service: ServiceView,
+    /// Worker slots.
+    pub slots: Slots,
+    /// The tasks, the ones with problems first.
+    pub tasks: Vec<TaskView>,
+    /// Mistakes in the queue file and in what the instance needs.
+    pub problems: Vec<Problem>,
+}
+
+/// The service as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct ServiceView {
+    /// Whether it runs.
+    pub running: bool,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Since when.
+    pub since: Option<DateTime<Utc>>,
+    /// When it looks next even if nothing happens.
+    pub next_tick_at: Option<DateTime<Utc>>,
+    /// The emergency stop, where it is pulled.
+    pub stopped: Option<Stopped>,
+}
+
+/// The emergency stop.
+#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
+pub struct Stopped {
+    /// Who pulled it.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Worker slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Slots {
+    /// In use.
+    pub used: u32,
+    /// All.
+    pub total: u32,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskView {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its project.
+    pub project: String,
+    /// Its state, in the words of the contract.
+    pub state: String,
+    /// Whether its section is in the archive.
+    pub archived: bool,
+    /// The tier of the present or planned attempt, else of the last one.
+    pub tier: Option<String>,
+    /// The model of the present or last attempt.
+    pub model: Option<String>,
+    /// The runtime of the present or last attempt.
+    pub runtime: Option<String>,
+    /// The number of the present or last attempt; 0 before the first.
+    pub attempt: u32,
+    /// Its priority.
+    pub priority: String,
+    /// Progress in percent, where the worker tells it.
+    pub progress_pct: Option<u8>,
+    /// What the worker says it is doing.
+    pub phase: Option<String>,
+    /// Age of the newest sign of life, in seconds.
+    pub heartbeat_age_s: Option<f64>,
+    /// `alive`, `gone` or `none`.
+    pub session: String,
+    /// What its attempts cost so far, in US dollars.
+    pub cost_usd: f64,
+    /// Why it is blocked, where it is.
+    pub blocked_reason: Option<String>,
+    /// What it waits for.
+    pub waiting: WaitingView,
+    /// The latest run of the gate.
+    pub gate: GateView,
+    /// Its attempts, oldest first.
+    pub attempts: Vec<AttemptView>,
+    /// When it was first read.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What a task waits for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WaitingView {
+    /// `dependency`, `slot`, `budget`, `quota`, `retry`, `person` or `nothing`.
+    #[serde(rename = "for")]
+    pub what: String,
+    /// The tasks it waits for.
+    pub on: Vec<String>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Until when, where that is known.
+    pub until: Option<DateTime<Utc>>,
+    /// Who must act.
+    pub who: Option<String>,
+    /// In one sentence.
+    pub why: String,
+}
+
+/// The latest run of the gate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GateView {
+    /// `none`, `running`, `passed` or `failed`.
+    pub verdict: String,
+    /// The commit it judged.
+    pub commit: Option<String>,
+    /// Its checks.
+    pub checks: Vec<CheckView>,
+}
+
+/// One check of the gate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckView {
+    /// Its name.
+    pub name: String,
+    /// Its category.
+    pub category: String,
+    /// `passed`, `failed`, `timed-out` or `error`.
+    pub verdict: String,
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// How long it took, in seconds.
+    pub duration_s: f64,
+    /// Where it ran.
+    pub directory: String,
+    /// What ran.
+    pub command: String,
+    /// The tail of its output; only in `show` and `validate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tail: Option<String>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AttemptView {
+    /// Its number.
+    pub n: u32,
+    /// Its tier.
+    pub tier: String,
+    /// Its runtime.
+    pub runtime: String,
+    /// Its model.
+    pub model: String,
+    /// How it ended; `null` while it runs.
+    pub outcome: Option<String>,
+    /// Why, in one sentence.
+    pub reason: Option<String>,
+    /// What it cost, in US dollars, where reported.
+    pub cost_usd: Option<f64>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// A mistake, with its place and its cure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file, relative to the instance.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column, from 1.
+    pub column: usize,
+    /// `error` or `warning`.
+    pub severity: String,
+    /// A stable word for the kind of mistake.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// `show ID --json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Show {
+    /// [`VERSION`]
+    pub version: u32,
+    /// The task as in `status`, with the output tails of its checks.
+    pub task: TaskView,
+    /// What is asked.
+    pub description: String,
+    /// What it must fulfil.
+    pub acceptance: Vec<String>,
+    /// Its dependencies.
+    pub depends_on: Vec<String>,
+    /// Where the work is done.
+    pub workspace: Option<String>,
+    /// The branch with its work.
+    pub branch: Option<String>,
+    /// Why it started at its tier.
+    pub assessment: Vec<String>,
+    /// Its progress file.
+    pub progress: Option<String>,
+    /// What happened, oldest first.
+    pub events: Vec<EventView>,
+}
+
+/// One line of the event log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventView {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What kind of event.
+    pub kind: String,
+    /// The state before.
+    pub from: String,
+    /// The state after.
+    pub to: String,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+/// `why ID --json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Why {
+    /// [`VERSION`]
+    pub version: u32,
+    /// The task.
+    pub id: String,
+    /// Its state.
+    pub state: String,
+    /// What it waits for, since when, until what, who must act.
+    pub waiting: WaitingView,
+    /// The recorded decisions that led here, newest first.
+    pub decisions: Vec<EventView>,
+}
+
+/// `plan --json`: what the next tick would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// [`VERSION`]
+    pub version: u32,
+    /// One line a step, in order.
+    pub steps: Vec<PlanStep>,
+    /// Mistakes that keep tasks from running.
+    pub problems: Vec<Problem>,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanStep {
+    /// The task.
+    pub id: String,
+    /// `admit`, `change`, `cancel`, `assess`, `start`, `wait`.
+    pub action: String,
+    /// Why, in one sentence.
+    pub why: String,
+}

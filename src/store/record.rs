@@ -1,0 +1,244 @@
+//! What the verbs of the store take and give, beside the domain's own types. Knows no engine.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::decide::{GateRecord, LogEntry};
+use crate::domain::effect::Durable;
+use crate::domain::id::TaskId;
+use crate::domain::outcome::{AttemptReport, Outcome};
+use crate::domain::task::Attempt;
+
+/// The acknowledgement of a change: it is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Committed {
+    /// The number of its event-log row; rises with every change of any task.
+    pub seq: u64,
+}
+
+/// One row of the event log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Its number.
+    pub seq: u64,
+    /// The task's version that it led to.
+    pub version: u64,
+    /// What happened.
+    pub entry: LogEntry,
+}
+
+/// A recorded attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptRecord {
+    /// As it was opened.
+    pub attempt: Attempt,
+    /// When it ended; absent while it is open.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// The outcome in force: what the attempt reported, or `gate-failed` after the gate refused it.
+    pub outcome: Option<Outcome>,
+    /// Why, in one sentence.
+    pub reason: Option<String>,
+    /// What it reported when it ended.
+    pub report: Option<AttemptReport>,
+    /// What was last seen of it while it worked.
+    pub facts: AttemptFacts,
+}
+
+/// What was last seen of a worker while it works; outside the task's version.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AttemptFacts {
+    /// The attempt's fencing number.
+    pub epoch: u64,
+    /// The last sign of life.
+    pub beat_at: Option<DateTime<Utc>>,
+    /// How far it says it is, 0 to 100.
+    pub progress_pct: Option<u8>,
+    /// What it says it is doing.
+    pub phase: Option<String>,
+    /// Bytes of its output that are already taken in.
+    pub transcript_offset: u64,
+    /// The session it works in, as its output told.
+    pub session: Option<String>,
+    /// What it cost so far, in US dollars.
+    pub cost_usd: Option<f64>,
+    /// Tokens read so far.
+    pub input_tokens: Option<u64>,
+    /// Tokens written so far.
+    pub output_tokens: Option<u64>,
+}
+
+/// A sign of life to record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beat {
+    /// Whose.
+    pub task: TaskId,
+    /// The attempt's fencing number.
+    pub epoch: u64,
+    /// When; an older one than recorded changes nothing.
+    pub at: DateTime<Utc>,
+    /// How far, 0 to 100; what is recorded stays where absent.
+    pub pct: Option<u8>,
+    /// Doing what; what is recorded stays where absent.
+    pub phase: Option<String>,
+}
+
+/// How far a worker's output was taken in, to record. What is absent leaves what is recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProgressMark {
+    /// Whose.
+    pub task: TaskId,
+    /// The attempt's fencing number.
+    pub epoch: u64,
+    /// Bytes taken in; never falls.
+    pub transcript_offset: u64,
+    /// The session.
+    pub session: Option<String>,
+    /// Cost so far, in US dollars.
+    pub cost_usd: Option<f64>,
+    /// Tokens read so far.
+    pub input_tokens: Option<u64>,
+    /// Tokens written so far.
+    pub output_tokens: Option<u64>,
+}
+
+/// A recorded run of the gate, with its receipts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateRun {
+    /// Its number; rises with every run of any task.
+    pub seq: u64,
+    /// What it was.
+    pub record: GateRecord,
+}
+
+/// The channel of the outbox that a durable effect goes through: each is emptied by its own loop, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OutboxKind {
+    /// Tell people.
+    Report,
+    /// Bring the queue file up to date.
+    Mirror,
+    /// Append to the progress file.
+    Progress,
+}
+
+impl OutboxKind {
+    /// The word in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Mirror => "mirror",
+            Self::Progress => "progress",
+        }
+    }
+
+    /// The channel of an effect.
+    pub fn of(effect: &Durable) -> Self {
+        match effect {
+            Durable::Report(_) => Self::Report,
+            Durable::Mirror => Self::Mirror,
+            Durable::Progress { .. } => Self::Progress,
+        }
+    }
+}
+
+/// A durable effect that is still to be performed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxRow {
+    /// Its number; the order within a task and kind.
+    pub seq: u64,
+    /// `<task>:<version>:<index>`; the same for every try, so that a receiver can recognise a double.
+    pub key: String,
+    /// The task.
+    pub task: TaskId,
+    /// What to do.
+    pub effect: Durable,
+    /// When it was decided.
+    pub created_at: DateTime<Utc>,
+    /// Failed tries so far.
+    pub attempts: u32,
+    /// What the last try failed with.
+    pub error: Option<String>,
+}
+
+/// What the queue file was last told of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mirrored {
+    /// The task's version at that time.
+    pub version: u64,
+    /// The values, as whoever writes the file keeps them.
+    pub body: serde_json::Value,
+}
+
+/// Which tasks are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// Those that are not over.
+    #[default]
+    Live,
+    /// Those that are over.
+    Ended,
+    /// All.
+    All,
+}
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// Live, ended or all.
+    pub scope: Scope,
+    /// Of this project alone.
+    pub project: Option<String>,
+    /// Only tasks whose last change is before this one (a [`Page::next`]).
+    pub before: Option<u64>,
+    /// The most tasks to give.
+    pub limit: u32,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            scope: Scope::default(),
+            project: None,
+            before: None,
+            limit: 100,
+        }
+    }
+}
+
+/// A part of a list, the last changed first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// [`Filter::before`] of the next part; absent at the end.
+    pub next: Option<u64>,
+}
+
+/// Whether a task that others depend on is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Not over.
+    Live,
+    /// Its work was accepted.
+    Completed,
+    /// Nobody wants it any more.
+    Cancelled,
+}
+
+/// A fact of the instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flag {
+    /// What it says.
+    pub value: serde_json::Value,
+    /// Since when.
+    pub set_at: DateTime<Utc>,
+}
+
+/// What retention removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trimmed {
+    /// Rows of the event log.
+    pub events: u64,
+    /// Rows of the outbox.
+    pub outbox: u64,
+}

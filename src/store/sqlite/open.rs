@@ -1,0 +1,131 @@
+//! Opening and closing: which pragmas, which schema, whose right to make or change it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::time::{Instant, sleep};
+
+use super::{Store, writer::Writer};
+use crate::store::error::StoreError;
+use crate::store::migrate;
+
+/// How long a writer waits for another process's commit.
+const BUSY: Duration = Duration::from_secs(5);
+/// Readers at once; a status document needs one.
+const READERS: u32 = 4;
+
+/// What opening may do to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Make it where there is none, and bring it to this program's schema: the service, a tick.
+    Migrate,
+    /// It must be there with this program's schema; it can be read and written: commands beside a service.
+    Existing,
+    /// It must be there with this program's schema, and every writing verb is [`StoreError::ReadOnly`].
+    ReadOnly,
+}
+
+impl Store {
+    /// Opens the database at `path`.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::OlderSchema`] (not with [`OpenMode::Migrate`]), [`StoreError::NewerSchema`],
+    /// [`StoreError::EditedHistory`], [`StoreError::Damaged`], [`StoreError::Open`].
+    pub async fn open(path: &Path, mode: OpenMode) -> Result<Self, StoreError> {
+        match mode {
+            OpenMode::Migrate => make(path)?,
+            _ if !path.exists() => {
+                return Err(StoreError::Missing {
+                    path: path.to_owned(),
+                });
+            }
+            _ => {}
+        }
+        let mut conn = connect(path, mode).await?;
+        match mode {
+            OpenMode::Migrate => migrate::apply_on(path, &mut conn).await?,
+            OpenMode::Existing | OpenMode::ReadOnly => migrate::check_on(path, &mut conn).await?,
+        }
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_lazy_with(connect_options(path).read_only(true));
+        Ok(Self {
+            writer: Writer::start(conn),
+            readers,
+        })
+    }
+
+    /// Writes what waits and closes every connection. Dropping the store does the same, without waiting for it.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// What every connection has.
+fn connect_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging()
+}
+
+/// Opens the writing connection. The engine does not wait by itself while another process turns a new database to its log mode,
+/// so a busy database is asked again for as long as any write would wait.
+pub(in crate::store) async fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, StoreError> {
+    let options = writer_options(path, mode);
+    let give_up = Instant::now() + BUSY;
+    loop {
+        let answer = SqliteConnection::connect_with(&options).await;
+        match answer.map_err(|error| open_error(path, error)) {
+            Err(StoreError::Busy) if Instant::now() < give_up => sleep(BUSY / 500).await,
+            other => return other,
+        }
+    }
+}
+
+/// What a failure to open means.
+fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Engine(error) => StoreError::Open {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        },
+        known => known,
+    }
+}
+
+fn writer_options(path: &Path, mode: OpenMode) -> SqliteConnectOptions {
+    match mode {
+        OpenMode::ReadOnly => connect_options(path).read_only(true),
+        OpenMode::Migrate | OpenMode::Existing => connect_options(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full),
+    }
+}
+
+/// Makes the file, for its owner alone: it holds prompts and output of people's work. The log files follow its mode.
+pub(in crate::store) fn make(path: &Path) -> Result<(), StoreError> {
+    let failed = |error: io::Error| StoreError::Open {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    match fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,133 @@
+//! Reading tasks and their log. What is asked often costs what is live or changed, not what was ever archived.
+
+use std::collections::HashMap;
+
+use super::Store;
+use crate::domain::id::TaskId;
+use crate::domain::task::Task;
+use crate::store::error::StoreError;
+use crate::store::record::{Event, Filter, Page, Scope, Standing};
+use crate::store::row::{EventRow, TaskRow, body, int, nat, task_id};
+
+/// What every reading of tasks selects; a macro, because statements are literals.
+macro_rules! select_tasks {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.id, t.version, t.epoch, t.seq, t.definition_hash, t.created_at, t.updated_at, t.body_version, ",
+            "t.state, t.history, d.body_version AS definition_version, d.body AS definition FROM task t ",
+            "JOIN definition d ON d.task_id = t.id AND d.hash = t.definition_hash ",
+            $rest
+        )
+    };
+}
+
+pub(super) const LIVE: &str = select_tasks!("WHERE t.live = 1 ORDER BY t.id");
+pub(super) const CHANGED: &str = select_tasks!("WHERE t.seq > $1 ORDER BY t.seq");
+pub(super) const STANDINGS: &str = "SELECT t.id, t.kind FROM json_each($1) j JOIN task t ON t.id = j.value";
+const ONE: &str = select_tasks!("WHERE t.id = $1");
+const PAGE: &str =
+    select_tasks!("WHERE t.seq < $1 AND t.live BETWEEN $2 AND $3 ORDER BY t.seq DESC LIMIT $4");
+const PROJECT_PAGE: &str = select_tasks!(
+    "WHERE t.seq < $1 AND t.live BETWEEN $2 AND $3 AND t.project = $5 ORDER BY t.seq DESC LIMIT $4"
+);
+
+impl Store {
+    /// Every task that is not over, by id.
+    pub async fn live(&self) -> Result<Vec<Task>, StoreError> {
+        let rows: Vec<TaskRow> = sqlx::query_as(LIVE).fetch_all(&self.readers).await?;
+        rows.into_iter().map(TaskRow::into_task).collect()
+    }
+
+    /// One task, live or over.
+    pub async fn task(&self, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        let row: Option<TaskRow> = sqlx::query_as(ONE)
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(TaskRow::into_task).transpose()
+    }
+
+    /// A part of the tasks that the filter finds, the last changed first.
+    pub async fn tasks(&self, filter: &Filter) -> Result<Page<Task>, StoreError> {
+        let (least, most) = match filter.scope {
+            Scope::Live => (1, 1),
+            Scope::Ended => (0, 0),
+            Scope::All => (0, 1),
+        };
+        let sql = if filter.project.is_some() {
+            PROJECT_PAGE
+        } else {
+            PAGE
+        };
+        let rows: Vec<TaskRow> = sqlx::query_as(sql)
+            .bind(filter.before.map_or(i64::MAX, int))
+            .bind(least)
+            .bind(most)
+            .bind(i64::from(filter.limit))
+            .bind(&filter.project)
+            .fetch_all(&self.readers)
+            .await?;
+        let full = rows.len() == filter.limit as usize;
+        let next = rows.last().filter(|_| full).map(|row| nat(row.seq));
+        let rows = rows
+            .into_iter()
+            .map(TaskRow::into_task)
+            .collect::<Result<_, _>>()?;
+        Ok(Page { rows, next })
+    }
+
+    /// Every task that changed after event `seq`, in the order of the changes, and the number to ask with next time.
+    pub async fn changed_since(&self, seq: u64) -> Result<(Vec<Task>, u64), StoreError> {
+        let rows: Vec<TaskRow> = sqlx::query_as(CHANGED)
+            .bind(int(seq))
+            .fetch_all(&self.readers)
+            .await?;
+        let newest = rows.last().map_or(seq, |row| nat(row.seq));
+        let tasks = rows
+            .into_iter()
+            .map(TaskRow::into_task)
+            .collect::<Result<_, _>>()?;
+        Ok((tasks, newest))
+    }
+
+    /// The number of the newest change of any task; 0 where there is none.
+    pub async fn newest_seq(&self) -> Result<u64, StoreError> {
+        let seq: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM task")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(seq.map_or(0, nat))
+    }
+
+    /// A number that changes when another process has committed. One page read, so it may be asked every second.
+    /// What this store itself commits does not change it.
+    pub async fn data_version(&self) -> Result<i64, StoreError> {
+        self.writer.data_version().await
+    }
+
+    /// How the named tasks stand; those that are not in the store are absent.
+    pub async fn dependency_states(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, Standing>, StoreError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(STANDINGS)
+            .bind(body(&ids)?)
+            .fetch_all(&self.readers)
+            .await?;
+        let standing = |kind: &str| match kind {
+            "completed" => Standing::Completed,
+            "cancelled" => Standing::Cancelled,
+            _ => Standing::Live,
+        };
+        rows.iter()
+            .map(|(id, kind)| Ok((task_id(id)?, standing(kind))))
+            .collect()
+    }
+
+    /// The newest `limit` events of a task, the oldest of them first.
+    pub async fn events(&self, id: &TaskId, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let rows: Vec<EventRow> =
+            sqlx::query_as("SELECT * FROM event_log WHERE task_id = $1 ORDER BY seq DESC LIMIT $2")
+                .bind(id.as_str())
+                .bind(i64::from(limit))
+                .fetch_all(&self.readers)
+                .await?;
+        rows.into_iter().rev().map(EventRow::into_event).collect()
+    }
+}
