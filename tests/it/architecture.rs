@@ -48,7 +48,8 @@ fn floors() -> BTreeMap<String, u8> {
             continue;
         };
         for name in modules.split_whitespace() {
-            floors.insert(name.trim_matches(|c| "[]`,".contains(c)).to_owned(), floor);
+            let name = name.trim_matches(|c| "[]`,".contains(c));
+            floors.insert(name.trim_start_matches("mod@").to_owned(), floor);
         }
     }
     floors
