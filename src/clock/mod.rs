@@ -108,6 +108,10 @@ pub fn truncate(at: DateTime<Utc>) -> DateTime<Utc> {
     at.trunc_subsecs(6)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the wall clock"
+)]
 fn system_now() -> DateTime<Utc> {
     truncate(Utc::now())
 }

@@ -11,6 +11,10 @@ pub struct Environment {
 
 impl Environment {
     /// Takes the process's own.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     pub fn capture() -> Self {
         std::env::vars_os().collect()
     }

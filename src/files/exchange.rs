@@ -9,6 +9,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -28,6 +29,9 @@ pub enum Updated {
 
 /// Rounds before a file counts as written without pause.
 const ROUNDS: u32 = 50;
+/// Rounds without a pause: nearly always the second one succeeds.
+const HASTY_ROUNDS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A shared file and the rules for it.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +49,10 @@ impl Shared<'_> {
         mut edit: impl FnMut(Option<&[u8]>) -> Option<Vec<u8>>,
     ) -> Result<Updated, FileError> {
         let _turn = take_turn(self.path);
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round >= HASTY_ROUNDS {
+                std::thread::sleep(PAUSE);
+            }
             let base = read_if_there(self.path, self.limit, self.links)?;
             let before = base.as_ref().map(|base| base.bytes.as_slice());
             let Some(after) = edit(before).filter(|after| Some(after.as_slice()) != before) else {

@@ -92,6 +92,29 @@ fn the_template_s_commented_keys_are_true_keys() {
     assert!(config.runtimes.contains_key("demo"));
 }
 
+#[test]
+fn the_documentation_has_every_key_with_its_default() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CONFIGURATION.md")).unwrap();
+    for entry in config::show(&parse_with("", &[], &[]).unwrap()) {
+        let key = match entry.key.split('.').collect::<Vec<_>>()[..] {
+            ["tiers", _, key] if key != "model" => format!("tiers.*.{key}"),
+            _ => entry.key.clone(),
+        };
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{key}` | ")));
+        let row = row.unwrap_or_else(|| panic!("docs/CONFIGURATION.md has no row for {key}"));
+        let said = row.split(" | ").nth(1).unwrap().trim_matches('`');
+        let is_secret = entry.value.starts_with("[secret]") && said.starts_with("${");
+        assert!(
+            said == entry.value || is_secret,
+            "{row}\nthe default is {}",
+            entry.value
+        );
+    }
+}
+
 fn is_code(text: &str) -> bool {
     let word = |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     text.starts_with('[') || text.split_once(" = ").is_some_and(|(key, _)| word(key))

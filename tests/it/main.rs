@@ -1,5 +1,6 @@
 //! The one integration test binary: a file a behaviour.
 
+mod architecture;
 mod claude_code;
 mod config;
 mod files;
@@ -17,5 +18,6 @@ mod store_sides;
 mod store_sqlite;
 mod store_tasks;
 mod store_walk;
+mod watch;
 mod worker_process;
 mod workspace;
