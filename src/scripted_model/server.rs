@@ -195,7 +195,11 @@ async fn answer(desk: &Arc<Desk>, ask: &Ask, step: &Step) -> Response {
             reply(step, ask, standing(desk.clone(), step, ask, events))
         }
         Some(FaultKind::Cut { after }) => {
-            let cut = stream::iter([Err(io::Error::from(io::ErrorKind::ConnectionAborted))]);
+            let cut = stream::once(async {
+                // Only a pause makes the server send what came before; an error at once would swallow it.
+                tokio::task::yield_now().await;
+                Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+            });
             reply(
                 step,
                 ask,

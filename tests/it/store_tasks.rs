@@ -129,11 +129,9 @@ pub fn finish(from: &Task) -> Decision {
     let claim = Claim {
         attempt: from.epoch as u32,
         epoch: from.epoch,
-        tier: TierName::new("haiku"),
+        by_hand: None,
         commit: Some("c0ffee".into()),
         no_change: None,
-        fingerprint: "f".into(),
-        cost_usd: None,
         session: None,
     };
     let done = decision("finished", from, State::Validating { since: at(), claim });

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use futures_util::future::join_all;
 use orchestrator::domain::outcome::EndKind;
 use orchestrator::runtime::Signal;
 use orchestrator::scripted_model::{Fault, Scenario, Script, Step};
@@ -70,13 +71,14 @@ async fn every_error_status_has_its_end() {
         (500, "api_error", "oops", EndKind::Overloaded, 3),
         (503, "api_error", "down", EndKind::Overloaded, 3),
     ];
-    for (status, word, message, kind, calls) in rows {
+    let checks = rows.map(|(status, word, message, kind, calls)| async move {
         let (run, asked) = run(Fault::error(status, word, message)).await;
         assert_eq!((run.ending.kind, asked), (kind, calls), "{status} {message}");
         assert_eq!(run.of("result")[0]["http_status"], status);
         assert!(run.ending.reason.contains(&status.to_string()) && run.ending.reason.contains(message));
         assert_eq!(run.exit.code(), Some(1));
-    }
+    });
+    join_all(checks).await;
 }
 
 #[tokio::test]
@@ -91,12 +93,13 @@ async fn a_refused_history_poisons_its_session() {
 
 #[tokio::test]
 async fn trouble_that_passes_is_waited_for() {
-    for fault in [
+    let faults = [
         Fault::overloaded().first(2),
         Fault::rate_limited("0.3").first(1),
         Fault::cut(3).first(1),
         Fault::error_event(3, "overloaded_error").first(1),
-    ] {
+    ];
+    let checks = faults.map(|fault| async move {
         let (run, _) = run(fault.clone()).await;
         assert_eq!(run.ending.kind, EndKind::Claimed, "{fault:?}");
         let retry = run.of("retry");
@@ -104,7 +107,8 @@ async fn trouble_that_passes_is_waited_for() {
             !retry.is_empty() && retry[0]["delay_ms"].as_u64() < Some(1_001),
             "{fault:?}"
         );
-    }
+    });
+    join_all(checks).await;
 }
 
 #[tokio::test]
@@ -117,7 +121,7 @@ async fn a_long_rate_limit_ends_the_attempt_at_once() {
     let wait = until - before;
     assert!((7_998..8_060).contains(&wait.num_seconds()), "{wait}");
     assert_eq!(asked, 1);
-    assert!(run.signals.contains(&Signal::RateLimit { until: Some(until) }));
+    assert!(run.signals.iter().any(|s| matches!(s, Signal::RateLimit(limit) if limit.until == Some(until))));
 }
 
 #[tokio::test]
@@ -131,13 +135,10 @@ async fn a_rate_limit_that_stays_is_not_waited_for_longer_than_seconds() {
 
 #[tokio::test]
 async fn a_stream_that_is_always_cut_is_an_overload() {
-    for after in [1, 5] {
+    for after in [0, 1, 5] {
         let (run, asked) = run(Fault::cut(after)).await;
         assert_eq!((run.ending.kind, asked), (EndKind::Overloaded, 2), "{after}");
     }
-    // A connection that ends before any answer is a matter of the network.
-    let (unanswered, asked) = run(Fault::cut(0)).await;
-    assert_eq!((unanswered.ending.kind, asked), (EndKind::Network, 3));
     let (run, _) = run(Fault::cut(3)).await;
     assert_eq!(
         run.account.spent.input_tokens,
@@ -191,7 +192,8 @@ async fn nobody_there_is_a_matter_of_the_network() {
     let run = rig.run().await;
     assert_eq!(run.ending.kind, EndKind::Network);
     assert_eq!(run.of("retry").len(), 2);
-    rig.options.base_url = "http://name-that-is-not-there.invalid".to_owned();
+    // TLS towards a port that speaks none.
+    rig.options.base_url = rig.server.base_url().replace("http:", "https:");
     assert_eq!(rig.run().await.ending.kind, EndKind::Network);
 }
 
