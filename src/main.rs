@@ -9,7 +9,10 @@ fn main() -> ExitCode {
     if let Some(code) = supervisor::dispatch(std::env::args_os()) {
         return code;
     }
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == messages::VERB) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|verb| verb == messages::VERB)
+    {
         return messages::worker::main();
     }
     orchestrator::cli::main()

@@ -21,7 +21,9 @@ impl Listing {
 
 /// Lists the files of a folder that have an ending; names that are no text are passed over.
 pub fn listing(folder: &Path, ending: &str) -> Listing {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Listing::default() };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Listing::default();
+    };
     let file = |entry: std::fs::DirEntry| {
         let path = entry.path();
         let stem = path.file_stem()?.to_str()?.to_owned();
@@ -36,7 +38,9 @@ pub fn listing(folder: &Path, ending: &str) -> Listing {
 pub fn contents(folder: &Path, ending: &str) -> Vec<(String, Vec<u8>)> {
     let content = |stem: &str| {
         let path = folder.join(format!("{stem}.{ending}"));
-        read(&path, LIMIT, Links::Follow).ok().map(|snapshot| (stem.to_owned(), snapshot.bytes))
+        read(&path, LIMIT, Links::Follow)
+            .ok()
+            .map(|snapshot| (stem.to_owned(), snapshot.bytes))
     };
     listing(folder, ending).stems().filter_map(content).collect()
 }

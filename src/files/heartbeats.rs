@@ -71,7 +71,11 @@ impl Heartbeats {
     }
 
     /// A task's heartbeat where the file is another than the one that `seen` tells of; one `stat` where it is not.
-    pub fn read_if_other(&self, task: &TaskId, seen: Option<Identity>) -> Result<Option<Snapshot>, FileError> {
+    pub fn read_if_other(
+        &self,
+        task: &TaskId,
+        seen: Option<Identity>,
+    ) -> Result<Option<Snapshot>, FileError> {
         let path = self.path(task);
         match Identity::of(&path, Links::Refuse) {
             Ok(identity) if Some(identity) == seen => Ok(None),

@@ -21,7 +21,12 @@ pub async fn assess(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
 
 /// What the rules want to know; a workspace that cannot be looked into simply has no named files.
 pub fn survey(instance: &Instance, task: &Task) -> Survey {
-    let failures = task.history.tries.iter().filter(|t| is_failure(t.outcome)).count();
+    let failures = task
+        .history
+        .tries
+        .iter()
+        .filter(|t| is_failure(t.outcome))
+        .count();
     Survey {
         named_files: local_folder(instance, task).map_or(0, |folder| count_named(&folder, task)),
         earlier_failures: u32::try_from(failures).unwrap_or(u32::MAX),
@@ -35,6 +40,9 @@ fn local_folder(instance: &Instance, task: &Task) -> Option<std::path::PathBuf> 
 }
 
 fn count_named(folder: &Path, task: &Task) -> u32 {
-    let there = named_paths(&task.definition).into_iter().filter(|path| folder.join(path).is_file()).count();
+    let there = named_paths(&task.definition)
+        .into_iter()
+        .filter(|path| folder.join(path).is_file())
+        .count();
     u32::try_from(there).unwrap_or(u32::MAX)
 }

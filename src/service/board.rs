@@ -37,8 +37,11 @@ impl Board {
             self.beats.remove(&task.id);
         }
         if task.state.is_ended() {
-            let how =
-                if task.state.is_completed() { DependencyState::Completed } else { DependencyState::Cancelled };
+            let how = if task.state.is_completed() {
+                DependencyState::Completed
+            } else {
+                DependencyState::Cancelled
+            };
             self.over.insert(task.id.clone(), how);
             self.tasks.remove(&task.id);
         } else {
@@ -73,8 +76,9 @@ impl Board {
     /// Dependencies of live tasks of which the board knows nothing yet.
     pub fn unknown_dependencies(&self) -> Vec<TaskId> {
         let named = self.tasks.values().flat_map(|t| &t.definition.depends_on);
-        let unknown: BTreeSet<&TaskId> =
-            named.filter(|id| !self.tasks.contains_key(*id) && !self.over.contains_key(*id)).collect();
+        let unknown: BTreeSet<&TaskId> = named
+            .filter(|id| !self.tasks.contains_key(*id) && !self.over.contains_key(*id))
+            .collect();
         unknown.into_iter().cloned().collect()
     }
 

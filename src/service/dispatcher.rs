@@ -64,7 +64,11 @@ impl Dispatcher {
 
     /// Applies an event to a task as the store has it.
     pub async fn apply_stored(&self, id: &TaskId, event: Event) -> Result<Applied, ApplyError> {
-        let task = self.store.task(id).await?.ok_or_else(|| ApplyError::Unknown(id.clone()))?;
+        let task = self
+            .store
+            .task(id)
+            .await?
+            .ok_or_else(|| ApplyError::Unknown(id.clone()))?;
         self.apply(task, event).await
     }
 
@@ -90,9 +94,14 @@ impl Dispatcher {
 
     /// Admits sections that were not known before; gives back the tasks that are there now.
     pub async fn admit(&self, sections: Vec<NewSection>, by: &str) -> Result<Vec<Task>, StoreError> {
-        let decisions: Vec<Decision> = sections.into_iter().filter_map(|s| self.admission(s, by)).collect();
+        let decisions: Vec<Decision> = sections
+            .into_iter()
+            .filter_map(|s| self.admission(s, by))
+            .collect();
         let tasks: Vec<Task> = decisions.iter().map(|d| d.task.clone()).collect();
-        let admissions = decisions.iter().map(|d| self.store.admit(&d.task, d.entry.clone(), d.durable.clone()));
+        let admissions = decisions
+            .iter()
+            .map(|d| self.store.admit(&d.task, d.entry.clone(), d.durable.clone()));
         let results = futures_util::future::join_all(admissions).await;
         let mut admitted = Vec::with_capacity(tasks.len());
         for (task, result) in tasks.into_iter().zip(results) {
@@ -107,8 +116,20 @@ impl Dispatcher {
     }
 
     fn admission(&self, section: NewSection, by: &str) -> Option<Decision> {
-        let NewSection { id, definition, hash, declared } = section;
-        admit(id, definition, hash, declared, by, &self.context(self.clock.now()))
+        let NewSection {
+            id,
+            definition,
+            hash,
+            declared,
+        } = section;
+        admit(
+            id,
+            definition,
+            hash,
+            declared,
+            by,
+            &self.context(self.clock.now()),
+        )
     }
 
     fn rule(&self, task: &Task, event: Event) -> Result<Ruling, Refused> {
@@ -118,7 +139,11 @@ impl Dispatcher {
     }
 
     fn context(&self, now: chrono::DateTime<chrono::Utc>) -> Context<'_> {
-        Context { now, roll: roll(), policy: &self.policy }
+        Context {
+            now,
+            roll: roll(),
+            policy: &self.policy,
+        }
     }
 }
 

@@ -161,7 +161,11 @@ impl Engine {
 
     /// Whether all that can be started runs: nothing is left to do but to watch.
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty() && self.running.values().all(|r| r.duty == Duty::Watch && !r.handle.is_finished())
+        self.pending.is_empty()
+            && self
+                .running
+                .values()
+                .all(|r| r.duty == Duty::Watch && !r.handle.is_finished())
     }
 
     /// Ends everything that runs beside the loop. Workers go on under their supervisors and are adopted next time.
@@ -186,7 +190,10 @@ impl Engine {
 
     /// How many workers run.
     pub fn workers(&self) -> usize {
-        self.running.values().filter(|r| matches!(r.duty, Duty::Launch | Duty::Watch | Duty::Stop)).count()
+        self.running
+            .values()
+            .filter(|r| matches!(r.duty, Duty::Launch | Duty::Watch | Duty::Stop))
+            .count()
     }
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
@@ -201,9 +208,15 @@ impl Engine {
     }
 
     async fn read_queue(&mut self) -> Result<(), StoreError> {
-        let Some(intake) = self.queue.read(&self.instance, &self.board).await? else { return Ok(()) };
+        let Some(intake) = self.queue.read(&self.instance, &self.board).await? else {
+            return Ok(());
+        };
         self.board.held = intake.held;
-        for task in self.dispatcher.admit(intake.new, super::intake::QUEUE_FILE).await? {
+        for task in self
+            .dispatcher
+            .admit(intake.new, super::intake::QUEUE_FILE)
+            .await?
+        {
             self.board.put(task);
         }
         for (id, event) in intake.events {
@@ -215,8 +228,12 @@ impl Engine {
 
     async fn take_in_inputs(&mut self) -> Result<(), StoreError> {
         // Looked at before the inbox is emptied: what they reported is in it, so nobody's report is overtaken.
-        let ended: Vec<TaskId> =
-            self.running.iter().filter(|(_, r)| r.handle.is_finished()).map(|(id, _)| id.clone()).collect();
+        let ended: Vec<TaskId> = self
+            .running
+            .iter()
+            .filter(|(_, r)| r.handle.is_finished())
+            .map(|(id, _)| id.clone())
+            .collect();
         while let Ok(input) = self.inbox.try_recv() {
             self.note(input);
         }
@@ -269,8 +286,12 @@ impl Engine {
                 let (State::Claimed { attempt, .. } | State::Running { attempt, .. }) = &task.state else {
                     return None;
                 };
-                let beat =
-                    liveness::beat(self.board.last_beat(&task.id), attempt.started_at, now, stale_after);
+                let beat = liveness::beat(
+                    self.board.last_beat(&task.id),
+                    attempt.started_at,
+                    now,
+                    stale_after,
+                );
                 let reason = match liveness::judge(beat, Session::Alive) {
                     _ if self.stopped => StopReason::EmergencyStop,
                     Liveness::Stuck => StopReason::Stuck,
@@ -292,15 +313,21 @@ impl Engine {
             return Ok(());
         }
         self.learn_dependencies().await?;
-        let eligible: Vec<TaskId> = self.board.runnable().filter(|t| self.is_eligible(t)).map(|t| t.id.clone()).collect();
+        let eligible: Vec<TaskId> = self
+            .board
+            .runnable()
+            .filter(|t| self.is_eligible(t))
+            .map(|t| t.id.clone())
+            .collect();
         for id in eligible {
             self.apply(&id, Event::Eligible).await?;
         }
         let now = self.instance.clock.now();
         let used = Used::count(self.board.live());
         let fleet = &self.instance.fleet;
-        let claims =
-            ready::claims(self.board.runnable(), used, now, self.dispatcher.policy(), |t| fleet.route(t, now));
+        let claims = ready::claims(self.board.runnable(), used, now, self.dispatcher.policy(), |t| {
+            fleet.route(t, now)
+        });
         for (id, route) in claims {
             self.apply(&id, Event::Claimed(route)).await?;
         }
@@ -319,7 +346,9 @@ impl Engine {
         }
         let found = self.instance.store.dependency_states(&unknown).await?;
         for id in unknown {
-            let state = found.get(&id).map_or(DependencyState::Unknown, |s| super::standing(*s));
+            let state = found
+                .get(&id)
+                .map_or(DependencyState::Unknown, |s| super::standing(*s));
             self.board.note(id, state);
         }
         Ok(())
@@ -327,10 +356,15 @@ impl Engine {
 
     /// Sees to it that each task gets what its state owes it, and nothing that it no longer owes.
     fn assume_duties(&mut self) {
-        let owed: HashMap<TaskId, (u64, Duty)> =
-            self.board.live().filter_map(|t| self.owed(t).map(|d| (t.id.clone(), (t.epoch, d)))).collect();
+        let owed: HashMap<TaskId, (u64, Duty)> = self
+            .board
+            .live()
+            .filter_map(|t| self.owed(t).map(|d| (t.id.clone(), (t.epoch, d))))
+            .collect();
         self.running.retain(|id, running| {
-            let still = owed.get(id).is_some_and(|(epoch, d)| *epoch == running.epoch && same_work(running.duty, *d));
+            let still = owed
+                .get(id)
+                .is_some_and(|(epoch, d)| *epoch == running.epoch && same_work(running.duty, *d));
             if !still {
                 running.cancel.cancel();
             }
@@ -351,21 +385,38 @@ impl Engine {
     }
 
     fn begin(&mut self, id: &TaskId, duty: Duty) {
-        let Some(task) = self.board.get(id).cloned() else { return };
+        let Some(task) = self.board.get(id).cloned() else {
+            return;
+        };
         let epoch = task.epoch;
         let cancel = CancellationToken::new();
-        let first = if duty == Duty::Stop { Wish::Stop(self.dispatcher.policy().kill_grace) } else { Wish::Watch };
+        let first = if duty == Duty::Stop {
+            Wish::Stop(self.dispatcher.policy().kill_grace)
+        } else {
+            Wish::Watch
+        };
         let (wish, wishes) = watch::channel(first);
         let (instance, sender) = (self.instance.clone(), self.sender.clone());
         let work = async move {
             match duty {
                 Duty::Assess => assessor::assess(&instance, &task, &sender).await,
                 Duty::Judge => judge::judge(&instance, &task, &sender).await,
-                Duty::Launch | Duty::Watch | Duty::Stop => driver::drive(&instance, &task, wishes, &sender).await,
+                Duty::Launch | Duty::Watch | Duty::Stop => {
+                    driver::drive(&instance, &task, wishes, &sender).await
+                }
             }
         };
         let handle = tokio::spawn(cancel.clone().run_until_cancelled_owned(work).map(drop));
-        self.running.insert(id.clone(), Running { epoch, duty, cancel, wish, handle });
+        self.running.insert(
+            id.clone(),
+            Running {
+                epoch,
+                duty,
+                cancel,
+                wish,
+                handle,
+            },
+        );
     }
 
     /// When the board itself changes its answer: a retry that is due, a heartbeat that becomes stale.
@@ -378,13 +429,19 @@ impl Engine {
         let due = self.board.live().filter_map(|task| match &task.state {
             State::Ready { next, .. } => next.not_before.filter(|t| *t > now),
             State::Claimed { attempt, .. } | State::Running { attempt, .. } => {
-                let last = self.board.last_beat(&task.id).map_or(attempt.started_at, |b| b.max(attempt.started_at));
+                let last = self
+                    .board
+                    .last_beat(&task.id)
+                    .map_or(attempt.started_at, |b| b.max(attempt.started_at));
                 Some(last + stale_after + Duration::from_millis(1))
             }
             _ => None,
         });
         let rested = self.instance.fleet.rested_at(now);
-        due.chain(rested).chain(self.queue.recheck_at()).chain(self.outbox.retry_at()).min()
+        due.chain(rested)
+            .chain(self.queue.recheck_at())
+            .chain(self.outbox.retry_at())
+            .min()
     }
 }
 

@@ -68,7 +68,14 @@ impl Fleet {
         let member = |(name, runtime): (&String, &section::Runtime)| {
             let lacks = runtime.unavailable();
             let runtime = build(runtime, exe, environment);
-            (name.clone(), Member { runtime, lacks, standing: Mutex::default() })
+            (
+                name.clone(),
+                Member {
+                    runtime,
+                    lacks,
+                    standing: Mutex::default(),
+                },
+            )
         };
         let rung = |tier: &section::Tier| Rung {
             tier: tier.name.clone(),
@@ -100,7 +107,16 @@ impl Fleet {
         let found: BTreeMap<&String, Option<(String, String)>> = self
             .members
             .iter()
-            .map(|(name, m)| (name, m.standing().probed.clone().and_then(Result::err).map(|u| (u.reason, u.cure))))
+            .map(|(name, m)| {
+                (
+                    name,
+                    m.standing()
+                        .probed
+                        .clone()
+                        .and_then(Result::err)
+                        .map(|u| (u.reason, u.cure)),
+                )
+            })
             .collect();
         let value = serde_json::json!(found);
         let known = store.flag(FLAG).await?;
@@ -112,13 +128,20 @@ impl Fleet {
 
     /// Takes in what the service last found, where nothing was probed here.
     pub async fn recall(&self, store: &Store) -> Result<(), StoreError> {
-        let Some(flag) = store.flag(FLAG).await? else { return Ok(()) };
-        let found: BTreeMap<String, Option<(String, String)>> = serde_json::from_value(flag.value).unwrap_or_default();
+        let Some(flag) = store.flag(FLAG).await? else {
+            return Ok(());
+        };
+        let found: BTreeMap<String, Option<(String, String)>> =
+            serde_json::from_value(flag.value).unwrap_or_default();
         for (name, missing) in found {
-            let Some(member) = self.members.get(&name) else { continue };
+            let Some(member) = self.members.get(&name) else {
+                continue;
+            };
             let told = match missing {
                 Some((reason, cure)) => Err(Unavailable { reason, cure }),
-                None => Ok(Available { version: String::new() }),
+                None => Ok(Available {
+                    version: String::new(),
+                }),
             };
             member.standing().probed.get_or_insert(told);
         }
@@ -132,7 +155,9 @@ impl Fleet {
 
     /// Whether a runtime is a command of the user's own (or is not there any more).
     pub fn is_plain_command(&self, name: &str) -> bool {
-        self.members.get(name).is_none_or(|m| m.runtime.kind() == "command")
+        self.members
+            .get(name)
+            .is_none_or(|m| m.runtime.kind() == "command")
     }
 
     /// Leaves a runtime alone for a while.
@@ -146,10 +171,16 @@ impl Fleet {
     /// How the planned attempt of a task would run: by the runtime of its session if that can be used, else by the
     /// first of its tier that can.
     pub fn route(&self, task: &Task, now: DateTime<Utc>) -> Option<Route> {
-        let State::Ready { next, .. } = &task.state else { return None };
+        let State::Ready { next, .. } = &task.state else {
+            return None;
+        };
         let (rung, candidates) = self.candidates(task, &next.tier)?;
         let usable = |name: &&str| self.members.get(*name).is_some_and(|m| m.is_usable(now));
-        let of_session = candidates.iter().copied().find(|name| next.runtime.as_deref() == Some(*name)).filter(|n| usable(&n));
+        let of_session = candidates
+            .iter()
+            .copied()
+            .find(|name| next.runtime.as_deref() == Some(*name))
+            .filter(|n| usable(&n));
         let runtime = of_session.or_else(|| candidates.iter().copied().find(usable))?;
         Some(Route {
             tier: next.tier.clone(),
@@ -161,12 +192,20 @@ impl Fleet {
 
     /// Why no runtime of the task's planned tier can be used; none where one can.
     pub fn obstacle(&self, task: &Task, now: DateTime<Utc>) -> Option<String> {
-        let State::Ready { next, .. } = &task.state else { return None };
+        let State::Ready { next, .. } = &task.state else {
+            return None;
+        };
         let Some((_, candidates)) = self.candidates(task, &next.tier) else {
             return Some(format!("there is no tier '{}' in the configuration", next.tier));
         };
         let reasons: Option<Vec<String>> = candidates.iter().map(|name| self.why_not(name, now)).collect();
-        reasons.map(|all| if all.is_empty() { "the tier names no runtime".to_owned() } else { all.join("; ") })
+        reasons.map(|all| {
+            if all.is_empty() {
+                "the tier names no runtime".to_owned()
+            } else {
+                all.join("; ")
+            }
+        })
     }
 
     /// As [`Fleet::obstacle`], but silent about runtimes that nobody looked for yet.
@@ -185,7 +224,9 @@ impl Fleet {
     }
 
     fn why_not(&self, name: &str, now: DateTime<Utc>) -> Option<String> {
-        let Some(member) = self.members.get(name) else { return Some(format!("{name} is not configured")) };
+        let Some(member) = self.members.get(name) else {
+            return Some(format!("{name} is not configured"));
+        };
         let standing = member.standing();
         match (&standing.probed, standing.rests_until.filter(|t| *t > now)) {
             (Some(Err(problem)), _) => Some(format!("{name}: {problem}")),
@@ -196,7 +237,11 @@ impl Fleet {
 
     /// When the first resting runtime may be used again.
     pub fn rested_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.members.values().filter_map(|m| m.standing().rests_until).filter(|t| *t > now).min()
+        self.members
+            .values()
+            .filter_map(|m| m.standing().rests_until)
+            .filter(|t| *t > now)
+            .min()
     }
 
     /// All runtimes that were looked for, by name.
@@ -204,7 +249,12 @@ impl Fleet {
         let wanted = |name: &String| self.rungs.iter().any(|r| r.runtimes.contains(name));
         let row = |(name, member): (&String, &Member)| {
             let standing = member.standing().probed.clone()?;
-            Some(Report { name: name.clone(), kind: member.runtime.kind(), standing, wanted: wanted(name) })
+            Some(Report {
+                name: name.clone(),
+                kind: member.runtime.kind(),
+                standing,
+                wanted: wanted(name),
+            })
         };
         self.members.iter().filter_map(row).collect()
     }
@@ -224,9 +274,11 @@ impl Member {
 fn build(runtime: &section::Runtime, exe: &Path, environment: &Environment) -> Arc<dyn Runtime> {
     let (env, inherited) = (runtime.env.clone(), environment.clone());
     match &runtime.kind {
-        section::Kind::Command { command } => {
-            Arc::new(Command::new(command::Options { command: command.clone(), env, inherited }))
-        }
+        section::Kind::Command { command } => Arc::new(Command::new(command::Options {
+            command: command.clone(),
+            env,
+            inherited,
+        })),
         section::Kind::ClaudeCode(claude) => Arc::new(ClaudeCode::new(claude_code::Options {
             binary: claude.binary.clone(),
             args: claude.args.clone(),

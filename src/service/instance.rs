@@ -82,7 +82,14 @@ pub enum OpenError {
 impl Instance {
     /// Opens an instance.
     pub async fn open(opening: Opening, mode: OpenMode) -> Result<Self, OpenError> {
-        let Opening { layout, config, clock, exe, environment, reports_on_console } = opening;
+        let Opening {
+            layout,
+            config,
+            clock,
+            exe,
+            environment,
+            reports_on_console,
+        } = opening;
         let store = Arc::new(Store::open(&config.store.database(&layout), mode).await?);
         let home = environment.get(std::ffi::OsStr::new("HOME")).map(PathBuf::from);
         let policy = Arc::new(config.policy());
@@ -111,12 +118,17 @@ impl Instance {
     /// The emergency stop, where it is pulled.
     pub async fn stopped(&self) -> Result<Option<Stopped>, StoreError> {
         let flag = self.store.flag(STOPPED).await?;
-        Ok(flag.map(|f| Stopped { by: f.value.as_str().unwrap_or("somebody").to_owned(), at: f.set_at }))
+        Ok(flag.map(|f| Stopped {
+            by: f.value.as_str().unwrap_or("somebody").to_owned(),
+            at: f.set_at,
+        }))
     }
 
     /// Pulls the emergency stop, or lets go of it.
     pub async fn set_stopped(&self, by: Option<&str>) -> Result<(), StoreError> {
-        self.store.set_flag(STOPPED, by.map(|by| by.into()), self.clock.now()).await
+        self.store
+            .set_flag(STOPPED, by.map(|by| by.into()), self.clock.now())
+            .await
     }
 }
 
@@ -127,7 +139,9 @@ fn redactor(config: &Config) -> Redactor {
             section::Kind::ClaudeCode(claude) => claude.api_key.as_ref(),
             section::Kind::Messages(api) => api.api_key.as_ref(),
         };
-        secret.and_then(|s| s.value().ok()).map(|s| s.expose_secret().to_owned())
+        secret
+            .and_then(|s| s.value().ok())
+            .map(|s| s.expose_secret().to_owned())
     };
     Redactor::new(config.runtimes.values().filter_map(key))
 }

@@ -52,7 +52,12 @@ pub fn compare(
     }
     if reading.whole {
         let present: BTreeSet<&TaskId> = reading.tasks.iter().map(|s| &s.id).collect();
-        intake.vanished = board.live().map(|t| &t.id).filter(|id| !present.contains(id)).cloned().collect();
+        intake.vanished = board
+            .live()
+            .map(|t| &t.id)
+            .filter(|id| !present.contains(id))
+            .cloned()
+            .collect();
     }
     intake
 }
@@ -65,15 +70,29 @@ fn admission(section: &QueuedTask, declared: Declared, intake: &mut Intake) {
         declared,
     });
     if matches!(declared, Declared::Completed | Declared::Claimed) {
-        intake.events.push((section.id.clone(), from_the_file(Command::Claim)));
+        intake
+            .events
+            .push((section.id.clone(), from_the_file(Command::Claim)));
     }
 }
 
-fn changes(section: &QueuedTask, declared: Declared, task: &Task, mirrored: Option<&Mirror>, intake: &mut Intake) {
+fn changes(
+    section: &QueuedTask,
+    declared: Declared,
+    task: &Task,
+    mirrored: Option<&Mirror>,
+    intake: &mut Intake,
+) {
     let id = || section.id.clone();
     if section.hash != task.definition_hash {
         let definition = Box::new(section.definition.clone());
-        intake.events.push((id(), Event::Redefined { definition, hash: section.hash.clone() }));
+        intake.events.push((
+            id(),
+            Event::Redefined {
+                definition,
+                hash: section.hash.clone(),
+            },
+        ));
     }
     if let Some(command) = asked(declared, mirrored.map(|m| m.status), &task.state) {
         intake.events.push((id(), from_the_file(command)));
@@ -81,5 +100,8 @@ fn changes(section: &QueuedTask, declared: Declared, task: &Task, mirrored: Opti
 }
 
 fn from_the_file(command: Command) -> Event {
-    Event::Person { by: QUEUE_FILE.to_owned(), command }
+    Event::Person {
+        by: QUEUE_FILE.to_owned(),
+        command,
+    }
 }

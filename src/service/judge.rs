@@ -16,12 +16,22 @@ use crate::gate::{Gate, GateRequest, select};
 
 /// Runs the gate for a task that claims to be done, and reports.
 pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
-    let State::Validating { claim, .. } = &task.state else { return };
+    let State::Validating { claim, .. } = &task.state else {
+        return;
+    };
     // One at a time for each worker slot, so that gates do not starve the machine.
-    let Ok(_turn) = instance.gate_turns.acquire().await else { return };
+    let Ok(_turn) = instance.gate_turns.acquire().await else {
+        return;
+    };
     let event = match run(instance, task, claim).await {
-        Ok(report) => Event::Judged { epoch: claim.epoch, report: Box::new(report) },
-        Err(reason) => Event::NotJudged { epoch: claim.epoch, reason },
+        Ok(report) => Event::Judged {
+            epoch: claim.epoch,
+            report: Box::new(report),
+        },
+        Err(reason) => Event::NotJudged {
+            epoch: claim.epoch,
+            reason,
+        },
     };
     // A closed inbox is a service that goes down; the next one judges again.
     let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
@@ -52,14 +62,20 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
         worker_entries: worker_entries(instance, task, claim, text.as_deref()),
     };
     let clock = instance.clock.clone();
-    let report = Gate.run(&request, &move || clock.now()).await.map_err(|e| e.to_string())?;
+    let report = Gate
+        .run(&request, &move || clock.now())
+        .await
+        .map_err(|e| e.to_string())?;
     let report = redacted(instance, report);
     note(instance, task, &report);
     Ok(report)
 }
 
 fn missing(text: &str, kind: Kind) -> Vec<String> {
-    progress::completeness(text, kind).into_iter().map(|s| s.title().to_owned()).collect()
+    progress::completeness(text, kind)
+        .into_iter()
+        .map(|s| s.title().to_owned())
+        .collect()
 }
 
 /// A claim by hand and a plain command need not have written anything.
@@ -85,14 +101,19 @@ fn redacted(instance: &Instance, mut report: GateReport) -> GateReport {
 /// The receipts, in the progress file's own words.
 fn note(instance: &Instance, task: &Task, report: &GateReport) {
     let line = |category: Category| {
-        let of: Vec<_> = report.receipts.iter().filter(|r| r.category == category).collect();
+        let of: Vec<_> = report
+            .receipts
+            .iter()
+            .filter(|r| r.category == category)
+            .collect();
         let green = of.iter().filter(|r| r.verdict == CheckVerdict::Passed).count();
         format!("- {}: {green} of {} checks passed\n", category.as_str(), of.len())
     };
     let mut body = format!("Gate at commit {}:\n\n", report.commit);
     Category::ALL.into_iter().for_each(|c| body.push_str(&line(c)));
-    let written =
-        instance.files.log(&task.id, |text| progress::set_section(text, Section::Tests, &body));
+    let written = instance.files.log(&task.id, |text| {
+        progress::set_section(text, Section::Tests, &body)
+    });
     if let Err(error) = written {
         tracing::error!(task = %task.id, %error, "its progress file was not written");
     }

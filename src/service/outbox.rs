@@ -28,7 +28,10 @@ pub struct Outbox {
 impl Outbox {
     /// For an instance.
     pub fn new(instance: Arc<Instance>) -> Self {
-        Self { instance, retry_at: None }
+        Self {
+            instance,
+            retry_at: None,
+        }
     }
 
     /// When something that failed is due again.
@@ -45,12 +48,18 @@ impl Outbox {
     }
 
     async fn due(&self, kind: OutboxKind) -> Result<Vec<OutboxRow>, StoreError> {
-        self.instance.store.outbox_due(kind, self.instance.clock.now(), BATCH).await
+        self.instance
+            .store
+            .outbox_due(kind, self.instance.clock.now(), BATCH)
+            .await
     }
 
     async fn done(&self, rows: &[OutboxRow]) -> Result<(), StoreError> {
         let seqs = rows.iter().map(|r| r.seq).collect();
-        self.instance.store.outbox_done(seqs, self.instance.clock.now()).await
+        self.instance
+            .store
+            .outbox_done(seqs, self.instance.clock.now())
+            .await
     }
 
     async fn failed(&mut self, row: &OutboxRow, error: String) -> Result<(), StoreError> {
@@ -82,8 +91,14 @@ impl Outbox {
 
     async fn log_progress(&mut self) -> Result<(), StoreError> {
         for row in self.due(OutboxKind::Progress).await? {
-            let Durable::Progress { line } = &row.effect else { continue };
-            match self.instance.files.log(&row.task, |text| progress::append_log(text, row.created_at, line)) {
+            let Durable::Progress { line } = &row.effect else {
+                continue;
+            };
+            match self
+                .instance
+                .files
+                .log(&row.task, |text| progress::append_log(text, row.created_at, line))
+            {
                 Ok(()) => self.done(std::slice::from_ref(&row)).await?,
                 Err(error) => self.failed(&row, error.to_string()).await?,
             }

@@ -33,15 +33,29 @@ pub fn prompt(task: &Task, attempt: &Attempt, material: &Material) -> String {
     section(&mut text, "", task.definition.prompt.as_deref());
     section(&mut text, "", Some(&what(task)));
     section(&mut text, "## Project memory", material.memory.as_deref());
-    section(&mut text, "## Progress so far (the progress file)", material.progress.as_deref());
+    section(
+        &mut text,
+        "## Progress so far (the progress file)",
+        material.progress.as_deref(),
+    );
     section(&mut text, "## Earlier attempts", earlier(task).as_deref());
-    section(&mut text, "## Why the last attempt was refused", material.gate_feedback.as_deref());
-    section(&mut text, "## How to work here", Some(&rules(task, attempt, material)));
+    section(
+        &mut text,
+        "## Why the last attempt was refused",
+        material.gate_feedback.as_deref(),
+    );
+    section(
+        &mut text,
+        "## How to work here",
+        Some(&rules(task, attempt, material)),
+    );
     text
 }
 
 fn section(text: &mut String, heading: &str, body: Option<&str>) {
-    let Some(body) = body.map(str::trim).filter(|b| !b.is_empty()) else { return };
+    let Some(body) = body.map(str::trim).filter(|b| !b.is_empty()) else {
+        return;
+    };
     if !heading.is_empty() {
         text.push_str(heading);
         text.push_str("\n\n");
@@ -52,12 +66,34 @@ fn section(text: &mut String, heading: &str, body: Option<&str>) {
 
 fn what(task: &Task) -> String {
     let d = &task.definition;
-    let title = if d.title.is_empty() { String::new() } else { format!(": {}", d.title) };
+    let title = if d.title.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", d.title)
+    };
     let mut text = format!("# Task {}{title}\n\n{}\n", task.id, d.description);
-    list(&mut text, "Acceptance criteria", d.acceptance.iter().map(|c| c.text.clone()));
-    list(&mut text, "Checks that will be run on your commit", d.checks.iter().map(|c| format!("{}: `{}`", c.name, one_line(&c.run))));
-    list(&mut text, "What a reviewer will look at", d.review.iter().cloned());
-    list(&mut text, "Further fields", d.extra.iter().map(|(k, v)| format!("{k}: {v}")));
+    list(
+        &mut text,
+        "Acceptance criteria",
+        d.acceptance.iter().map(|c| c.text.clone()),
+    );
+    list(
+        &mut text,
+        "Checks that will be run on your commit",
+        d.checks
+            .iter()
+            .map(|c| format!("{}: `{}`", c.name, one_line(&c.run))),
+    );
+    list(
+        &mut text,
+        "What a reviewer will look at",
+        d.review.iter().cloned(),
+    );
+    list(
+        &mut text,
+        "Further fields",
+        d.extra.iter().map(|(k, v)| format!("{k}: {v}")),
+    );
     section(&mut text, "\n## Context", Some(&d.context));
     text
 }
@@ -79,7 +115,13 @@ fn one_line(script: &str) -> String {
 
 fn earlier(task: &Task) -> Option<String> {
     let line = |t: &crate::domain::task::Try| {
-        format!("- attempt {} at {}: {}, {}", t.n, t.tier, t.outcome.as_str(), t.reason)
+        format!(
+            "- attempt {} at {}: {}, {}",
+            t.n,
+            t.tier,
+            t.outcome.as_str(),
+            t.reason
+        )
     };
     let lines: Vec<String> = task.history.tries.iter().map(line).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
@@ -103,7 +145,9 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
         ),
     ];
     if let Some(branch) = &material.branch {
-        rules.push(format!("You are on branch {branch}; stay on it, and push nothing."));
+        rules.push(format!(
+            "You are on branch {branch}; stay on it, and push nothing."
+        ));
     }
     if task.definition.kind == Kind::Continuous {
         rules.push(
@@ -120,6 +164,10 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
 
 /// What the first line of a commit says that the orchestrator makes of leftovers.
 pub fn commit_message(definition: &Definition, task: &str, attempt: u32) -> String {
-    let title = if definition.title.is_empty() { task } else { &definition.title };
+    let title = if definition.title.is_empty() {
+        task
+    } else {
+        &definition.title
+    };
     format!("{}\n\nTask: {task}\nAttempt: {attempt}\n", one_line(title))
 }

@@ -40,8 +40,17 @@ impl QueueSync {
     /// With what the store remembers.
     pub async fn load(instance: &Instance) -> Result<Self, StoreError> {
         let told = instance.store.mirrored_live().await?;
-        let told = told.into_iter().filter_map(|(id, m)| Some((id, parsed(m)?))).collect();
-        Ok(Self { told, seen: None, reading: None, missing: BTreeMap::new(), corrections: BTreeSet::new() })
+        let told = told
+            .into_iter()
+            .filter_map(|(id, m)| Some((id, parsed(m)?)))
+            .collect();
+        Ok(Self {
+            told,
+            seen: None,
+            reading: None,
+            missing: BTreeMap::new(),
+            corrections: BTreeSet::new(),
+        })
     }
 
     /// Reads the file where it or a job changed, or where a vanished section is to be looked for again.
@@ -64,7 +73,9 @@ impl QueueSync {
         let mut intake = compare(&reading, board, &over, &self.told);
         self.settle(&mut intake, now);
         let declared = reading.tasks.iter().filter(|s| s.place == Place::Active);
-        let declared = declared.filter_map(|s| Some((s.id.clone(), s.declared?))).collect();
+        let declared = declared
+            .filter_map(|s| Some((s.id.clone(), s.declared?)))
+            .collect();
         self.reading = Some((print, declared));
         Ok(Some(intake))
     }
@@ -77,8 +88,14 @@ impl QueueSync {
         reading: &crate::format::queue::Reading,
     ) -> Result<BTreeMap<TaskId, Task>, StoreError> {
         let mut over = BTreeMap::new();
-        for section in reading.tasks.iter().filter(|s| s.runnable && board.get(&s.id).is_none()) {
-            let Some(task) = instance.store.task(&section.id).await? else { continue };
+        for section in reading
+            .tasks
+            .iter()
+            .filter(|s| s.runnable && board.get(&s.id).is_none())
+        {
+            let Some(task) = instance.store.task(&section.id).await? else {
+                continue;
+            };
             if let Some(told) = instance.store.mirrored(&section.id).await?.and_then(parsed) {
                 self.told.insert(section.id.clone(), told);
             }
@@ -106,7 +123,9 @@ impl QueueSync {
 
     /// The last reading is taken in. Where the file still says something else than the state, it is to be corrected.
     pub fn taken(&mut self, board: &Board) {
-        let Some((print, declared)) = self.reading.take() else { return };
+        let Some((print, declared)) = self.reading.take() else {
+            return;
+        };
         self.seen = Some(print);
         for (id, declared) in declared {
             let Some(task) = board.get(&id) else { continue };
@@ -158,7 +177,9 @@ impl QueueSync {
         let document = Document::parse(bytes.to_vec());
         let mut edits = Vec::new();
         for task in tasks {
-            let Some(section) = document.sections().iter().find(|s| s.id == task.id) else { continue };
+            let Some(section) = document.sections().iter().find(|s| s.id == task.id) else {
+                continue;
+            };
             let told = self.told.get(&task.id).map(|t| t.status);
             let declared = declared(section, told);
             let unseen = declared.is_some() && told.is_some() && declared != told;
@@ -168,7 +189,10 @@ impl QueueSync {
             }
             let fields = fields(section, declared, &wanted);
             if !fields.is_empty() {
-                edits.push(Edit::SetFields { id: task.id.clone(), fields });
+                edits.push(Edit::SetFields {
+                    id: task.id.clone(),
+                    fields,
+                });
             }
             if task.state.is_completed() && section.place == Place::Active {
                 edits.push(Edit::Archive { id: task.id.clone() });
@@ -182,7 +206,13 @@ impl QueueSync {
         for task in tasks {
             let wanted = mirror(task);
             if let Ok(body) = serde_json::to_value(&wanted) {
-                told.push((task.id.clone(), Mirrored { version: task.version, body }));
+                told.push((
+                    task.id.clone(),
+                    Mirrored {
+                        version: task.version,
+                        body,
+                    },
+                ));
             }
             if task.state.is_ended() {
                 self.told.remove(&task.id);
@@ -211,22 +241,28 @@ fn parsed(told: Mirrored) -> Option<Mirror> {
 
 /// The value of one of the orchestrator's own fields as it stands.
 fn written(section: &Section, field: StatusField) -> Option<&str> {
-    section.fields.iter().find(|f| f.name == field.name()).map(|f| f.value.as_str())
+    section
+        .fields
+        .iter()
+        .find(|f| f.name == field.name())
+        .map(|f| f.value.as_str())
 }
 
 /// The status that a section declares. `blocked by` other tasks reads as what it was taken for.
 fn declared(section: &Section, told: Option<Declared>) -> Option<Declared> {
-    let Some(value) = written(section, StatusField::Status) else { return Some(Declared::Pending) };
+    let Some(value) = written(section, StatusField::Status) else {
+        return Some(Declared::Pending);
+    };
     let status = parse_status(value)?;
-    Some(if status.blocked_by.is_empty() { status.declared } else { told.unwrap_or(status.declared) })
+    Some(if status.blocked_by.is_empty() {
+        status.declared
+    } else {
+        told.unwrap_or(status.declared)
+    })
 }
 
 /// The fields whose values in the section are not what they should be. A person's wording of the right status stays.
-fn fields(
-    section: &Section,
-    declared: Option<Declared>,
-    wanted: &Mirror,
-) -> Vec<(StatusField, String)> {
+fn fields(section: &Section, declared: Option<Declared>, wanted: &Mirror) -> Vec<(StatusField, String)> {
     let mut fields = Vec::new();
     if declared != Some(wanted.status) {
         fields.push((StatusField::Status, wanted.status.as_str().to_owned()));

@@ -84,10 +84,19 @@ fn jobs(instance: &Instance) -> (Jobs, Vec<Diagnostic>) {
 /// Tasks that others depend on and that are not in the file, but in the store.
 async fn elsewhere(instance: &Instance, reading: &Reading) -> Result<HashSet<TaskId>, StoreError> {
     let here: HashSet<&TaskId> = reading.tasks.iter().map(|t| &t.id).collect();
-    let named = reading.tasks.iter().filter(|t| t.place == Place::Active).flat_map(|t| &t.definition.depends_on);
+    let named = reading
+        .tasks
+        .iter()
+        .filter(|t| t.place == Place::Active)
+        .flat_map(|t| &t.definition.depends_on);
     let absent: Vec<TaskId> = named.filter(|id| !here.contains(id)).cloned().collect();
     if absent.is_empty() {
         return Ok(HashSet::new());
     }
-    Ok(instance.store.dependency_states(&absent).await?.into_keys().collect())
+    Ok(instance
+        .store
+        .dependency_states(&absent)
+        .await?
+        .into_keys()
+        .collect())
 }

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::instance::Instance;
-use crate::clock::{Ticker, ticker::TickerError};
 use crate::clock::schedule::BadSchedule;
+use crate::clock::{Ticker, ticker::TickerError};
 use crate::domain::id::TaskId;
 use crate::files::lock::LockError;
 use crate::files::{Changes, InstanceLock, Watch, atomic};
@@ -48,10 +48,20 @@ pub struct Ticked {
 pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
     let now = instance.clock.now();
-    instance.store.set_flag("service", Some(std::process::id().into()), now).await?;
-    let mut watch = instance.config.scheduler.watch.then(|| Watch::start(&instance.layout));
+    instance
+        .store
+        .set_flag("service", Some(std::process::id().into()), now)
+        .await?;
+    let mut watch = instance
+        .config
+        .scheduler
+        .watch
+        .then(|| Watch::start(&instance.layout));
     if let Some(why) = watch.as_ref().and_then(Watch::degraded) {
-        tracing::warn!(why, "files are looked at every two seconds instead of being watched");
+        tracing::warn!(
+            why,
+            "files are looked at every two seconds instead of being watched"
+        );
     }
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
@@ -81,12 +91,20 @@ async fn changed(watch: &mut Option<Watch>) -> Changes {
 }
 
 /// One pass. It ends when every worker it started runs; with `wait`, when nothing runs and nothing is due any more.
-pub async fn tick(instance: Arc<Instance>, wait: bool, shutdown: CancellationToken) -> Result<Ticked, RunError> {
+pub async fn tick(
+    instance: Arc<Instance>,
+    wait: bool,
+    shutdown: CancellationToken,
+) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
     let mut engine = Engine::load(instance.clone()).await?;
     while !shutdown.is_cancelled() {
         engine.pass().await?;
-        if if wait { engine.is_idle() } else { engine.is_settled() } {
+        if if wait {
+            engine.is_idle()
+        } else {
+            engine.is_settled()
+        } {
             break;
         }
         tokio::select! { () = engine.wait() => {}, () = shutdown.cancelled() => {} }
@@ -116,7 +134,12 @@ async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
 /// What a killed writer left behind.
 fn sweep(instance: &Instance) {
     let layout = &instance.layout;
-    for folder in [layout.root().to_owned(), layout.heartbeats(), layout.progress(), layout.state()] {
+    for folder in [
+        layout.root().to_owned(),
+        layout.heartbeats(),
+        layout.progress(),
+        layout.state(),
+    ] {
         if let Err(error) = atomic::sweep(&folder) {
             tracing::debug!(%error, "nothing was swept");
         }
@@ -130,5 +153,8 @@ async fn look_for_runtimes(instance: &Instance) -> Result<(), StoreError> {
             tracing::debug!(runtime = runtime.name, %missing, "cannot be used");
         }
     }
-    instance.fleet.remember(&instance.store, instance.clock.now()).await
+    instance
+        .fleet
+        .remember(&instance.store, instance.clock.now())
+        .await
 }

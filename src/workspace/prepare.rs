@@ -37,7 +37,12 @@ impl Workspaces {
 
     /// What git says of its version; an error where there is none.
     pub async fn git_version(&self) -> Result<String, WorkspaceError> {
-        Ok(Git::bare_handed(&self.state).call(["version"]).text().await?.trim().to_owned())
+        Ok(Git::bare_handed(&self.state)
+            .call(["version"])
+            .text()
+            .await?
+            .trim()
+            .to_owned())
     }
 
     /// The workspace of a task: made where there is none, the same again where there is one.

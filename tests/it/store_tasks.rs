@@ -132,7 +132,6 @@ pub fn finish(from: &Task) -> Decision {
         by_hand: None,
         commit: Some("c0ffee".into()),
         no_change: None,
-        session: None,
     };
     let done = decision("finished", from, State::Validating { since: at(), claim });
     Decision {
@@ -147,6 +146,7 @@ pub fn retry(from: &Task, outcome: Outcome) -> Decision {
         not_before: None,
         why: "again".into(),
         session: None,
+        runtime: None,
         start: StartKind::Retry,
     };
     let ready = decision("retried", from, State::Ready { since: at(), next });

@@ -37,7 +37,8 @@ struct Worker<'a> {
 impl<'a> Worker<'a> {
     fn of(ground: &'a Ground) -> Result<Self, Failure> {
         let name = variable(ground, "ORCHESTRATOR_TASK_ID")?;
-        let task = TaskId::parse(&name).map_err(|e| Failure::usage(e.to_string()).at("ORCHESTRATOR_TASK_ID"))?;
+        let task =
+            TaskId::parse(&name).map_err(|e| Failure::usage(e.to_string()).at("ORCHESTRATOR_TASK_ID"))?;
         Ok(Self { ground, task })
     }
 
@@ -48,15 +49,30 @@ impl<'a> Worker<'a> {
     fn heartbeat(&self, pct: Option<u8>, phase: Option<String>) -> Outcome {
         let path = self.path("ORCHESTRATOR_HEARTBEAT_FILE")?;
         let now = self.ground.clock.now();
-        let attempt = self.ground.environment.get("ORCHESTRATOR_ATTEMPT").and_then(|n| n.parse().ok());
-        let beat = Heartbeat { attempt, progress_pct: pct, current_phase: phase, ..Heartbeat::new(self.task.clone(), now) };
+        let attempt = self
+            .ground
+            .environment
+            .get("ORCHESTRATOR_ATTEMPT")
+            .and_then(|n| n.parse().ok());
+        let beat = Heartbeat {
+            attempt,
+            progress_pct: pct,
+            current_phase: phase,
+            ..Heartbeat::new(self.task.clone(), now)
+        };
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();
         let merged = |old: Option<&[u8]>| {
             let old = old.and_then(|bytes| heartbeat::parse(bytes, &self.task, now, FUTURE).ok());
             let old = old.filter(|old| old.attempt.is_none() || old.attempt == attempt);
-            Some(old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone())).print().into_bytes())
+            Some(
+                old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone()))
+                    .print()
+                    .into_bytes(),
+            )
         };
-        Heartbeats::new(folder).update(&self.task, merged).map_err(unwritten)?;
+        Heartbeats::new(folder)
+            .update(&self.task, merged)
+            .map_err(unwritten)?;
         Ok(Exit::Done)
     }
 
@@ -68,20 +84,30 @@ impl<'a> Worker<'a> {
             let old = String::from_utf8_lossy(old.unwrap_or_default()).into_owned();
             Some(progress::append_worker_log(&old, now, text).into_bytes())
         };
-        Progress::new(folder).update(&self.task, appended).map_err(unwritten)?;
+        Progress::new(folder)
+            .update(&self.task, appended)
+            .map_err(unwritten)?;
         Ok(Exit::Done)
     }
 
     fn claim(&self, claim: Claim, said: Said) -> Outcome {
         let path = self.path("ORCHESTRATOR_OUTCOME_FILE")?;
-        let file = OutcomeFile { claim: Some(claim), reason: said.reason, ..OutcomeFile::default() };
+        let file = OutcomeFile {
+            claim: Some(claim),
+            reason: said.reason,
+            ..OutcomeFile::default()
+        };
         atomic::write(&path, file.to_json().as_bytes()).map_err(unwritten)?;
         Ok(Exit::Done)
     }
 }
 
 fn variable(ground: &Ground, name: &str) -> Result<String, Failure> {
-    let value = ground.environment.get(name).filter(|v| !v.is_empty()).map(str::to_owned);
+    let value = ground
+        .environment
+        .get(name)
+        .filter(|v| !v.is_empty())
+        .map(str::to_owned);
     value.ok_or_else(|| {
         Failure::usage(format!("{name} is not set"))
             .help("`orchestrator agent` is for workers, who get it from the orchestrator; people use the other verbs")

@@ -7,6 +7,7 @@ use super::super::args::Common;
 use super::super::exit::{Exit, Failure};
 use super::super::render::{self, Look};
 use crate::clock::Clock;
+use crate::config::section::Console;
 use crate::config::{self, Environment, Fault, Home, Loaded};
 use crate::service::instance::{Instance, OpenError, Opening};
 use crate::store::{OpenMode, StoreError};
@@ -21,7 +22,11 @@ pub(super) struct Ground {
 
 impl Ground {
     pub(super) fn new(common: Common) -> Result<Self, Failure> {
-        Ok(Self { common, environment: Environment::capture(), clock: Clock::system() })
+        Ok(Self {
+            common,
+            environment: Environment::capture(),
+            clock: Clock::system(),
+        })
     }
 
     pub(super) fn look(&self) -> Look {
@@ -29,7 +34,11 @@ impl Ground {
     }
 
     /// Prints a document with `--json`, else its page.
-    pub(super) fn show<T: serde::Serialize>(&self, document: &T, page: impl FnOnce(&Look) -> String) -> super::Outcome {
+    pub(super) fn show<T: serde::Serialize>(
+        &self,
+        document: &T,
+        page: impl FnOnce(&Look) -> String,
+    ) -> super::Outcome {
         if self.common.json {
             let text = render::json(document).map_err(|e| Failure::failed(format!("cannot print: {e}")))?;
             return super::print(&text);
@@ -38,8 +47,10 @@ impl Ground {
     }
 
     pub(super) fn current_dir(&self) -> Result<PathBuf, Failure> {
-        std::env::current_dir()
-            .map_err(|e| Failure::failed(format!("the current folder cannot be found: {e}")).help("change to another folder"))
+        std::env::current_dir().map_err(|e| {
+            Failure::failed(format!("the current folder cannot be found: {e}"))
+                .help("change to another folder")
+        })
     }
 
     /// The instance's folder.
@@ -62,7 +73,8 @@ impl Ground {
             (false, 1) => Some("debug"),
             (false, _) => Some("trace"),
         };
-        let no_color = self.common.no_color || self.environment.get("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let no_color =
+            self.common.no_color || self.environment.get("NO_COLOR").is_some_and(|v| !v.is_empty());
         telemetry::init(&loaded.config.logging, level, no_color).map_err(|e| Failure::usage(e.to_string()))
     }
 
@@ -74,19 +86,31 @@ impl Ground {
         self.open(&home, loaded, mode).await
     }
 
-    pub(super) async fn open(&self, home: &Home, loaded: Loaded, mode: OpenMode) -> Result<Arc<Instance>, Failure> {
-        let exe = std::env::current_exe()
-            .map_err(|e| Failure::failed(format!("this program cannot be found on disk: {e}")).help("reinstall it"))?;
-        let reports_on_console = matches!(loaded.config.reports.console, config::section::Console::On);
+    pub(super) async fn open(
+        &self,
+        home: &Home,
+        loaded: Loaded,
+        mode: OpenMode,
+    ) -> Result<Arc<Instance>, Failure> {
+        let exe = std::env::current_exe().map_err(|e| {
+            Failure::failed(format!("this program cannot be found on disk: {e}")).help("reinstall it")
+        })?;
+        let console = loaded.config.reports.console;
+        if console == Console::Plain {
+            anstream::ColorChoice::Never.write_global();
+        }
         let opening = Opening {
             layout: home.layout(),
             config: loaded.config,
             clock: self.clock.clone(),
             exe,
             environment: self.environment.variables().clone(),
-            reports_on_console,
+            reports_on_console: console != Console::Off,
         };
-        Instance::open(opening, mode).await.map(Arc::new).map_err(|e| unopened(&e))
+        Instance::open(opening, mode)
+            .await
+            .map(Arc::new)
+            .map_err(|e| unopened(&e))
     }
 
     /// Opens the instance for a verb that reads or steers; the store is made where there is none yet.
@@ -103,9 +127,11 @@ impl Ground {
 
 fn unopened(error: &OpenError) -> Failure {
     let exit = match error {
-        OpenError::Store(StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. } | StoreError::EditedHistory { .. }) => {
-            Exit::Usage
-        }
+        OpenError::Store(
+            StoreError::NewerSchema { .. }
+            | StoreError::OlderSchema { .. }
+            | StoreError::EditedHistory { .. },
+        ) => Exit::Usage,
         OpenError::Store(StoreError::Busy | StoreError::Missing { .. }) => Exit::Unreachable,
         _ => Exit::Failed,
     };
@@ -119,7 +145,10 @@ pub(super) fn all_of(faults: &[Fault]) -> Failure {
         None => format!("{}: {}", f.at, f.message),
     };
     let all: Vec<String> = faults.iter().map(line).collect();
-    let head = format!("{} in the configuration", render::text::count(faults.len(), "mistake"));
+    let head = format!(
+        "{} in the configuration",
+        render::text::count(faults.len(), "mistake")
+    );
     Failure::usage(format!("{head}\n{}", all.join("\n")))
         .help("correct them and try again; `orchestrator config show` tells the values in force")
 }

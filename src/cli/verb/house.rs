@@ -23,7 +23,12 @@ fn finding(found: operations::Finding) -> page::Finding {
         operations::Level::Warning => page::Level::Warn,
         operations::Level::Bad => page::Level::Fail,
     };
-    page::Finding { name: found.name, level, detail: found.detail, cure: found.cure }
+    page::Finding {
+        name: found.name,
+        level,
+        detail: found.detail,
+        cure: found.cure,
+    }
 }
 
 pub(super) fn config(ground: &Ground, verb: Config) -> Outcome {
@@ -72,14 +77,25 @@ fn show_steps(ground: &Ground, steps: &[schema::MigrationStep]) -> Outcome {
     let step = |s: &schema::MigrationStep| migrations::Step {
         number: s.version,
         name: s.name.clone(),
-        standing: if s.applied { migrations::Standing::Applied } else { migrations::Standing::Pending },
+        standing: if s.applied {
+            migrations::Standing::Applied
+        } else {
+            migrations::Standing::Pending
+        },
         applied_at: None,
     };
     let steps: Vec<migrations::Step> = steps.iter().map(step).collect();
-    ground.show(&migrations::document(&steps), |look| render::migrations::migrations(&steps, look))
+    ground.show(&migrations::document(&steps), |look| {
+        render::migrations::migrations(&steps, look)
+    })
 }
 
 pub(super) fn completions(args: Completions) -> Outcome {
-    clap_complete::generate(args.shell, &mut help::command(), "orchestrator", &mut std::io::stdout());
+    clap_complete::generate(
+        args.shell,
+        &mut help::command(),
+        "orchestrator",
+        &mut std::io::stdout(),
+    );
     Ok(Exit::Done)
 }

@@ -14,9 +14,15 @@ const QUEUE: &str = include_str!("../../../PROACTIVE-JOBS.md");
 /// The jobs of a fresh instance.
 const JOBS: [(&str, &str); 4] = [
     ("fix-bug.md", include_str!("../../../jobs/fix-bug.md")),
-    ("implement-feature.md", include_str!("../../../jobs/implement-feature.md")),
+    (
+        "implement-feature.md",
+        include_str!("../../../jobs/implement-feature.md"),
+    ),
     ("write-tests.md", include_str!("../../../jobs/write-tests.md")),
-    ("research-report.md", include_str!("../../../jobs/research-report.md")),
+    (
+        "research-report.md",
+        include_str!("../../../jobs/research-report.md"),
+    ),
 ];
 
 /// What git should not see of an instance.
@@ -29,7 +35,11 @@ pub(super) fn init(ground: &Ground, args: Init) -> Outcome {
     };
     let there = dir.join(home::CONFIG_FILE).exists();
     make(&dir)?;
-    let word = if there { "is an instance already; what was missing is there now" } else { "is an instance now" };
+    let word = if there {
+        "is an instance already; what was missing is there now"
+    } else {
+        "is an instance now"
+    };
     super::print(&format!(
         "{} {word}\n\n  orchestrator doctor      what it needs\n  orchestrator add ID …    a first task (or edit PROACTIVE-JOBS.md)\n  orchestrator up          run\n",
         dir.display()
@@ -39,7 +49,9 @@ pub(super) fn init(ground: &Ground, args: Init) -> Outcome {
 /// Makes everything that is missing.
 pub(super) fn make(dir: &Path) -> Result<(), Failure> {
     let refused = |e: &dyn std::fmt::Display| {
-        Failure::failed(format!("cannot make an instance: {e}")).at(dir.display()).help("choose a folder that you may write")
+        Failure::failed(format!("cannot make an instance: {e}"))
+            .at(dir.display())
+            .help("choose a folder that you may write")
     };
     std::fs::create_dir_all(dir).map_err(|e| refused(&e))?;
     let layout = Home::at(dir).layout();
@@ -47,7 +59,11 @@ pub(super) fn make(dir: &Path) -> Result<(), Failure> {
         std::fs::create_dir_all(&folder).map_err(|e| refused(&e))?;
     }
     let jobs = JOBS.map(|(name, text)| (layout.jobs().join(name), text));
-    let files = [(layout.config_file(), TEMPLATE), (layout.queue_file(), QUEUE), (dir.join(".gitignore"), IGNORED)];
+    let files = [
+        (layout.config_file(), TEMPLATE),
+        (layout.queue_file(), QUEUE),
+        (dir.join(".gitignore"), IGNORED),
+    ];
     for (path, text) in files.into_iter().chain(jobs) {
         if !path.exists() {
             atomic::write(&path, text.as_bytes()).map_err(|e| refused(&e))?;

@@ -24,7 +24,10 @@ const RECENT: usize = 5;
 
 pub(super) async fn status(ground: &Ground, args: Status) -> Outcome {
     let instance = ground.any_instance().await?;
-    let scope = Scope { all: args.all, project: args.project };
+    let scope = Scope {
+        all: args.all,
+        project: args.project,
+    };
     let recent = if args.all { usize::MAX } else { RECENT };
     if args.watch {
         return watch_status(ground, &instance, &scope, recent).await;
@@ -82,11 +85,20 @@ pub(super) async fn logs(ground: &Ground, args: Logs) -> Outcome {
     let mut tail = Tail::new(&path, 0);
     let looks = ground.look();
     loop {
-        let lines = tail.read().map_err(|e| Failure::failed(format!("cannot read: {e}")).at(path.display()))?;
+        let lines = tail
+            .read()
+            .map_err(|e| Failure::failed(format!("cannot read: {e}")).at(path.display()))?;
         let mut page = String::new();
         for line in &lines {
-            let text = instance.redactor.redact(&String::from_utf8_lossy(&line.bytes)).into_owned();
-            let shown = if args.raw { render::text::line(&text) } else { render::transcript::line(&text, &looks) };
+            let text = instance
+                .redactor
+                .redact(&String::from_utf8_lossy(&line.bytes))
+                .into_owned();
+            let shown = if args.raw {
+                render::text::line(&text)
+            } else {
+                render::transcript::line(&text, &looks)
+            };
             if !shown.is_empty() {
                 page.push_str(shown.trim_end());
                 page.push('\n');
@@ -111,7 +123,10 @@ async fn transcript(instance: &Arc<Instance>, args: &Logs) -> Result<(PathBuf, u
     };
     let Some(found) = wanted else {
         let task = instance.store.task(&args.id).await.map_err(of_store)?;
-        let failure = task.map_or_else(|| unknown(&args.id), |_| Failure::not_found(format!("'{}' has no such attempt", args.id)));
+        let failure = task.map_or_else(
+            || unknown(&args.id),
+            |_| Failure::not_found(format!("'{}' has no such attempt", args.id)),
+        );
         return Err(failure.help(format!("`orchestrator show {}` lists its attempts", args.id)));
     };
     let epoch = found.attempt.epoch;
@@ -124,6 +139,7 @@ async fn goes_on(instance: &Instance, id: &TaskId, epoch: u64) -> Result<bool, F
 }
 
 pub(super) fn unknown(id: &TaskId) -> Failure {
-    Failure::not_found(format!("there is no task '{id}'"))
-        .help("`orchestrator status --all` lists them; a new one in the queue file is known after the next tick")
+    Failure::not_found(format!("there is no task '{id}'")).help(
+        "`orchestrator status --all` lists them; a new one in the queue file is known after the next tick",
+    )
 }

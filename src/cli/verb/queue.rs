@@ -21,37 +21,62 @@ pub(super) async fn add(ground: &Ground, args: Add) -> Outcome {
         AddError::Taken(_) => Failure::refused(e.to_string()),
         AddError::File(e) => Failure::failed(e.to_string()),
     })?;
-    super::print(&format!("{id} is in the queue; a running service starts it at once\n"))
+    super::print(&format!(
+        "{id} is in the queue; a running service starts it at once\n"
+    ))
 }
 
 fn new_task(args: Add) -> NewTask {
     let text = |key: &str, value: Option<String>| value.map(|v| (key.to_owned(), v));
     let depends_on: Vec<String> = args.depends_on.iter().map(ToString::to_string).collect();
-    let kind = if args.kind == Kind::Continuous { "continuous" } else { "one-off" };
+    let kind = if args.kind == Kind::Continuous {
+        "continuous"
+    } else {
+        "one-off"
+    };
     let description = args.description.or_else(|| args.title.clone());
     let fields = [
         text("Type", Some(kind.to_owned())),
         text("Job", args.job),
-        text("Min Model", args.min_model),
-        text("Max Model", args.max_model),
+        text("Min Model", args.min_model.map(|t| t.to_string())),
+        text("Max Model", args.max_model.map(|t| t.to_string())),
         text("Priority", Some(args.priority.as_str().to_owned())),
         text("Project", args.project),
         text("Workspace", args.workspace),
-        text("Depends On", Some(depends_on.join(", ")).filter(|d| !d.is_empty())),
+        text(
+            "Depends On",
+            Some(depends_on.join(", ")).filter(|d| !d.is_empty()),
+        ),
         text("Description", description),
         text("Status", Some("pending".to_owned())),
     ];
     let mut body = String::new();
     if !args.checks.is_empty() {
         body.push_str("#### Validation\n");
-        args.checks.iter().for_each(|check| body.push_str(&format!("\n```bash\n{check}\n```\n")));
+        args.checks
+            .iter()
+            .for_each(|check| body.push_str(&format!("\n```bash\n{check}\n```\n")));
     }
-    NewTask { id: args.id, title: args.title.unwrap_or_default(), fields: fields.into_iter().flatten().collect(), body }
+    NewTask {
+        id: args.id,
+        title: args.title.unwrap_or_default(),
+        fields: fields.into_iter().flatten().collect(),
+        body,
+    }
 }
 
 pub(super) async fn lint(ground: &Ground, args: Lint) -> Outcome {
-    let (document, sources) = if args.files.is_empty() { of_instance(ground).await? } else { of_files(&args.files)? };
-    let source = |file: &str| sources.iter().find(|(name, _)| name == file).map(|(_, bytes)| bytes.clone());
+    let (document, sources) = if args.files.is_empty() {
+        of_instance(ground).await?
+    } else {
+        of_files(&args.files)?
+    };
+    let source = |file: &str| {
+        sources
+            .iter()
+            .find(|(name, _)| name == file)
+            .map(|(_, bytes)| bytes.clone())
+    };
     ground.show(&document, |look| lint::lint(&document, source, look))?;
     Ok(document.exit())
 }
@@ -65,8 +90,14 @@ async fn of_instance(ground: &Ground) -> Result<(LintDocument, Sources), Failure
     let loaded = loaded.map_err(|e| Failure::usage(e.to_string()))?;
     let mut sources = vec![(reading::QUEUE.to_owned(), loaded.bytes)];
     let jobs = crate::files::folder::contents(&instance.layout.jobs(), "md");
-    sources.extend(jobs.into_iter().map(|(name, bytes)| (format!("jobs/{name}.md"), bytes)));
-    let file = LintFile { file: reading::QUEUE.to_owned(), tasks: tasks(&loaded.reading) };
+    sources.extend(
+        jobs.into_iter()
+            .map(|(name, bytes)| (format!("jobs/{name}.md"), bytes)),
+    );
+    let file = LintFile {
+        file: reading::QUEUE.to_owned(),
+        tasks: tasks(&loaded.reading),
+    };
     Ok((LintDocument::new(vec![file], problems(&loaded.reading)), sources))
 }
 
@@ -80,11 +111,17 @@ fn of_files(files: &[PathBuf]) -> Result<(LintDocument, Sources), Failure> {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             let (_, diagnostics) = job::parse(&stem, &name, &bytes);
             mistakes.extend(diagnostics.iter().map(crate::service::operations::problem));
-            found.push(LintFile { file: name.clone(), tasks: Vec::new() });
+            found.push(LintFile {
+                file: name.clone(),
+                tasks: Vec::new(),
+            });
         } else {
             let reading = read(&name, bytes.clone(), &Known::default());
             mistakes.extend(problems(&reading));
-            found.push(LintFile { file: name.clone(), tasks: tasks(&reading) });
+            found.push(LintFile {
+                file: name.clone(),
+                tasks: tasks(&reading),
+            });
         }
         sources.push((name, bytes));
     }
@@ -100,9 +137,15 @@ fn unreadable(error: crate::files::FileError) -> Failure {
 
 /// A file in a folder `jobs` beside an instance's configuration is a job.
 fn is_job(path: &Path) -> bool {
-    let folder = path.parent().filter(|p| p.file_name().is_some_and(|n| n == "jobs"));
+    let folder = path
+        .parent()
+        .filter(|p| p.file_name().is_some_and(|n| n == "jobs"));
     folder.and_then(Path::parent).is_some_and(|root| {
-        let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+        let root = if root.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            root
+        };
         root.join(CONFIG_FILE).exists()
     })
 }
@@ -119,5 +162,9 @@ fn tasks(reading: &Reading) -> Vec<LintTask> {
 }
 
 fn problems(reading: &Reading) -> Vec<Problem> {
-    reading.problems.iter().map(crate::service::operations::problem).collect()
+    reading
+        .problems
+        .iter()
+        .map(crate::service::operations::problem)
+        .collect()
 }

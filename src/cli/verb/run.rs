@@ -20,31 +20,45 @@ pub(super) async fn up(ground: &Ground) -> Outcome {
 
 pub(super) async fn tick(ground: &Ground, args: Tick) -> Outcome {
     let instance = ground.instance(OpenMode::Migrate).await?;
-    let ended = run::tick(instance, args.wait, until_told()?).await.map_err(refused)?;
+    let ended = run::tick(instance, args.wait, until_told()?)
+        .await
+        .map_err(refused)?;
     farewell(ended)
 }
 
 pub(super) async fn demo(ground: &Ground, args: Demo) -> Outcome {
-    let root = demo::Root::make(args.keep).map_err(|e| Failure::failed(format!("the demo needs a temporary folder: {e}")))?;
+    let root = demo::Root::make(args.keep)
+        .map_err(|e| Failure::failed(format!("the demo needs a temporary folder: {e}")))?;
     super::init::make(root.path())?;
-    let scene = demo::Scene::set(&root).await.map_err(|e| Failure::failed(e.to_string()))?;
+    let scene = demo::Scene::set(&root)
+        .await
+        .map_err(|e| Failure::failed(e.to_string()))?;
     super::print(&scene.opening())?;
     let home = crate::config::Home::at(root.path());
     let loaded = ground.config(&home)?;
     ground.log(&loaded)?;
     let instance = ground.open(&home, loaded, OpenMode::Migrate).await?;
     let stopping = until_told()?;
-    run::tick(instance.clone(), true, stopping).await.map_err(refused)?;
-    let status = operations::status(&instance, &operations::Scope::default()).await.map_err(of_store)?;
-    super::print(&format!("\n{}\n", super::super::render::status::status(&status, 10, &ground.look())))?;
+    run::tick(instance.clone(), true, stopping)
+        .await
+        .map_err(refused)?;
+    let status = operations::status(&instance, &operations::Scope::default())
+        .await
+        .map_err(of_store)?;
+    super::print(&format!(
+        "\n{}\n",
+        super::super::render::status::status(&status, 10, &ground.look())
+    ))?;
     super::print(&scene.closing(&root))?;
     let done = status.tasks.iter().filter(|t| t.state == "completed").count();
     if done == status.tasks.len() && done > 0 {
         return Ok(Exit::Done);
     }
-    Err(Failure::failed(format!("{done} of {} tasks were completed", status.tasks.len()))
-        .at(root.path().display())
-        .help("run it with --keep and look at the folder with `orchestrator show`"))
+    Err(
+        Failure::failed(format!("{done} of {} tasks were completed", status.tasks.len()))
+            .at(root.path().display())
+            .help("run it with --keep and look at the folder with `orchestrator show`"),
+    )
 }
 
 /// Cancelled by the first SIGTERM or SIGINT; the second one ends the program at once.

@@ -42,7 +42,9 @@ async fn command(ground: &Ground, id: &TaskId, command: Command) -> Outcome {
     let instance = ground.any_instance().await?;
     let verb = command.verb();
     match operations::apply(&instance, id, &ground.person(), command).await {
-        Ok(Applied::Changed(task)) => super::print(&format!("{verb} {id}: it is {} now\n", task.state.name())),
+        Ok(Applied::Changed(task)) => {
+            super::print(&format!("{verb} {id}: it is {} now\n", task.state.name()))
+        }
         Ok(Applied::Unchanged(why)) => super::print(&format!("{verb} {id}: nothing to do, it {why}\n")),
         Err(error) => Err(refused(error)),
     }
@@ -52,8 +54,10 @@ fn refused(error: ApplyError) -> Failure {
     match error {
         ApplyError::Unknown(id) => unknown(&id),
         ApplyError::Store(error) => of_store(error),
-        ApplyError::Refused(refused) => Failure::refused(refused.to_string())
-            .help(format!("`orchestrator why {}` tells where it stands", refused.task)),
+        ApplyError::Refused(refused) => Failure::refused(refused.to_string()).help(format!(
+            "`orchestrator why {}` tells where it stands",
+            refused.task
+        )),
         ApplyError::Contended(_) => Failure::failed(error.to_string()),
     }
 }
@@ -64,7 +68,9 @@ pub(super) async fn stop(ground: &Ground, args: Stop) -> Outcome {
             .help("`orchestrator stop --all`; to hold back one task: `orchestrator pause ID`"));
     }
     let instance = ground.any_instance().await?;
-    operations::stop_all(&instance, &ground.person()).await.map_err(of_store)?;
+    operations::stop_all(&instance, &ground.person())
+        .await
+        .map_err(of_store)?;
     super::print("everything is stopped, also after a restart, until `orchestrator start`\n")
 }
 
@@ -77,7 +83,8 @@ pub(super) async fn start(ground: &Ground) -> Outcome {
 pub(super) async fn validate(ground: &Ground, args: One) -> Outcome {
     let instance = ground.any_instance().await?;
     let judged = operations::validate(&instance, &args.id).await.map_err(refused)?;
-    let (passed, gate) = judged.map_err(|why| Failure::refused(format!("the gate cannot judge '{}' now: {why}", args.id)))?;
+    let (passed, gate) =
+        judged.map_err(|why| Failure::refused(format!("the gate cannot judge '{}' now: {why}", args.id)))?;
     let document = serde_json::json!({ "version": crate::service::view::VERSION, "id": args.id.as_str(), "gate": &gate });
     ground.show(&document, |look| render::gate::gate(&gate, look))?;
     Ok(if passed { Exit::Done } else { Exit::Failed })

@@ -30,9 +30,9 @@ impl Reader for LineReader {
 
     fn ending(&self, exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {
         match &self.closing {
-            Some(closing) if closing.kind == EndKind::Claimed && !closing.finished => {
-                outcome.and_then(by_outcome_file).unwrap_or_else(|| by_closing(closing))
-            }
+            Some(closing) if closing.kind == EndKind::Claimed && !closing.finished => outcome
+                .and_then(by_outcome_file)
+                .unwrap_or_else(|| by_closing(closing)),
             Some(closing) => by_closing(closing),
             None => by_exit(exit, stderr_tail),
         }
@@ -66,10 +66,15 @@ impl LineReader {
                 self.totals = Some(totals);
                 vec![Signal::Alive]
             }
-            Line::Retry { rate_limit: Some(limit), .. } => vec![refused(limit.until)],
+            Line::Retry {
+                rate_limit: Some(limit),
+                ..
+            } => vec![refused(limit.until)],
             // Waiting for a provider that fails is no sign of life.
             Line::Retry { .. } | Line::Unknown => Vec::new(),
-            Line::Notice { .. } | Line::Text { .. } | Line::ToolResult { .. } | Line::Alive => vec![Signal::Alive],
+            Line::Notice { .. } | Line::Text { .. } | Line::ToolResult { .. } | Line::Alive => {
+                vec![Signal::Alive]
+            }
             Line::Result(closing) => self.close(closing),
         }
     }
@@ -87,12 +92,20 @@ impl LineReader {
 }
 
 fn by_closing(closing: &Closing) -> Ending {
-    Ending { kind: closing.kind, reason: never_empty(&closing.reason, "the worker gave no reason") }
+    Ending {
+        kind: closing.kind,
+        reason: never_empty(&closing.reason, "the worker gave no reason"),
+    }
 }
 
 fn refused(until: Option<DateTime<Utc>>) -> Signal {
     let (status, limit) = ("rejected".to_owned(), "rate".to_owned());
-    Signal::RateLimit(RateLimit { status, limit, utilization: None, until })
+    Signal::RateLimit(RateLimit {
+        status,
+        limit,
+        utilization: None,
+        until,
+    })
 }
 
 /// The outcome that the worker left through `orchestrator agent …` instead of the `finish` tool.
@@ -102,16 +115,27 @@ fn by_outcome_file(file: &OutcomeFile) -> Option<Ending> {
 
 fn by_exit(exit: &Exit, stderr_tail: &str) -> Ending {
     let (kind, phrase) = match (&exit.cause, exit.status) {
-        (Cause::Exited, Some(Status::Code(0)) | None) => (EndKind::Interrupted, "ended without a result".to_owned()),
-        (Cause::Exited, Some(Status::Code(_))) => (EndKind::Failed, format!("{} without a result", exit.phrase())),
+        (Cause::Exited, Some(Status::Code(0)) | None) => {
+            (EndKind::Interrupted, "ended without a result".to_owned())
+        }
+        (Cause::Exited, Some(Status::Code(_))) => {
+            (EndKind::Failed, format!("{} without a result", exit.phrase()))
+        }
         (Cause::Exited, Some(Status::Signal(_))) => (EndKind::Interrupted, exit.phrase()),
         (cause, _) => (command::by_cause(cause), exit.phrase()),
     };
-    Ending { kind, reason: command::with_last_line(phrase, kind, stderr_tail) }
+    Ending {
+        kind,
+        reason: command::with_last_line(phrase, kind, stderr_tail),
+    }
 }
 
 fn never_empty(text: &str, otherwise: &str) -> String {
-    if text.trim().is_empty() { otherwise.to_owned() } else { text.to_owned() }
+    if text.trim().is_empty() {
+        otherwise.to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,12 @@ const LAST_WORDS: u64 = 8 * 1024;
 const LISTED: usize = 100;
 
 impl Drive<'_> {
-    pub(super) async fn conclude(&self, exit: &Exit, mut watch: Watch<'_>, facts: &StartFacts) -> AttemptReport {
+    pub(super) async fn conclude(
+        &self,
+        exit: &Exit,
+        mut watch: Watch<'_>,
+        facts: &StartFacts,
+    ) -> AttemptReport {
         let word = self.outcome_file();
         let ending = self.ending(exit, &watch, word.as_ref());
         let evidence = self.evidence(facts).await;
@@ -79,13 +84,19 @@ impl Drive<'_> {
         if new > 0 {
             let mut digest = Sha256::new();
             digest.update(&evidence.fingerprint);
-            entries.iter().skip(facts.worker_entries).for_each(|e| digest.update(&e.text));
+            entries
+                .iter()
+                .skip(facts.worker_entries)
+                .for_each(|e| digest.update(&e.text));
             evidence.fingerprint = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
         }
         evidence
     }
 
-    async fn commit_and_look(&self, facts: &StartFacts) -> Result<Evidence, crate::workspace::WorkspaceError> {
+    async fn commit_and_look(
+        &self,
+        facts: &StartFacts,
+    ) -> Result<Evidence, crate::workspace::WorkspaceError> {
         let Some(workspace) = self.instance.workspaces.find(&self.task.id).await? else {
             return Ok(Evidence::default());
         };
@@ -98,7 +109,11 @@ impl Drive<'_> {
     }
 
     fn worker_entries(&self) -> Vec<Entry> {
-        let text = self.instance.files.progress_text(&self.task.id).unwrap_or_default();
+        let text = self
+            .instance
+            .files
+            .progress_text(&self.task.id)
+            .unwrap_or_default();
         progress::worker_entries(&text)
     }
 
@@ -106,7 +121,12 @@ impl Drive<'_> {
     async fn log_end(&self, outcome: Outcome, reason: &str, facts: &StartFacts) {
         let changed = self.changed_files(facts).await;
         let now = self.instance.clock.now();
-        let line = format!("attempt {} at {}: {}, {reason}", self.attempt.n, self.attempt.route.tier, outcome.as_str());
+        let line = format!(
+            "attempt {} at {}: {}, {reason}",
+            self.attempt.n,
+            self.attempt.route.tier,
+            outcome.as_str()
+        );
         let written = self.instance.files.log(&self.task.id, |text| {
             let text = progress::append_log(text, now, &line);
             match &changed {
@@ -121,7 +141,13 @@ impl Drive<'_> {
 
     /// All files that the task's branch changes so far; none where that cannot be told.
     async fn changed_files(&self, facts: &StartFacts) -> Option<String> {
-        let workspace = self.instance.workspaces.find(&self.task.id).await.ok().flatten()?;
+        let workspace = self
+            .instance
+            .workspaces
+            .find(&self.task.id)
+            .await
+            .ok()
+            .flatten()?;
         let files = workspace.changed_files(&workspace.base.commit).await.ok()?;
         if files.is_empty() || facts.commit.is_empty() {
             return None;
@@ -135,7 +161,11 @@ impl Drive<'_> {
     }
 
     async fn let_rest(&self, outcome: Outcome, until: Option<chrono::DateTime<chrono::Utc>>) {
-        let pause = if outcome == Outcome::Auth { chrono::TimeDelta::minutes(5) } else { chrono::TimeDelta::seconds(30) };
+        let pause = if outcome == Outcome::Auth {
+            chrono::TimeDelta::minutes(5)
+        } else {
+            chrono::TimeDelta::seconds(30)
+        };
         let until = until.unwrap_or(self.instance.clock.now() + pause);
         let runtime = self.attempt.route.runtime.clone();
         // A closed inbox is a service that goes down; the next one asks the provider itself.
@@ -151,7 +181,10 @@ fn stop_reason(exit: &Exit) -> Option<StopReason> {
 fn reason(ending: &Ending, outcome: Outcome, stopped: Option<&StopReason>) -> String {
     match (stopped, outcome) {
         (Some(stop), _) => stop.sentence(),
-        (None, Outcome::Bailed) => format!("ended without any commit, changed file or progress entry ({})", ending.reason),
+        (None, Outcome::Bailed) => format!(
+            "ended without any commit, changed file or progress entry ({})",
+            ending.reason
+        ),
         _ => ending.reason.clone(),
     }
 }

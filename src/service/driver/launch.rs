@@ -9,8 +9,8 @@ use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
 use crate::format::progress;
 use crate::gate;
-use crate::runtime::process::{self, Limits, Spec};
 use crate::runtime::Brief;
+use crate::runtime::process::{self, Limits, Spec};
 use crate::workspace::Workspace;
 
 impl Drive<'_> {
@@ -19,13 +19,22 @@ impl Drive<'_> {
         let worker_entries = self.prepare_progress().map_err(workspace_fault)?;
         let commit = workspace.head().await.map_err(workspace_fault)?;
         let (session_cost_usd, session_tokens) = self.session_before().await;
-        let facts = StartFacts { commit, worker_entries, session_cost_usd, session_tokens };
-        std::fs::create_dir_all(&self.dir).and_then(|()| facts.save(&self.dir)).map_err(workspace_fault)?;
+        let facts = StartFacts {
+            commit,
+            worker_entries,
+            session_cost_usd,
+            session_tokens,
+        };
+        std::fs::create_dir_all(&self.dir)
+            .and_then(|()| facts.save(&self.dir))
+            .map_err(workspace_fault)?;
         self.remove_old_heartbeat();
         let prompt = self.prompt(&workspace).await;
         let brief = self.brief(workspace.root, prompt, &facts);
         let spec = self.spec(&brief);
-        process::start(&self.instance.exe, &spec).await.map_err(runtime_fault)
+        process::start(&self.instance.exe, &spec)
+            .await
+            .map_err(runtime_fault)
     }
 
     async fn prepare_workspace(&self) -> Result<Workspace, NotStarted> {
@@ -49,14 +58,25 @@ impl Drive<'_> {
     }
 
     async fn session_before(&self) -> (Option<f64>, Option<(u64, u64)>) {
-        let Some(session) = &self.attempt.session else { return (None, None) };
-        let Ok(earlier) = self.instance.store.attempts(&self.task.id).await else { return (None, None) };
-        let same = earlier.iter().filter_map(|a| a.report.as_ref()).filter(|r| r.session.as_ref() == Some(session));
+        let Some(session) = &self.attempt.session else {
+            return (None, None);
+        };
+        let Ok(earlier) = self.instance.store.attempts(&self.task.id).await else {
+            return (None, None);
+        };
+        let same = earlier
+            .iter()
+            .filter_map(|a| a.report.as_ref())
+            .filter(|r| r.session.as_ref() == Some(session));
         let (mut cost, mut tokens) = (None, None);
         for report in same {
             cost = report.cost_usd.map(|c| cost.unwrap_or(0.0) + c).or(cost);
             let (read, written) = tokens.unwrap_or((0, 0));
-            tokens = report.input_tokens.zip(report.output_tokens).map(|(i, o)| (read + i, written + o)).or(tokens);
+            tokens = report
+                .input_tokens
+                .zip(report.output_tokens)
+                .map(|(i, o)| (read + i, written + o))
+                .or(tokens);
         }
         (cost, tokens)
     }
@@ -102,7 +122,10 @@ impl Drive<'_> {
             outcome_file: self.dir.join(OUTCOME),
             token: uuid::Uuid::new_v4().simple().to_string(),
             url: None,
-            timeout: d.timeout.or(tier.map(|t| t.timeout)).unwrap_or(std::time::Duration::from_secs(1800)),
+            timeout: d
+                .timeout
+                .or(tier.map(|t| t.timeout))
+                .unwrap_or(std::time::Duration::from_secs(1800)),
             session: self.attempt.session.clone(),
             session_cost_usd_before: facts.session_cost_usd,
             session_tokens_before: facts.session_tokens,
@@ -114,7 +137,11 @@ impl Drive<'_> {
 
     /// The smaller of what the tier allows an attempt and what the task has left.
     fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
-        let left = self.task.definition.budget_usd.map(|b| (b - self.task.history.cost_usd()).max(0.0));
+        let left = self
+            .task
+            .definition
+            .budget_usd
+            .map(|b| (b - self.task.history.cost_usd()).max(0.0));
         match (left, of_tier) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -122,7 +149,13 @@ impl Drive<'_> {
     }
 
     async fn gate_feedback(&self) -> Option<String> {
-        let latest = self.instance.store.latest_gate(&self.task.id).await.ok().flatten()?;
+        let latest = self
+            .instance
+            .store
+            .latest_gate(&self.task.id)
+            .await
+            .ok()
+            .flatten()?;
         (latest.record.verdict == Verdict::Failed).then(|| gate::feedback(&latest.record.report))
     }
 
@@ -136,12 +169,17 @@ impl Drive<'_> {
             processes: limits.processes.map(|n| u64::from(n.get())),
             file_bytes: limits.file_bytes,
         };
-        Spec { grace: self.instance.policy.kill_grace, ..Spec::new(brief, launch, limits) }
+        Spec {
+            grace: self.instance.policy.kill_grace,
+            ..Spec::new(brief, launch, limits)
+        }
     }
 
     /// A worker's `orchestrator agent …` must be this very program, wherever it is installed.
     fn lend_our_path(&self, env: &mut BTreeMap<std::ffi::OsString, std::ffi::OsString>) {
-        let Some(ours) = self.instance.exe.parent() else { return };
+        let Some(ours) = self.instance.exe.parent() else {
+            return;
+        };
         let theirs = env.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
         let paths = std::env::split_paths(&theirs).chain(std::iter::once(ours.to_owned()));
         if let Ok(path) = std::env::join_paths(paths) {
@@ -155,9 +193,15 @@ fn read(path: Option<std::path::PathBuf>) -> Option<String> {
 }
 
 fn workspace_fault(error: impl std::fmt::Display) -> NotStarted {
-    NotStarted { fault: StartFault::Workspace, reason: error.to_string() }
+    NotStarted {
+        fault: StartFault::Workspace,
+        reason: error.to_string(),
+    }
 }
 
 fn runtime_fault(error: impl std::fmt::Display) -> NotStarted {
-    NotStarted { fault: StartFault::Runtime, reason: error.to_string() }
+    NotStarted {
+        fault: StartFault::Runtime,
+        reason: error.to_string(),
+    }
 }

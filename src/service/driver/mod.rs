@@ -53,13 +53,34 @@ pub async fn drive(
     wishes: channel::Receiver<Wish>,
     inbox: &mpsc::Sender<Input>,
 ) {
-    let Some(attempt) = task.state.attempt() else { return };
+    let Some(attempt) = task.state.attempt() else {
+        return;
+    };
     let dir = instance.layout.attempt(&task.id, attempt.epoch);
     let Some(runtime) = instance.fleet.runtime(&attempt.route.runtime) else {
-        let reason = format!("runtime '{}' is not in the configuration any more", attempt.route.runtime);
-        return tell_not_started(inbox, task, attempt, NotStarted { fault: StartFault::Runtime, reason }).await;
+        let reason = format!(
+            "runtime '{}' is not in the configuration any more",
+            attempt.route.runtime
+        );
+        return tell_not_started(
+            inbox,
+            task,
+            attempt,
+            NotStarted {
+                fault: StartFault::Runtime,
+                reason,
+            },
+        )
+        .await;
     };
-    let drive = Drive { instance, task, attempt, runtime, dir, inbox };
+    let drive = Drive {
+        instance,
+        task,
+        attempt,
+        runtime,
+        dir,
+        inbox,
+    };
     match drive.find_or_start().await {
         Ok(found) => drive.see_to_its_end(found, wishes).await,
         Err(problem) => tell_not_started(inbox, task, attempt, problem).await,
@@ -73,7 +94,10 @@ impl Drive<'_> {
         }
         let unreadable = |error: std::io::Error| NotStarted {
             fault: StartFault::Workspace,
-            reason: format!("cannot read {}: {error}; check its permissions", self.dir.display()),
+            reason: format!(
+                "cannot read {}: {error}; check its permissions",
+                self.dir.display()
+            ),
         };
         match process::adopt(&self.dir).map_err(unreadable)? {
             Adopted::Running(running) => Ok(Found::Running(running)),
@@ -116,13 +140,20 @@ impl Drive<'_> {
         let exit = match found {
             Found::Ended(exit) => exit,
             Found::Running(running) => {
-                self.tell(Event::Started { epoch: self.attempt.epoch }).await;
+                self.tell(Event::Started {
+                    epoch: self.attempt.epoch,
+                })
+                .await;
                 watch.until_exit(&running, wishes).await
             }
         };
         watch.look().await;
         let report = Box::new(self.conclude(&exit, watch, &facts).await);
-        self.tell(Event::Finished { epoch: self.attempt.epoch, report }).await;
+        self.tell(Event::Finished {
+            epoch: self.attempt.epoch,
+            report,
+        })
+        .await;
     }
 
     async fn tell(&self, event: Event) {
@@ -137,5 +168,14 @@ async fn tell(inbox: &mpsc::Sender<Input>, task: &Task, event: Event) {
 
 async fn tell_not_started(inbox: &mpsc::Sender<Input>, task: &Task, attempt: &Attempt, problem: NotStarted) {
     let NotStarted { fault, reason } = problem;
-    tell(inbox, task, Event::NotStarted { epoch: attempt.epoch, fault, reason }).await;
+    tell(
+        inbox,
+        task,
+        Event::NotStarted {
+            epoch: attempt.epoch,
+            fault,
+            reason,
+        },
+    )
+    .await;
 }

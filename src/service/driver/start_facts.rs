@@ -31,6 +31,7 @@ impl StartFacts {
     /// Reads them; an attempt that broke off before they were written starts from nothing.
     pub fn load(dir: &Path) -> Self {
         let read = std::fs::read(dir.join(FILE)).ok();
-        read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
     }
 }

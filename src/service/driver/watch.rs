@@ -42,10 +42,20 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) async fn new(drive: &'a Drive<'a>, facts: &StartFacts) -> Watch<'a> {
-        let known = drive.instance.store.attempt_facts(&drive.task.id).await.ok().flatten();
-        let known = known.filter(|k| k.epoch == drive.attempt.epoch).unwrap_or_default();
+        let known = drive
+            .instance
+            .store
+            .attempt_facts(&drive.task.id)
+            .await
+            .ok()
+            .flatten();
+        let known = known
+            .filter(|k| k.epoch == drive.attempt.epoch)
+            .unwrap_or_default();
         Watch {
-            reader: drive.runtime.reader(&drive.brief(PathBuf::new(), String::new(), facts)),
+            reader: drive
+                .runtime
+                .reader(&drive.brief(PathBuf::new(), String::new(), facts)),
             tail: Tail::new(&drive.dir.join(file::STDOUT), 0),
             old: known.transcript_offset,
             session: drive.attempt.session.clone(),
@@ -119,7 +129,12 @@ impl<'a> Watch<'a> {
         match signal {
             Signal::Session(session) if self.session.as_ref() != Some(&session) => {
                 self.session = Some(session.clone());
-                self.drive.tell(Event::SessionOpened { epoch: self.drive.attempt.epoch, session }).await;
+                self.drive
+                    .tell(Event::SessionOpened {
+                        epoch: self.drive.attempt.epoch,
+                        session,
+                    })
+                    .await;
             }
             Signal::Phase(phase) => self.phase = Some(phase),
             Signal::Tool { name, .. } => self.phase = Some(format!("uses {name}")),
@@ -131,7 +146,9 @@ impl<'a> Watch<'a> {
     /// The worker's own heartbeat, where the file is new, whole and its own.
     fn read_heartbeat(&mut self) {
         let files = &self.drive.instance.files.heartbeats;
-        let Ok(Some(snapshot)) = files.read_if_other(&self.drive.task.id, self.file_seen) else { return };
+        let Ok(Some(snapshot)) = files.read_if_other(&self.drive.task.id, self.file_seen) else {
+            return;
+        };
         self.file_seen = Some(snapshot.identity);
         let now = self.drive.instance.clock.now();
         match heartbeat::parse(&snapshot.bytes, &self.drive.task.id, now, FUTURE) {
@@ -152,7 +169,10 @@ impl<'a> Watch<'a> {
     /// Writes down the newest sign of life: in the store, and in the heartbeat file for people and other programs.
     async fn note(&mut self, at: DateTime<Utc>) {
         let now = self.drive.instance.clock.now();
-        if self.noted.is_some_and(|t| now - t < TimeDelta::from_std(NOTE).unwrap_or_default()) {
+        if self
+            .noted
+            .is_some_and(|t| now - t < TimeDelta::from_std(NOTE).unwrap_or_default())
+        {
             return;
         }
         self.noted = Some(now);
@@ -163,7 +183,13 @@ impl<'a> Watch<'a> {
     pub(super) async fn persist(&self, at: DateTime<Utc>) {
         let (task, epoch) = (self.drive.task.id.clone(), self.drive.attempt.epoch);
         let spent = self.reader.account().spent;
-        let beat = Beat { task: task.clone(), epoch, at, pct: self.pct, phase: self.phase.clone() };
+        let beat = Beat {
+            task: task.clone(),
+            epoch,
+            at,
+            pct: self.pct,
+            phase: self.phase.clone(),
+        };
         let mark = ProgressMark {
             task,
             epoch,
@@ -187,12 +213,18 @@ impl<'a> Watch<'a> {
         let id = &self.drive.task.id;
         let merged = |old: Option<&[u8]>| {
             let old = old.and_then(|bytes| heartbeat::parse(bytes, id, at, FUTURE).ok());
-            Some(old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone())).print().into_bytes())
+            Some(
+                old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone()))
+                    .print()
+                    .into_bytes(),
+            )
         };
         match self.drive.instance.files.heartbeats.update(id, merged) {
             Ok(Updated::Written(identity)) => self.file_seen = Some(identity),
             Ok(Updated::Unchanged) => {}
-            Err(error) => tracing::warn!(task = %self.drive.task.id, %error, "its heartbeat file was not written"),
+            Err(error) => {
+                tracing::warn!(task = %self.drive.task.id, %error, "its heartbeat file was not written")
+            }
         }
     }
 
@@ -203,12 +235,24 @@ impl<'a> Watch<'a> {
             result: t.outcome.as_str().to_owned(),
             reason: Some(t.reason.clone()),
         });
-        let running = ModelTry { model: attempt.route.tier.to_string(), result: status.to_owned(), reason: None };
+        let running = ModelTry {
+            model: attempt.route.tier.to_string(),
+            result: status.to_owned(),
+            reason: None,
+        };
         let model_history: Vec<ModelTry> = tried.chain(std::iter::once(running)).collect();
         Heartbeat {
-            agent_session_key: self.session.as_ref().map(|s| format!("{}:{s}", attempt.route.runtime)),
+            agent_session_key: self
+                .session
+                .as_ref()
+                .map(|s| format!("{}:{s}", attempt.route.runtime)),
             attempt: Some(attempt.n),
-            model: Some(self.reader.account().model.unwrap_or_else(|| attempt.route.model.clone())),
+            model: Some(
+                self.reader
+                    .account()
+                    .model
+                    .unwrap_or_else(|| attempt.route.model.clone()),
+            ),
             tier: Some(attempt.route.tier.to_string()),
             started_at: Some(attempt.started_at),
             status: Some(status.to_owned()),

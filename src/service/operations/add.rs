@@ -24,5 +24,9 @@ pub fn add(instance: &Instance, task: NewTask) -> Result<(), AddError> {
         taken = document.sections().iter().any(|s| s.id == task.id);
         (!taken).then(|| apply(bytes, &[Edit::Add(task.clone())]).bytes)
     })?;
-    if taken { Err(AddError::Taken(task.id)) } else { Ok(()) }
+    if taken {
+        Err(AddError::Taken(task.id))
+    } else {
+        Ok(())
+    }
 }

@@ -30,18 +30,33 @@ pub struct Finding {
 
 impl Finding {
     fn good(name: &str, detail: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), level: Level::Good, detail: detail.into(), cure: None }
+        Self {
+            name: name.to_owned(),
+            level: Level::Good,
+            detail: detail.into(),
+            cure: None,
+        }
     }
 
     fn of(name: &str, level: Level, detail: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), level, detail: detail.into(), cure: Some(cure.into()) }
+        Self {
+            name: name.to_owned(),
+            level,
+            detail: detail.into(),
+            cure: Some(cure.into()),
+        }
     }
 }
 
 /// Looks at everything.
 pub async fn doctor(instance: &Instance) -> Vec<Finding> {
     instance.fleet.probe().await;
-    let mut findings = vec![git(instance).await, service(instance), queue(instance).await, watch(instance)];
+    let mut findings = vec![
+        git(instance).await,
+        service(instance),
+        queue(instance).await,
+        watch(instance),
+    ];
     findings.extend(runtimes(instance));
     findings.extend(tiers(instance));
     findings
@@ -56,11 +71,22 @@ async fn git(instance: &Instance) -> Finding {
 
 fn service(instance: &Instance) -> Finding {
     match lock::holder(&instance.layout.lock()) {
-        Ok(Some(pid)) => {
-            Finding::good("service", pid.map_or_else(|| "runs".to_owned(), |pid| format!("runs as process {pid}")))
-        }
-        Ok(None) => Finding::of("service", Level::Warning, "does not run", "start it with `orchestrator up`"),
-        Err(error) => Finding::of("service", Level::Bad, error.to_string(), "see the file that it names"),
+        Ok(Some(pid)) => Finding::good(
+            "service",
+            pid.map_or_else(|| "runs".to_owned(), |pid| format!("runs as process {pid}")),
+        ),
+        Ok(None) => Finding::of(
+            "service",
+            Level::Warning,
+            "does not run",
+            "start it with `orchestrator up`",
+        ),
+        Err(error) => Finding::of(
+            "service",
+            Level::Bad,
+            error.to_string(),
+            "see the file that it names",
+        ),
     }
 }
 
@@ -76,7 +102,12 @@ async fn queue(instance: &Instance) -> Finding {
             }
         }
         Ok(Err(error)) => Finding::of("queue file", Level::Bad, error.to_string(), "repair the file"),
-        Err(error) => Finding::of("store", Level::Bad, error.to_string(), "see `orchestrator migrate --check`"),
+        Err(error) => Finding::of(
+            "store",
+            Level::Bad,
+            error.to_string(),
+            "see `orchestrator migrate --check`",
+        ),
     }
 }
 
@@ -100,17 +131,37 @@ fn runtimes(instance: &Instance) -> Vec<Finding> {
             Err(missing) => Finding::of(&name, Level::Warning, missing.reason, missing.cure),
         }
     };
-    instance.fleet.report().into_iter().filter(|r| r.wanted).map(finding).collect()
+    instance
+        .fleet
+        .report()
+        .into_iter()
+        .filter(|r| r.wanted)
+        .map(finding)
+        .collect()
 }
 
 /// A tier without any usable runtime runs nothing.
 fn tiers(instance: &Instance) -> Vec<Finding> {
-    let usable: Vec<String> =
-        instance.fleet.report().into_iter().filter(|r| r.standing.is_ok()).map(|r| r.name).collect();
-    let dead = instance.config.tiers.iter().filter(|t| !t.runtimes.iter().any(|r| usable.contains(r)));
+    let usable: Vec<String> = instance
+        .fleet
+        .report()
+        .into_iter()
+        .filter(|r| r.standing.is_ok())
+        .map(|r| r.name)
+        .collect();
+    let dead = instance
+        .config
+        .tiers
+        .iter()
+        .filter(|t| !t.runtimes.iter().any(|r| usable.contains(r)));
     dead.map(|tier| {
         let detail = format!("none of its runtimes ({}) can be used", tier.runtimes.join(", "));
-        Finding::of(&format!("tier {}", tier.name), Level::Bad, detail, "make one of them available, or change the tier")
+        Finding::of(
+            &format!("tier {}", tier.name),
+            Level::Bad,
+            detail,
+            "make one of them available, or change the tier",
+        )
     })
     .collect()
 }

@@ -28,7 +28,10 @@ pub struct Scope {
 pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreError> {
     instance.fleet.recall(&instance.store).await?;
     let live = instance.store.live().await?;
-    let slots = Slots { used: Used::count(live.iter()).total, total: instance.policy.max_concurrent };
+    let slots = Slots {
+        used: Used::count(live.iter()).total,
+        total: instance.policy.max_concurrent,
+    };
     let ours = |t: &Task| scope.project.as_ref().is_none_or(|p| *p == t.definition.project);
     let mut tasks: Vec<Task> = live.into_iter().filter(ours).collect();
     tasks.extend(ended(instance, scope).await?);
@@ -47,7 +50,12 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
 
 async fn ended(instance: &Instance, scope: &Scope) -> Result<Vec<Task>, StoreError> {
     let limit = if scope.all { 1000 } else { RECENT };
-    let mut filter = Filter { scope: Stored::Ended, project: scope.project.clone(), before: None, limit };
+    let mut filter = Filter {
+        scope: Stored::Ended,
+        project: scope.project.clone(),
+        before: None,
+        limit,
+    };
     let mut ended = Vec::new();
     loop {
         let page = instance.store.tasks(&filter).await?;
@@ -76,7 +84,12 @@ fn urgency(view: &TaskView) -> u8 {
 async fn service(instance: &Instance) -> Result<ServiceView, StoreError> {
     let holder = lock::holder(&instance.layout.lock()).unwrap_or(None);
     let running = holder.is_some();
-    let since = instance.store.flag("service").await?.map(|f| f.set_at).filter(|_| running);
+    let since = instance
+        .store
+        .flag("service")
+        .await?
+        .map(|f| f.set_at)
+        .filter(|_| running);
     Ok(ServiceView {
         running,
         pid: holder.flatten(),
@@ -87,7 +100,12 @@ async fn service(instance: &Instance) -> Result<ServiceView, StoreError> {
 }
 
 fn next_tick(instance: &Instance) -> Option<DateTime<Utc>> {
-    instance.config.scheduler.schedule().ok()?.next_after(instance.clock.now())
+    instance
+        .config
+        .scheduler
+        .schedule()
+        .ok()?
+        .next_after(instance.clock.now())
 }
 
 /// Mistakes of the queue file and its jobs, and what the instance lacks.
@@ -100,7 +118,11 @@ pub(super) async fn problems(instance: &Instance) -> Result<Vec<Problem>, StoreE
         if let Err(missing) = runtime.standing {
             let message = format!("runtime '{}' cannot be used: {}", runtime.name, missing.reason);
             let found = of_file("orchestrator.toml", "runtime-unavailable", message);
-            problems.push(Problem { severity: "warning".to_owned(), help: Some(missing.cure), ..found });
+            problems.push(Problem {
+                severity: "warning".to_owned(),
+                help: Some(missing.cure),
+                ..found
+            });
         }
     }
     Ok(problems)

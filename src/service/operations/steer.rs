@@ -23,7 +23,10 @@ pub async fn apply(
     by: &str,
     command: Command,
 ) -> Result<Applied, ApplyError> {
-    let event = Event::Person { by: by.to_owned(), command };
+    let event = Event::Person {
+        by: by.to_owned(),
+        command,
+    };
     let applied = instance.dispatcher().apply_stored(id, event).await?;
     flush(instance).await?;
     Ok(applied)
@@ -66,10 +69,17 @@ fn nudge(instance: &Instance) {
 }
 
 /// Runs the gate over a task's branch as it is now, and changes nothing. The first value says whether it passed.
-pub async fn validate(instance: &Instance, id: &TaskId) -> Result<Result<(bool, GateView), String>, ApplyError> {
-    let Some(task) = instance.store.task(id).await? else { return Err(ApplyError::Unknown(id.clone())) };
+pub async fn validate(
+    instance: &Instance,
+    id: &TaskId,
+) -> Result<Result<(bool, GateView), String>, ApplyError> {
+    let Some(task) = instance.store.task(id).await? else {
+        return Err(ApplyError::Unknown(id.clone()));
+    };
     if task.state.attempt().is_some() {
-        return Ok(Err("a worker is at it; pause it first, or wait for its end".to_owned()));
+        return Ok(Err(
+            "a worker is at it; pause it first, or wait for its end".to_owned()
+        ));
     }
     let claim = Claim {
         attempt: task.history.opened,
@@ -86,7 +96,11 @@ pub async fn validate(instance: &Instance, id: &TaskId) -> Result<Result<(bool, 
             Verdict::NeedsPerson => "none",
         };
         let checks = check_views(&report, true);
-        let view = GateView { verdict: word.to_owned(), commit: Some(report.commit), checks };
+        let view = GateView {
+            verdict: word.to_owned(),
+            commit: Some(report.commit),
+            checks,
+        };
         (verdict == Verdict::Passed, view)
     }))
 }

@@ -27,12 +27,18 @@ pub(super) struct Records {
 impl Records {
     pub(super) async fn load(instance: &Instance, tasks: &[Task]) -> Result<Self, StoreError> {
         let ids: Vec<TaskId> = tasks.iter().map(|t| t.id.clone()).collect();
-        let named: Vec<TaskId> = tasks.iter().flat_map(|t| t.definition.depends_on.iter().cloned()).collect();
+        let named: Vec<TaskId> = tasks
+            .iter()
+            .flat_map(|t| t.definition.depends_on.iter().cloned())
+            .collect();
         let standings = instance.store.dependency_states(&named).await?;
         Ok(Self {
             attempts: instance.store.attempts_of(&ids).await?,
             gates: instance.store.latest_gates(&ids).await?,
-            standings: standings.into_iter().map(|(id, s)| (id, super::super::standing(s))).collect(),
+            standings: standings
+                .into_iter()
+                .map(|(id, s)| (id, super::super::standing(s)))
+                .collect(),
             stopped: instance.stopped().await?,
             now: instance.clock.now(),
         })
@@ -44,7 +50,12 @@ impl Records {
             stopped: self.stopped.as_ref().map(|s| (s.by.as_str(), s.at)),
             unavailable: obstacle.as_deref(),
         };
-        let standing = |id: &TaskId| self.standings.get(id).copied().unwrap_or(DependencyState::Unknown);
+        let standing = |id: &TaskId| {
+            self.standings
+                .get(id)
+                .copied()
+                .unwrap_or(DependencyState::Unknown)
+        };
         waiting(task, self.now, &world, standing)
     }
 
@@ -86,11 +97,19 @@ impl Records {
 }
 
 fn project(task: &Task) -> String {
-    if task.definition.project.is_empty() { "default".to_owned() } else { task.definition.project.clone() }
+    if task.definition.project.is_empty() {
+        "default".to_owned()
+    } else {
+        task.definition.project.clone()
+    }
 }
 
 fn cost(attempt: &AttemptRecord) -> Option<f64> {
-    attempt.report.as_ref().and_then(|r| r.cost_usd).or(attempt.facts.cost_usd)
+    attempt
+        .report
+        .as_ref()
+        .and_then(|r| r.cost_usd)
+        .or(attempt.facts.cost_usd)
 }
 
 /// What can be seen of a live attempt.
@@ -104,14 +123,25 @@ struct Live {
 impl Live {
     fn look(instance: &Instance, task: &Task, facts: Option<&AttemptFacts>, now: DateTime<Utc>) -> Self {
         let Some(attempt) = task.state.attempt() else {
-            return Self { pct: None, phase: None, age_s: None, session: "none" };
+            return Self {
+                pct: None,
+                phase: None,
+                age_s: None,
+                session: "none",
+            };
         };
         let alive = process::is_alive(&instance.layout.attempt(&task.id, attempt.epoch));
-        let facts = facts.filter(|f| f.epoch == attempt.epoch).cloned().unwrap_or_default();
+        let facts = facts
+            .filter(|f| f.epoch == attempt.epoch)
+            .cloned()
+            .unwrap_or_default();
         let file = instance.files.heartbeats.read(&task.id).ok();
         let file = file.and_then(|b| heartbeat::parse(&b, &task.id, now, chrono::TimeDelta::minutes(2)).ok());
         let file = file.filter(|b| b.attempt.is_none_or(|n| n == attempt.n));
-        let beat = facts.beat_at.max(file.as_ref().map(|b| b.last_heartbeat)).unwrap_or(attempt.started_at);
+        let beat = facts
+            .beat_at
+            .max(file.as_ref().map(|b| b.last_heartbeat))
+            .unwrap_or(attempt.started_at);
         Self {
             pct: file.as_ref().and_then(|b| b.progress_pct).or(facts.progress_pct),
             phase: file.and_then(|b| b.current_phase).or(facts.phase),
@@ -144,7 +174,9 @@ fn gate_view(task: &Task, run: Option<&GateRun>, with_output: bool) -> GateView 
     GateView {
         verdict: verdict.to_owned(),
         commit: shown.map(|r| r.record.report.commit.clone()),
-        checks: shown.map(|r| check_views(&r.record.report, with_output)).unwrap_or_default(),
+        checks: shown
+            .map(|r| check_views(&r.record.report, with_output))
+            .unwrap_or_default(),
     }
 }
 

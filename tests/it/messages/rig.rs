@@ -91,7 +91,10 @@ impl Rig {
         let status = output.status;
         let exit = Exit {
             cause: Cause::Exited,
-            status: status.code().map(Status::Code).or_else(|| status.signal().map(Status::Signal)),
+            status: status
+                .code()
+                .map(Status::Code)
+                .or_else(|| status.signal().map(Status::Signal)),
             ended_at: chrono::DateTime::UNIX_EPOCH,
             stragglers_killed: 0,
         };

@@ -75,7 +75,11 @@ async fn a_worker_killed_in_a_hung_call_is_resumed_where_it_was() {
     let killed = rig.finish(child).await;
     assert_eq!(killed.ending.kind, EndKind::Interrupted);
     assert_eq!(killed.exit.status, Some(Status::Signal(9)));
-    assert_eq!(killed.account.spent.input_tokens, Some(100), "what it used is known");
+    assert_eq!(
+        killed.account.spent.input_tokens,
+        Some(100),
+        "what it used is known"
+    );
     rig.brief.session = killed.account.session;
     rig.brief.attempt_dir = rig.path("state/fix-calc/2");
     let second = rig.run().await;

@@ -121,7 +121,11 @@ async fn a_long_rate_limit_ends_the_attempt_at_once() {
     let wait = until - before;
     assert!((7_998..8_060).contains(&wait.num_seconds()), "{wait}");
     assert_eq!(asked, 1);
-    assert!(run.signals.iter().any(|s| matches!(s, Signal::RateLimit(limit) if limit.until == Some(until))));
+    assert!(
+        run.signals
+            .iter()
+            .any(|s| matches!(s, Signal::RateLimit(limit) if limit.until == Some(until)))
+    );
 }
 
 #[tokio::test]

@@ -96,7 +96,11 @@ async fn what_was_used_and_done_is_told() {
     let cost = 3.0 * (1_000.0 + 1_000.0 + 20.0 + 10.0) / 1e6;
     assert!((run.account.spent.cost_usd.unwrap() - cost).abs() < 1e-9);
     assert_eq!(run.account.model.as_deref(), Some("scripted-haiku"));
-    assert!(run.signals.iter().any(|s| matches!(s, Signal::Tool { name, .. } if name == "bash")));
+    assert!(
+        run.signals
+            .iter()
+            .any(|s| matches!(s, Signal::Tool { name, .. } if name == "bash"))
+    );
     for signal in [Signal::Phase("checking".into()), Signal::Alive] {
         assert!(run.signals.contains(&signal), "{signal:?}");
     }

@@ -4,11 +4,21 @@ use serde_json::json;
 
 fn exit(cause: Cause, code: Option<i32>, signal: Option<i32>) -> Exit {
     let status = code.map(Status::Code).or(signal.map(Status::Signal));
-    Exit { cause, status, ended_at: DateTime::UNIX_EPOCH, stragglers_killed: 0 }
+    Exit {
+        cause,
+        status,
+        ended_at: DateTime::UNIX_EPOCH,
+        stragglers_killed: 0,
+    }
 }
 
 fn file(outcome: &str, reason: &str) -> OutcomeFile {
-    OutcomeFile::parse(json!({"outcome": outcome, "reason": reason}).to_string().as_bytes()).unwrap_or_default()
+    OutcomeFile::parse(
+        json!({"outcome": outcome, "reason": reason})
+            .to_string()
+            .as_bytes(),
+    )
+    .unwrap_or_default()
 }
 
 fn closed(kind: EndKind, finished: bool) -> LineReader {
@@ -19,7 +29,12 @@ fn closed(kind: EndKind, finished: bool) -> LineReader {
         finished,
         http_status: None,
         turns: 3,
-        usage: Totals { input_tokens: 5, output_tokens: 6, cached_tokens: 0, cost_usd: Some(0.5) },
+        usage: Totals {
+            input_tokens: 5,
+            output_tokens: 6,
+            cached_tokens: 0,
+            cost_usd: Some(0.5),
+        },
         session: Some("s2".into()),
     };
     reader.read(&serde_json::to_vec(&Line::Result(closing)).unwrap());
@@ -31,12 +46,30 @@ fn without_a_result_line_the_exit_decides() {
     use Cause::*;
     let rows = [
         (exit(Exited, None, Some(9)), EndKind::Interrupted, "signal 9"),
-        (exit(Exited, Some(0), None), EndKind::Interrupted, "without a result"),
+        (
+            exit(Exited, Some(0), None),
+            EndKind::Interrupted,
+            "without a result",
+        ),
         (exit(Exited, Some(101), None), EndKind::Failed, "thread panicked"),
         (exit(Stopped, None, Some(15)), EndKind::Interrupted, "stopped"),
         (exit(Timeout, None, Some(9)), EndKind::Interrupted, "longer than"),
-        (exit(OutputLimit { limit: 1 << 20 }, None, Some(9)), EndKind::Failed, "of output"),
-        (exit(SpawnFailed { reason: "no such file".into() }, None, None), EndKind::Failed, "could not be started"),
+        (
+            exit(OutputLimit { limit: 1 << 20 }, None, Some(9)),
+            EndKind::Failed,
+            "of output",
+        ),
+        (
+            exit(
+                SpawnFailed {
+                    reason: "no such file".into(),
+                },
+                None,
+                None,
+            ),
+            EndKind::Failed,
+            "could not be started",
+        ),
         (exit(Vanished, None, None), EndKind::Vanished, "vanished"),
     ];
     for (exit, kind, word) in rows {
@@ -67,7 +100,13 @@ fn the_result_line_outranks_the_exit() {
         EndKind::Poisoned,
     ] {
         let ending = closed(kind, true).ending(&exit(Cause::Exited, Some(1), None), None, "");
-        assert_eq!(ending, Ending { kind, reason: "said".into() });
+        assert_eq!(
+            ending,
+            Ending {
+                kind,
+                reason: "said".into()
+            }
+        );
     }
 }
 
@@ -87,8 +126,17 @@ fn the_outcome_file_speaks_for_a_worker_that_just_ended() {
         let ending = closed(EndKind::Claimed, false).ending(&ok, Some(&file(word, "")), "");
         assert_eq!(ending.kind, kind);
         assert!(!ending.reason.is_empty());
-        for (said, finished) in [(EndKind::Continue, true), (EndKind::Overloaded, false), (EndKind::Claimed, true)] {
-            assert_eq!(closed(said, finished).ending(&ok, Some(&file(word, "x")), "").kind, said);
+        for (said, finished) in [
+            (EndKind::Continue, true),
+            (EndKind::Overloaded, false),
+            (EndKind::Claimed, true),
+        ] {
+            assert_eq!(
+                closed(said, finished)
+                    .ending(&ok, Some(&file(word, "x")), "")
+                    .kind,
+                said
+            );
         }
     }
 }
@@ -100,16 +148,32 @@ fn lines_become_signals() {
     let rows = [
         (
             json!({"type":"init","session":"s","model":"m","resumed":false,"new_field":1}),
-            vec![Signal::Alive, Signal::Session("s".into()), Signal::Model("m".into())],
+            vec![
+                Signal::Alive,
+                Signal::Session("s".into()),
+                Signal::Model("m".into()),
+            ],
         ),
         (json!({"type":"text","text":"x"}), vec![Signal::Alive]),
         (json!({"type":"alive"}), vec![Signal::Alive]),
         (
             json!({"type":"tool_use","name":"bash","input":"{}"}),
-            vec![Signal::Alive, Signal::Tool { name: "bash".into(), call: "{}".into() }],
+            vec![
+                Signal::Alive,
+                Signal::Tool {
+                    name: "bash".into(),
+                    call: "{}".into(),
+                },
+            ],
         ),
-        (json!({"type":"phase","text":"testing"}), vec![Signal::Alive, Signal::Phase("testing".into())]),
-        (json!({"type":"retry","reason":"r","status":529,"delay_ms":1,"rate_limit":null}), vec![]),
+        (
+            json!({"type":"phase","text":"testing"}),
+            vec![Signal::Alive, Signal::Phase("testing".into())],
+        ),
+        (
+            json!({"type":"retry","reason":"r","status":529,"delay_ms":1,"rate_limit":null}),
+            vec![],
+        ),
         (
             json!({"type":"retry","reason":"r","status":429,"delay_ms":1,"rate_limit":{"until":until}}),
             vec![refused(Some(until))],
@@ -130,7 +194,10 @@ fn a_cut_last_line_claims_nothing() {
     assert_eq!(whole.account().session.as_deref(), Some("s2"));
     assert!(whole.read(b"{\"type\":\"res").is_empty());
     let mut cut = LineReader::default();
-    assert!(cut.read(br#"{"type":"result","kind":"claimed","reason":"do"#).is_empty());
+    assert!(
+        cut.read(br#"{"type":"result","kind":"claimed","reason":"do"#)
+            .is_empty()
+    );
     assert!(cut.read(&[0xff, 0xfe, b'{']).is_empty());
     let ending = cut.ending(&exit(Cause::Exited, None, Some(9)), None, "");
     assert_eq!(ending.kind, EndKind::Interrupted);
@@ -144,8 +211,18 @@ fn a_killed_worker_still_has_an_account() {
     reader.read(br#"{"type":"usage","input_tokens":10,"output_tokens":2,"cached_tokens":0,"cost_usd":null}"#);
     reader.read(br#"{"type":"usage","input_tokens":30,"output_tokens":5,"cached_tokens":0,"cost_usd":0.25}"#);
     let account = reader.account();
-    assert_eq!((account.spent.input_tokens, account.spent.output_tokens, account.spent.cost_usd), (Some(30), Some(5), Some(0.25)));
-    assert_eq!((account.session.as_deref(), account.model.as_deref()), (Some("s"), Some("m")));
+    assert_eq!(
+        (
+            account.spent.input_tokens,
+            account.spent.output_tokens,
+            account.spent.cost_usd
+        ),
+        (Some(30), Some(5), Some(0.25))
+    );
+    assert_eq!(
+        (account.session.as_deref(), account.model.as_deref()),
+        (Some("s"), Some("m"))
+    );
 }
 
 proptest! {
