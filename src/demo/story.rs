@@ -29,6 +29,11 @@ pub(super) const QUEUE: &str = "\
 
 #### Validation
 
+Build: it is a shell script
+```bash
+sh -n calc.sh
+```
+
 Tests:
 ```bash
 sh test.sh

@@ -305,7 +305,7 @@ fn close<'a>(
         fingerprint: report.evidence.fingerprint.clone(),
         progressed,
         cost_usd: report.cost_usd,
-        session: report.session.clone().or_else(|| attempt.session.clone()),
+        session: report.session.clone(),
     });
     draft.attempt(AttemptChange::Closed {
         n: attempt.n,
