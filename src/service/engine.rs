@@ -147,10 +147,21 @@ impl Engine {
         }
     }
 
-    /// Whether nothing is being done and nothing is about to be.
+    /// Whether nothing is being done and nothing will be without a person or an edit.
     pub fn is_idle(&self) -> bool {
-        let moving = |t: &Task| duty(t).is_some() || ready::is_due(t, DateTime::<Utc>::MAX_UTC);
-        self.running.is_empty() && self.pending.is_empty() && !self.board.runnable().any(moving)
+        let now = self.instance.clock.now();
+        let resting = self.instance.fleet.rested_at(now).is_some();
+        let coming = |t: &Task| {
+            matches!(t.state, State::Ready { .. })
+                && !self.stopped
+                && (resting || self.instance.fleet.obstacle(t, now).is_none())
+        };
+        self.running.is_empty() && self.pending.is_empty() && !self.board.runnable().any(coming)
+    }
+
+    /// Whether all that can be started runs: nothing is left to do but to watch.
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.running.values().all(|r| r.duty == Duty::Watch && !r.handle.is_finished())
     }
 
     /// Ends everything that runs beside the loop. Workers go on under their supervisors and are adopted next time.
@@ -372,7 +383,8 @@ impl Engine {
             }
             _ => None,
         });
-        due.chain(self.queue.recheck_at()).chain(self.outbox.retry_at()).min()
+        let rested = self.instance.fleet.rested_at(now);
+        due.chain(rested).chain(self.queue.recheck_at()).chain(self.outbox.retry_at()).min()
     }
 }
 

@@ -17,6 +17,10 @@ use crate::runtime::claude_code::{self, ClaudeCode};
 use crate::runtime::command::{self, Command};
 use crate::runtime::messages::{self, Messages};
 use crate::runtime::{Available, Runtime, Unavailable};
+use crate::store::{Store, StoreError};
+
+/// The name of the flag under which the service writes down what it found.
+const FLAG: &str = "runtimes";
 
 type Environment = BTreeMap<std::ffi::OsString, std::ffi::OsString>;
 
@@ -91,6 +95,36 @@ impl Fleet {
         }
     }
 
+    /// Writes down what the probe found, for commands beside the service; nothing where it is known already.
+    pub async fn remember(&self, store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let found: BTreeMap<&String, Option<(String, String)>> = self
+            .members
+            .iter()
+            .map(|(name, m)| (name, m.standing().probed.clone().and_then(Result::err).map(|u| (u.reason, u.cure))))
+            .collect();
+        let value = serde_json::json!(found);
+        let known = store.flag(FLAG).await?;
+        if known.is_some_and(|f| f.value == value) {
+            return Ok(());
+        }
+        store.set_flag(FLAG, Some(value), now).await
+    }
+
+    /// Takes in what the service last found, where nothing was probed here.
+    pub async fn recall(&self, store: &Store) -> Result<(), StoreError> {
+        let Some(flag) = store.flag(FLAG).await? else { return Ok(()) };
+        let found: BTreeMap<String, Option<(String, String)>> = serde_json::from_value(flag.value).unwrap_or_default();
+        for (name, missing) in found {
+            let Some(member) = self.members.get(&name) else { continue };
+            let told = match missing {
+                Some((reason, cure)) => Err(Unavailable { reason, cure }),
+                None => Ok(Available { version: String::new() }),
+            };
+            member.standing().probed.get_or_insert(told);
+        }
+        Ok(())
+    }
+
     /// A runtime by name.
     pub fn runtime(&self, name: &str) -> Option<Arc<dyn Runtime>> {
         self.members.get(name).map(|m| m.runtime.clone())
@@ -135,6 +169,12 @@ impl Fleet {
         reasons.map(|all| if all.is_empty() { "the tier names no runtime".to_owned() } else { all.join("; ") })
     }
 
+    /// As [`Fleet::obstacle`], but silent about runtimes that nobody looked for yet.
+    pub fn known_obstacle(&self, task: &Task, now: DateTime<Utc>) -> Option<String> {
+        let looked = self.members.values().any(|m| m.standing().probed.is_some());
+        self.obstacle(task, now).filter(|_| looked)
+    }
+
     fn candidates<'a>(&'a self, task: &'a Task, tier: &TierName) -> Option<(&'a Rung, Vec<&'a str>)> {
         let rung = self.rungs.iter().find(|r| &r.tier == tier)?;
         let names = match &task.definition.runtime {
@@ -159,16 +199,14 @@ impl Fleet {
         self.members.values().filter_map(|m| m.standing().rests_until).filter(|t| *t > now).min()
     }
 
-    /// All runtimes, by name.
+    /// All runtimes that were looked for, by name.
     pub fn report(&self) -> Vec<Report> {
         let wanted = |name: &String| self.rungs.iter().any(|r| r.runtimes.contains(name));
-        let row = |(name, member): (&String, &Member)| Report {
-            name: name.clone(),
-            kind: member.runtime.kind(),
-            standing: member.standing().probed.clone().unwrap_or_else(|| Err(not_probed())),
-            wanted: wanted(name),
+        let row = |(name, member): (&String, &Member)| {
+            let standing = member.standing().probed.clone()?;
+            Some(Report { name: name.clone(), kind: member.runtime.kind(), standing, wanted: wanted(name) })
         };
-        self.members.iter().map(row).collect()
+        self.members.iter().filter_map(row).collect()
     }
 }
 
@@ -181,10 +219,6 @@ impl Member {
         let standing = self.standing();
         matches!(standing.probed, Some(Ok(_))) && standing.rests_until.is_none_or(|t| t <= now)
     }
-}
-
-fn not_probed() -> Unavailable {
-    Unavailable { reason: "not looked for yet".to_owned(), cure: "run `orchestrator doctor`".to_owned() }
 }
 
 fn build(runtime: &section::Runtime, exe: &Path, environment: &Environment) -> Arc<dyn Runtime> {

@@ -15,10 +15,12 @@ pub mod fleet;
 pub mod instance;
 pub mod intake;
 pub mod judge;
+pub mod operations;
 pub mod outbox;
 pub mod prompt;
 pub mod queue_sync;
 pub mod reading;
+pub mod run;
 pub mod view;
 
 use crate::domain::ready::DependencyState;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::WorkspaceError;
+use super::git::Git;
 use super::place::{Tracking, Workspace};
 use super::record::{self, Record};
 use super::repository::{self, Found, Repository};
@@ -32,6 +33,11 @@ impl Workspaces {
             state: real(state_dir)?,
             home: home.and_then(|h| h.canonicalize().ok()),
         })
+    }
+
+    /// What git says of its version; an error where there is none.
+    pub async fn git_version(&self) -> Result<String, WorkspaceError> {
+        Ok(Git::bare_handed(&self.state).call(["version"]).text().await?.trim().to_owned())
     }
 
     /// The workspace of a task: made where there is none, the same again where there is one.

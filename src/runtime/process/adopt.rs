@@ -21,6 +21,14 @@ pub enum Adopted {
     Vanished,
 }
 
+/// Whether the supervisor of an attempt lives; changes nothing.
+pub fn is_alive(dir: &Path) -> bool {
+    match file::get_json(&dir.join(file::SUPERVISOR)) {
+        Ok(Some(Registration::Supervised { supervisor, .. })) => supervisor.is_alive(),
+        _ => false,
+    }
+}
+
 /// Finds the process of an attempt. Needs a tokio runtime, for the handle that it may return.
 ///
 /// An attempt that is not registered is given up by this: a start that was under way at the time is refused by the

@@ -20,7 +20,7 @@ mod spec;
 mod start;
 mod tree;
 
-pub use adopt::{Adopted, adopt};
+pub use adopt::{Adopted, adopt, is_alive};
 pub use death::{Death, StillThere, confirm_dead, kill_strays};
 pub use identity::{BootId, Identity};
 pub use record::{Cause, Exit, Status};

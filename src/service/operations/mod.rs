@@ -1,0 +1,19 @@
+//! The use cases of every surface: what can be asked of an instance, with or without a running service.
+//!
+//! Invariant: a change goes through the dispatcher and is on disk before it is answered; a running service is woken.
+//! Deliberately absent: arguments, rendering, exit codes.
+
+mod add;
+mod doctor;
+mod plan;
+mod show;
+mod status;
+mod steer;
+mod task_view;
+
+pub use add::{AddError, add};
+pub use doctor::{Finding, Level, doctor};
+pub use plan::plan;
+pub use show::{show, why};
+pub use status::{Scope, status};
+pub use steer::{apply, flush, start, stop_all, validate};

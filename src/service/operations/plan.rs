@@ -1,0 +1,140 @@
+//! What the next tick would do, found out by the very code that would do it, without doing it.
+
+use std::collections::BTreeMap;
+
+use super::super::assessor::survey;
+use super::super::board::Board;
+use super::super::dispatcher::NewSection;
+use super::super::instance::Instance;
+use super::super::intake::{Intake, QUEUE_FILE, compare};
+use super::super::view::{Plan, PlanStep, VERSION};
+use super::super::{reading, standing};
+use super::status::problems;
+use crate::domain::assess::assess;
+use crate::domain::decide::{Context, Ruling, admit, decide};
+use crate::domain::event::{Command, Event};
+use crate::domain::id::TaskId;
+use crate::domain::ready::{self, DependencyState, Used, World};
+use crate::domain::task::{State, Task};
+use crate::store::StoreError;
+
+/// Makes the plan.
+pub async fn plan(instance: &Instance) -> Result<Plan, StoreError> {
+    instance.fleet.probe().await;
+    let mut board = Board::new(instance.store.live().await?);
+    let mut steps = Vec::new();
+    if let Ok(loaded) = reading::load(instance).await? {
+        let (over, mirrored) = remembered(instance, &board, &loaded.reading).await?;
+        let intake = compare(&loaded.reading, &board, &over, &mirrored);
+        take_in(instance, intake, &over, &mut board, &mut steps);
+    }
+    for id in board.unknown_dependencies() {
+        let found = instance.store.dependency_states(std::slice::from_ref(&id)).await?;
+        let state = found.get(&id).map_or(DependencyState::Unknown, |s| standing(*s));
+        board.note(id, state);
+    }
+    let stopped = instance.stopped().await?;
+    if stopped.is_none() {
+        schedule(instance, &mut board, &mut steps);
+    }
+    waits(instance, &board, stopped.as_ref().map(|s| (s.by.as_str(), s.at)), &mut steps);
+    Ok(Plan { version: VERSION, steps, problems: problems(instance).await? })
+}
+
+type Remembered = (BTreeMap<TaskId, Task>, BTreeMap<TaskId, crate::domain::mirror::Mirror>);
+
+async fn remembered(
+    instance: &Instance,
+    board: &Board,
+    reading: &crate::format::queue::Reading,
+) -> Result<Remembered, StoreError> {
+    let (mut over, mut mirrored) = (BTreeMap::new(), BTreeMap::new());
+    for section in &reading.tasks {
+        if let Some(told) = instance.store.mirrored(&section.id).await? {
+            mirrored.extend(serde_json::from_value(told.body).ok().map(|m| (section.id.clone(), m)));
+        }
+        if board.get(&section.id).is_none() {
+            over.extend(instance.store.task(&section.id).await?.map(|t| (section.id.clone(), t)));
+        }
+    }
+    Ok((over, mirrored))
+}
+
+fn step(steps: &mut Vec<PlanStep>, id: &TaskId, action: &str, why: impl Into<String>) {
+    steps.push(PlanStep { id: id.to_string(), action: action.to_owned(), why: why.into() });
+}
+
+fn take_in(
+    instance: &Instance,
+    intake: Intake,
+    over: &BTreeMap<TaskId, Task>,
+    board: &mut Board,
+    steps: &mut Vec<PlanStep>,
+) {
+    let cx = Context { now: instance.clock.now(), roll: 0.0, policy: &instance.policy };
+    board.held = intake.held;
+    for section in intake.new {
+        let NewSection { id, definition, hash, declared } = section;
+        if let Some(decision) = admit(id, definition, hash, declared, QUEUE_FILE, &cx) {
+            step(steps, &decision.task.id, "admit", format!("new in the queue file, {}", declared.as_str()));
+            board.put(decision.task);
+        }
+    }
+    let removed = intake.vanished.into_iter().map(|id| (id, Event::Removed));
+    for (id, event) in intake.events.into_iter().chain(removed) {
+        let Some(task) = board.get(&id).or_else(|| over.get(&id)).cloned() else { continue };
+        let action = if matches!(event, Event::Removed | Event::Person { command: Command::Cancel { .. }, .. }) {
+            "cancel"
+        } else {
+            "change"
+        };
+        if let Ok(Ruling::Change(decision)) = decide(&task, event, &cx) {
+            step(steps, &id, action, decision.entry.why.clone());
+            board.put(decision.task);
+        }
+    }
+}
+
+fn schedule(instance: &Instance, board: &mut Board, steps: &mut Vec<PlanStep>) {
+    let now = instance.clock.now();
+    let cx = Context { now, roll: 0.0, policy: &instance.policy };
+    let eligible = |t: &&Task| {
+        matches!(t.state, State::Pending { .. }) && ready::unmet(t, |id| board.dependency(id)).is_empty()
+    };
+    let eligible: Vec<Task> = board.runnable().filter(eligible).cloned().collect();
+    for task in eligible {
+        let Ok(Ruling::Change(taken)) = decide(&task, Event::Eligible, &cx) else { continue };
+        let assessment = assess(&task.definition, &survey(instance, &task));
+        if let Ok(Ruling::Change(decision)) = decide(&taken.task, Event::Assessed(assessment), &cx) {
+            step(steps, &task.id, "assess", decision.entry.why.clone());
+            board.put(decision.task);
+        }
+    }
+    let used = Used::count(board.live());
+    let route = |t: &Task| instance.fleet.route(t, now);
+    for (id, route) in ready::claims(board.runnable(), used, now, &instance.policy, route) {
+        step(steps, &id, "start", format!("at {} by {} ({})", route.tier, route.runtime, route.model));
+        let claimed = board.get(&id).map(|task| decide(task, Event::Claimed(route), &cx));
+        if let Some(Ok(Ruling::Change(decision))) = claimed {
+            board.put(decision.task);
+        }
+    }
+}
+
+fn waits(
+    instance: &Instance,
+    board: &Board,
+    stopped: Option<(&str, chrono::DateTime<chrono::Utc>)>,
+    steps: &mut Vec<PlanStep>,
+) {
+    let now = instance.clock.now();
+    for task in board.live() {
+        if board.held.contains(&task.id) {
+            step(steps, &task.id, "wait", "its section has a mistake; see the problems");
+        } else if task.state.attempt().is_none() {
+            let obstacle = instance.fleet.obstacle(task, now);
+            let world = World { stopped, unavailable: obstacle.as_deref() };
+            step(steps, &task.id, "wait", ready::waiting(task, now, &world, |id| board.dependency(id)).why);
+        }
+    }
+}

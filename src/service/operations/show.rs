@@ -1,0 +1,54 @@
+//! One task in full, and why it stands where it stands.
+
+use super::super::instance::Instance;
+use super::super::view::{EventView, Show, VERSION, Why};
+use super::task_view::{Records, event_view, waiting_view};
+use crate::domain::id::TaskId;
+use crate::domain::task::Task;
+use crate::store::StoreError;
+
+/// How many events are shown of a task.
+const EVENTS: u32 = 200;
+/// How many decisions answer "why".
+const DECISIONS: u32 = 8;
+
+/// Everything about one task; none where there is no such task.
+pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, StoreError> {
+    instance.fleet.recall(&instance.store).await?;
+    let Some(task) = instance.store.task(id).await? else { return Ok(None) };
+    let records = Records::load(instance, std::slice::from_ref(&task)).await?;
+    let workspace = instance.workspaces.find(id).await.ok().flatten();
+    let d = &task.definition;
+    Ok(Some(Show {
+        version: VERSION,
+        description: d.description.clone(),
+        acceptance: d.acceptance.iter().map(|c| c.text.clone()).collect(),
+        depends_on: d.depends_on.iter().map(ToString::to_string).collect(),
+        workspace: workspace.as_ref().map(|w| w.root.display().to_string()).or_else(|| d.workspace.clone()),
+        branch: workspace.map(|w| w.branch),
+        assessment: task.history.assessment.as_ref().map(|a| a.reasons.clone()).unwrap_or_default(),
+        progress: instance.files.progress_text(id),
+        events: events(instance, &task, EVENTS).await?,
+        task: records.task(instance, &task, true),
+    }))
+}
+
+/// What a task waits for, and the recorded decisions that led there; none where there is no such task.
+pub async fn why(instance: &Instance, id: &TaskId) -> Result<Option<Why>, StoreError> {
+    instance.fleet.recall(&instance.store).await?;
+    let Some(task) = instance.store.task(id).await? else { return Ok(None) };
+    let records = Records::load(instance, std::slice::from_ref(&task)).await?;
+    let mut decisions = events(instance, &task, DECISIONS).await?;
+    decisions.reverse();
+    Ok(Some(Why {
+        version: VERSION,
+        id: id.to_string(),
+        state: task.state.name().to_owned(),
+        waiting: waiting_view(records.waiting(instance, &task)),
+        decisions,
+    }))
+}
+
+async fn events(instance: &Instance, task: &Task, limit: u32) -> Result<Vec<EventView>, StoreError> {
+    Ok(instance.store.events(&task.id, limit).await?.iter().map(event_view).collect())
+}

@@ -1,0 +1,132 @@
+//! The status document: the truth, with or without a running service.
+
+use chrono::{DateTime, Utc};
+
+use super::super::instance::Instance;
+use super::super::reading;
+use super::super::view::{Problem, ServiceView, Slots, Status, TaskView, VERSION};
+use super::task_view::Records;
+use crate::domain::ready::Used;
+use crate::domain::task::Task;
+use crate::files::lock;
+use crate::format::diagnostic::Diagnostic;
+use crate::store::{Filter, Scope as Stored, StoreError};
+
+/// How many tasks that are over are shown unless all are asked for.
+const RECENT: u32 = 20;
+
+/// Which tasks to show.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// All tasks that are over, not only the latest.
+    pub all: bool,
+    /// Of this project alone.
+    pub project: Option<String>,
+}
+
+/// Makes the status document.
+pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreError> {
+    instance.fleet.recall(&instance.store).await?;
+    let live = instance.store.live().await?;
+    let slots = Slots { used: Used::count(live.iter()).total, total: instance.policy.max_concurrent };
+    let ours = |t: &Task| scope.project.as_ref().is_none_or(|p| *p == t.definition.project);
+    let mut tasks: Vec<Task> = live.into_iter().filter(ours).collect();
+    tasks.extend(ended(instance, scope).await?);
+    let records = Records::load(instance, &tasks).await?;
+    let mut views: Vec<TaskView> = tasks.iter().map(|t| records.task(instance, t, false)).collect();
+    views.sort_by_key(|v| (urgency(v), v.id.clone()));
+    Ok(Status {
+        version: VERSION,
+        generated_at: instance.clock.now(),
+        service: service(instance).await?,
+        slots,
+        tasks: views,
+        problems: problems(instance).await?,
+    })
+}
+
+async fn ended(instance: &Instance, scope: &Scope) -> Result<Vec<Task>, StoreError> {
+    let limit = if scope.all { 1000 } else { RECENT };
+    let mut filter = Filter { scope: Stored::Ended, project: scope.project.clone(), before: None, limit };
+    let mut ended = Vec::new();
+    loop {
+        let page = instance.store.tasks(&filter).await?;
+        ended.extend(page.rows);
+        match page.next.filter(|_| scope.all) {
+            Some(before) => filter.before = Some(before),
+            None => return Ok(ended),
+        }
+    }
+}
+
+/// What people should look at first.
+fn urgency(view: &TaskView) -> u8 {
+    match view.state.as_str() {
+        "blocked" => 0,
+        "in-progress" => 1,
+        "validating" => 2,
+        "assessing" => 3,
+        "pending" => 4,
+        "paused" => 5,
+        "completed" => 6,
+        _ => 7,
+    }
+}
+
+async fn service(instance: &Instance) -> Result<ServiceView, StoreError> {
+    let holder = lock::holder(&instance.layout.lock()).unwrap_or(None);
+    let running = holder.is_some();
+    let since = instance.store.flag("service").await?.map(|f| f.set_at).filter(|_| running);
+    Ok(ServiceView {
+        running,
+        pid: holder.flatten(),
+        since,
+        next_tick_at: next_tick(instance).filter(|_| running),
+        stopped: instance.stopped().await?,
+    })
+}
+
+fn next_tick(instance: &Instance) -> Option<DateTime<Utc>> {
+    instance.config.scheduler.schedule().ok()?.next_after(instance.clock.now())
+}
+
+/// Mistakes of the queue file and its jobs, and what the instance lacks.
+pub(super) async fn problems(instance: &Instance) -> Result<Vec<Problem>, StoreError> {
+    let mut problems = match reading::load(instance).await? {
+        Ok(loaded) => loaded.reading.problems.iter().map(problem).collect(),
+        Err(error) => vec![of_file(reading::QUEUE, "unreadable-file", error.to_string())],
+    };
+    for runtime in instance.fleet.report().into_iter().filter(|r| r.wanted) {
+        if let Err(missing) = runtime.standing {
+            let message = format!("runtime '{}' cannot be used: {}", runtime.name, missing.reason);
+            let found = of_file("orchestrator.toml", "runtime-unavailable", message);
+            problems.push(Problem { severity: "warning".to_owned(), help: Some(missing.cure), ..found });
+        }
+    }
+    Ok(problems)
+}
+
+fn of_file(file: &str, code: &str, message: String) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        line: 1,
+        column: 1,
+        severity: "error".to_owned(),
+        code: code.to_owned(),
+        message,
+        help: None,
+    }
+}
+
+/// A diagnostic as people are shown it.
+pub fn problem(diagnostic: &Diagnostic) -> Problem {
+    Problem {
+        file: diagnostic.file.clone(),
+        line: diagnostic.line,
+        column: diagnostic.column,
+        severity: diagnostic.severity.as_str().to_owned(),
+        code: diagnostic.code.as_str().to_owned(),
+        message: diagnostic.message.clone(),
+        help: Some(diagnostic.help.clone()).filter(|h| !h.is_empty()),
+    }
+}

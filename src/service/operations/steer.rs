@@ -1,0 +1,92 @@
+//! What people can do to tasks: commands, the emergency stop, the gate by hand.
+
+use std::sync::Arc;
+
+use super::super::dispatcher::{Applied, ApplyError};
+use super::super::instance::Instance;
+use super::super::judge;
+use super::super::outbox::Outbox;
+use super::super::queue_sync::QueueSync;
+use super::super::view::GateView;
+use super::task_view::check_views;
+use crate::domain::event::{Command, Event};
+use crate::domain::gate::Verdict;
+use crate::domain::id::TaskId;
+use crate::domain::task::Claim;
+use crate::files::{FileError, InstanceLock, wake};
+use crate::store::StoreError;
+
+/// Applies a person's command; a running service is woken, otherwise the queue file is brought up to date here.
+pub async fn apply(
+    instance: &Arc<Instance>,
+    id: &TaskId,
+    by: &str,
+    command: Command,
+) -> Result<Applied, ApplyError> {
+    let event = Event::Person { by: by.to_owned(), command };
+    let applied = instance.dispatcher().apply_stored(id, event).await?;
+    flush(instance).await?;
+    Ok(applied)
+}
+
+/// Has what was committed performed: by the running service, or here.
+pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
+    match InstanceLock::acquire(&instance.layout.lock()) {
+        Ok(_lock) => {
+            let mut queue = QueueSync::load(instance).await?;
+            Outbox::new(instance.clone()).flush(&mut queue).await
+        }
+        Err(_held) => {
+            nudge(instance);
+            Ok(())
+        }
+    }
+}
+
+/// Pulls the emergency stop.
+pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreError> {
+    instance.set_stopped(Some(by)).await?;
+    nudge(instance);
+    Ok(())
+}
+
+/// Lets go of the emergency stop.
+pub async fn start(instance: &Arc<Instance>) -> Result<(), StoreError> {
+    instance.set_stopped(None).await?;
+    nudge(instance);
+    Ok(())
+}
+
+/// Without it the service sees the change with its next tick.
+fn nudge(instance: &Instance) {
+    let touched: Result<(), FileError> = wake::touch(&instance.layout.wake());
+    if let Err(error) = touched {
+        tracing::warn!(%error, "the service could not be woken; it sees the change with its next tick");
+    }
+}
+
+/// Runs the gate over a task's branch as it is now, and changes nothing. The first value says whether it passed.
+pub async fn validate(instance: &Instance, id: &TaskId) -> Result<Result<(bool, GateView), String>, ApplyError> {
+    let Some(task) = instance.store.task(id).await? else { return Err(ApplyError::Unknown(id.clone())) };
+    if task.state.attempt().is_some() {
+        return Ok(Err("a worker is at it; pause it first, or wait for its end".to_owned()));
+    }
+    let claim = Claim {
+        attempt: task.history.opened,
+        epoch: task.epoch,
+        by_hand: Some("validate".to_owned()),
+        commit: None,
+        no_change: None,
+    };
+    Ok(judge::run(instance, &task, &claim).await.map(|report| {
+        let verdict = report.verdict();
+        let word = match verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::NeedsPerson => "none",
+        };
+        let checks = check_views(&report, true);
+        let view = GateView { verdict: word.to_owned(), commit: Some(report.commit), checks };
+        (verdict == Verdict::Passed, view)
+    }))
+}

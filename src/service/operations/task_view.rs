@@ -1,0 +1,205 @@
+//! A task as people are shown it, put together from what is recorded.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::super::instance::Instance;
+use super::super::view::{AttemptView, CheckView, EventView, GateView, Stopped, TaskView, WaitingView};
+use crate::domain::gate::{GateReport, Receipt, Verdict};
+use crate::domain::id::TaskId;
+use crate::domain::outcome::Outcome;
+use crate::domain::ready::{DependencyState, Waiting, World, waiting};
+use crate::domain::task::{State, Task};
+use crate::format::heartbeat;
+use crate::runtime::process;
+use crate::store::{AttemptFacts, AttemptRecord, Event, GateRun, StoreError};
+
+/// What the views of many tasks are made from, read in a few queries.
+pub(super) struct Records {
+    attempts: HashMap<TaskId, Vec<AttemptRecord>>,
+    gates: HashMap<TaskId, GateRun>,
+    standings: HashMap<TaskId, DependencyState>,
+    stopped: Option<Stopped>,
+    now: DateTime<Utc>,
+}
+
+impl Records {
+    pub(super) async fn load(instance: &Instance, tasks: &[Task]) -> Result<Self, StoreError> {
+        let ids: Vec<TaskId> = tasks.iter().map(|t| t.id.clone()).collect();
+        let named: Vec<TaskId> = tasks.iter().flat_map(|t| t.definition.depends_on.iter().cloned()).collect();
+        let standings = instance.store.dependency_states(&named).await?;
+        Ok(Self {
+            attempts: instance.store.attempts_of(&ids).await?,
+            gates: instance.store.latest_gates(&ids).await?,
+            standings: standings.into_iter().map(|(id, s)| (id, super::super::standing(s))).collect(),
+            stopped: instance.stopped().await?,
+            now: instance.clock.now(),
+        })
+    }
+
+    pub(super) fn waiting(&self, instance: &Instance, task: &Task) -> Waiting {
+        let obstacle = instance.fleet.known_obstacle(task, self.now);
+        let world = World {
+            stopped: self.stopped.as_ref().map(|s| (s.by.as_str(), s.at)),
+            unavailable: obstacle.as_deref(),
+        };
+        let standing = |id: &TaskId| self.standings.get(id).copied().unwrap_or(DependencyState::Unknown);
+        waiting(task, self.now, &world, standing)
+    }
+
+    pub(super) fn task(&self, instance: &Instance, task: &Task, with_output: bool) -> TaskView {
+        let attempts = self.attempts.get(&task.id).map(Vec::as_slice).unwrap_or_default();
+        let last = attempts.last();
+        let live = Live::look(instance, task, last.map(|a| &a.facts), self.now);
+        let planned = match &task.state {
+            State::Ready { next, .. } | State::Paused { next: Some(next), .. } => Some(next.tier.to_string()),
+            _ => None,
+        };
+        TaskView {
+            id: task.id.to_string(),
+            title: task.definition.title.clone(),
+            project: project(task),
+            state: task.state.name().to_owned(),
+            archived: task.state.is_completed(),
+            tier: planned.or_else(|| last.map(|a| a.attempt.route.tier.to_string())),
+            model: last.map(|a| a.attempt.route.model.clone()),
+            runtime: last.map(|a| a.attempt.route.runtime.clone()),
+            attempt: last.map_or(0, |a| a.attempt.n),
+            priority: task.definition.priority.as_str().to_owned(),
+            progress_pct: live.pct,
+            phase: live.phase,
+            heartbeat_age_s: live.age_s,
+            session: live.session.to_owned(),
+            cost_usd: attempts.iter().filter_map(cost).fold(0.0, |sum, cost| sum + cost),
+            blocked_reason: match &task.state {
+                State::Blocked { block, .. } => Some(block.reason()),
+                _ => None,
+            },
+            waiting: waiting_view(self.waiting(instance, task)),
+            gate: gate_view(task, self.gates.get(&task.id), with_output),
+            attempts: attempts.iter().map(attempt_view).collect(),
+            created_at: task.created_at,
+            updated_at: task.updated_at,
+        }
+    }
+}
+
+fn project(task: &Task) -> String {
+    if task.definition.project.is_empty() { "default".to_owned() } else { task.definition.project.clone() }
+}
+
+fn cost(attempt: &AttemptRecord) -> Option<f64> {
+    attempt.report.as_ref().and_then(|r| r.cost_usd).or(attempt.facts.cost_usd)
+}
+
+/// What can be seen of a live attempt.
+struct Live {
+    pct: Option<u8>,
+    phase: Option<String>,
+    age_s: Option<f64>,
+    session: &'static str,
+}
+
+impl Live {
+    fn look(instance: &Instance, task: &Task, facts: Option<&AttemptFacts>, now: DateTime<Utc>) -> Self {
+        let Some(attempt) = task.state.attempt() else {
+            return Self { pct: None, phase: None, age_s: None, session: "none" };
+        };
+        let alive = process::is_alive(&instance.layout.attempt(&task.id, attempt.epoch));
+        let facts = facts.filter(|f| f.epoch == attempt.epoch).cloned().unwrap_or_default();
+        let file = instance.files.heartbeats.read(&task.id).ok();
+        let file = file.and_then(|b| heartbeat::parse(&b, &task.id, now, chrono::TimeDelta::minutes(2)).ok());
+        let file = file.filter(|b| b.attempt.is_none_or(|n| n == attempt.n));
+        let beat = facts.beat_at.max(file.as_ref().map(|b| b.last_heartbeat)).unwrap_or(attempt.started_at);
+        Self {
+            pct: file.as_ref().and_then(|b| b.progress_pct).or(facts.progress_pct),
+            phase: file.and_then(|b| b.current_phase).or(facts.phase),
+            age_s: Some((now - beat).num_milliseconds().max(0) as f64 / 1000.0),
+            session: if alive { "alive" } else { "gone" },
+        }
+    }
+}
+
+pub(super) fn waiting_view(waiting: Waiting) -> WaitingView {
+    WaitingView {
+        what: waiting.what.as_str().to_owned(),
+        on: waiting.on.iter().map(ToString::to_string).collect(),
+        since: waiting.since,
+        until: waiting.until,
+        who: waiting.who,
+        why: waiting.why,
+    }
+}
+
+fn gate_view(task: &Task, run: Option<&GateRun>, with_output: bool) -> GateView {
+    let running = matches!(task.state, State::Validating { .. });
+    let verdict = match run.map(|r| r.record.verdict) {
+        _ if running => "running",
+        Some(Verdict::Passed) => "passed",
+        Some(Verdict::Failed) => "failed",
+        Some(Verdict::NeedsPerson) | None => "none",
+    };
+    let shown = run.filter(|_| !running);
+    GateView {
+        verdict: verdict.to_owned(),
+        commit: shown.map(|r| r.record.report.commit.clone()),
+        checks: shown.map(|r| check_views(&r.record.report, with_output)).unwrap_or_default(),
+    }
+}
+
+pub(super) fn check_views(report: &GateReport, with_output: bool) -> Vec<CheckView> {
+    let view = |receipt: &Receipt| CheckView {
+        name: receipt.name.clone(),
+        category: receipt.category.as_str().to_owned(),
+        verdict: receipt.verdict.as_str().to_owned(),
+        exit_code: receipt.exit_code,
+        duration_s: receipt.duration.as_secs_f64(),
+        directory: receipt.directory.clone(),
+        command: receipt.command.clone(),
+        output_tail: with_output.then(|| receipt.output_tail.clone()),
+    };
+    report.receipts.iter().map(view).collect()
+}
+
+fn attempt_view(record: &AttemptRecord) -> AttemptView {
+    let route = &record.attempt.route;
+    AttemptView {
+        n: record.attempt.n,
+        tier: route.tier.to_string(),
+        runtime: route.runtime.clone(),
+        model: route.model.clone(),
+        outcome: record.outcome.map(|o| word(o).to_owned()),
+        reason: record.reason.clone(),
+        cost_usd: cost(record),
+        started_at: record.attempt.started_at,
+        ended_at: record.ended_at,
+    }
+}
+
+/// The outcome in the words of the contract, which knows fewer of them; the reason tells the rest.
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::NoChangeNeeded => "done",
+        Outcome::NeedsStrongerModel
+        | Outcome::RateLimited
+        | Outcome::Overloaded
+        | Outcome::Auth
+        | Outcome::Network
+        | Outcome::Budget
+        | Outcome::MaxTurns
+        | Outcome::Poisoned => "failed",
+        other => other.as_str(),
+    }
+}
+
+pub(super) fn event_view(event: &Event) -> EventView {
+    let entry = &event.entry;
+    EventView {
+        at: entry.at,
+        kind: entry.kind.clone(),
+        from: entry.from.clone(),
+        to: entry.to.clone(),
+        why: entry.why.clone(),
+    }
+}

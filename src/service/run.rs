@@ -1,0 +1,134 @@
+//! Running: the service until it is told to end, or one pass of it.
+//!
+//! Invariants: one runner an instance (a lock); a pass never overlaps another; what the store refuses is tried again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::engine::Engine;
+use super::instance::Instance;
+use crate::clock::{Ticker, ticker::TickerError};
+use crate::clock::schedule::BadSchedule;
+use crate::domain::id::TaskId;
+use crate::files::lock::LockError;
+use crate::files::{Changes, InstanceLock, Watch, atomic};
+use crate::store::StoreError;
+
+/// The wait after a pass that the store refused.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why the service does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another one runs, or the lock cannot be taken.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The schedule.
+    #[error(transparent)]
+    Schedule(#[from] BadSchedule),
+    /// The tick.
+    #[error(transparent)]
+    Ticker(#[from] TickerError),
+}
+
+/// How a tick ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticked {
+    /// Workers that go on under their supervisors.
+    pub workers: usize,
+}
+
+/// Runs until `shutdown`; workers that are at it then go on, and the next run adopts them.
+pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<Ticked, RunError> {
+    let _lock = take_over(&instance).await?;
+    let now = instance.clock.now();
+    instance.store.set_flag("service", Some(std::process::id().into()), now).await?;
+    let mut watch = instance.config.scheduler.watch.then(|| Watch::start(&instance.layout));
+    if let Some(why) = watch.as_ref().and_then(Watch::degraded) {
+        tracing::warn!(why, "files are looked at every two seconds instead of being watched");
+    }
+    let schedule = instance.config.scheduler.schedule()?;
+    let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
+    let mut engine = Engine::load(instance.clone()).await?;
+    tracing::info!(home = %instance.layout.root().display(), "up");
+    while !shutdown.is_cancelled() {
+        if let Err(error) = engine.pass().await {
+            tracing::error!(%error, "the store refuses; trying again");
+            tokio::select! { () = tokio::time::sleep(PAUSE) => continue, () = shutdown.cancelled() => break }
+        }
+        tokio::select! {
+            () = engine.wait() => {}
+            changes = changed(&mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            Some(_tick) = ticks.recv() => look_for_runtimes(&instance).await?,
+            () = shutdown.cancelled() => {}
+        }
+    }
+    ticker.stop().await?;
+    Ok(leave(engine).await?)
+}
+
+async fn changed(watch: &mut Option<Watch>) -> Changes {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One pass. It ends when every worker it started runs; with `wait`, when nothing runs and nothing is due any more.
+pub async fn tick(instance: Arc<Instance>, wait: bool, shutdown: CancellationToken) -> Result<Ticked, RunError> {
+    let _lock = take_over(&instance).await?;
+    let mut engine = Engine::load(instance.clone()).await?;
+    while !shutdown.is_cancelled() {
+        engine.pass().await?;
+        if if wait { engine.is_idle() } else { engine.is_settled() } {
+            break;
+        }
+        tokio::select! { () = engine.wait() => {}, () = shutdown.cancelled() => {} }
+    }
+    Ok(leave(engine).await?)
+}
+
+async fn leave(engine: Engine) -> Result<Ticked, StoreError> {
+    let workers = engine.workers();
+    engine.leave().await?;
+    Ok(Ticked { workers })
+}
+
+/// The lock, and what has to be put in order before the first pass.
+async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
+    let lock = InstanceLock::acquire(&instance.layout.lock())?;
+    sweep(instance);
+    let live: BTreeSet<TaskId> = instance.store.live().await?.into_iter().map(|t| t.id).collect();
+    match instance.workspaces.prune(&live).await {
+        Ok(pruned) => tracing::debug!(?pruned, "stale worktrees"),
+        Err(error) => tracing::warn!(%error, "stale worktrees stay"),
+    }
+    look_for_runtimes(instance).await?;
+    Ok(lock)
+}
+
+/// What a killed writer left behind.
+fn sweep(instance: &Instance) {
+    let layout = &instance.layout;
+    for folder in [layout.root().to_owned(), layout.heartbeats(), layout.progress(), layout.state()] {
+        if let Err(error) = atomic::sweep(&folder) {
+            tracing::debug!(%error, "nothing was swept");
+        }
+    }
+}
+
+async fn look_for_runtimes(instance: &Instance) -> Result<(), StoreError> {
+    instance.fleet.probe().await;
+    for runtime in instance.fleet.report().into_iter().filter(|r| r.wanted) {
+        if let Err(missing) = runtime.standing {
+            tracing::debug!(runtime = runtime.name, %missing, "cannot be used");
+        }
+    }
+    instance.fleet.remember(&instance.store, instance.clock.now()).await
+}
