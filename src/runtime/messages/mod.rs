@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`launch`] | [`Messages`]: options, probe, the process to start |
 //! | [`settings`] | what the launch tells the worker, and how the worker reads it back |
-//! | [`line`], [`reader`] | the worker's output, from both sides |
+//! | [`mod@line`], [`reader`] | the worker's output, from both sides |
 //! | [`wire`], [`assembly`], [`client`], [`trouble`] | the protocol: types, streaming, one call with its retries, what can go wrong |
 //! | [`conversation`], [`session`] | the history, and its file for a later attempt |
 //! | [`agent`], [`spend`], [`voice`], [`worker`] | the loop of turns, its limits, what it tells, the process around it |

@@ -1,6 +1,6 @@
 //! A worker's process tree: start it, find it again, stop it, and know that it is gone.
 //!
-//! Every attempt has a folder (see [`file`]) and a supervisor process ([`super::supervisor`]) that is nobody's child,
+//! Every attempt has a folder (see [`mod@file`]) and a supervisor process ([`super::supervisor`]) that is nobody's child,
 //! so a worker outlives the orchestrator and a normal start and an adoption after a restart go the same way: a pidfd
 //! on the supervisor, then `exit.json`.
 //!
