@@ -12,7 +12,11 @@ const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR"];
 /// The caller's variables that every check sees.
 pub(super) fn inherited() -> Vec<(OsString, OsString)> {
     let all = Environment::capture();
-    let present = |name: &str| all.variables().get(OsStr::new(name)).map(|value| (name.into(), value.clone()));
+    let present = |name: &str| {
+        all.variables()
+            .get(OsStr::new(name))
+            .map(|value| (name.into(), value.clone()))
+    };
     INHERITED.iter().filter_map(|name| present(name)).collect()
 }
 

@@ -198,7 +198,7 @@ impl Engine {
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
         let written = self.instance.store.data_version().await?;
-        if std::mem::replace(&mut self.written, Some(written)) != Some(written) {
+        if self.written.replace(written) != Some(written) {
             let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;
             self.seen = seen;
             tasks.into_iter().for_each(|t| self.board.put(t));
@@ -406,6 +406,10 @@ impl Engine {
                 }
             }
         };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "kept in `running`, and waited for in `leave`"
+        )]
         let handle = tokio::spawn(cancel.clone().run_until_cancelled_owned(work).map(drop));
         self.running.insert(
             id.clone(),

@@ -105,7 +105,8 @@ pub(super) async fn logs(ground: &Ground, args: Logs) -> Outcome {
             }
         }
         super::print(&page)?;
-        if !args.follow || !(goes_on(&instance, &args.id, epoch).await? || !lines.is_empty()) {
+        let more = !lines.is_empty() || goes_on(&instance, &args.id, epoch).await?;
+        if !args.follow || !more {
             return Ok(Exit::Done);
         }
         tokio::select! {

@@ -68,6 +68,7 @@ fn until_told() -> Result<CancellationToken, Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let token = CancellationToken::new();
     let told = token.clone();
+    #[expect(clippy::disallowed_methods, reason = "it lives as long as the process")]
     tokio::spawn(async move {
         for round in 0..2 {
             let code = tokio::select! { _ = terminate.recv() => 143, _ = interrupt.recv() => 130 };
