@@ -77,7 +77,7 @@ impl World {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             tasks: BTreeMap::new(),
             alive: BTreeSet::new(),
-            pub passed: BTreeSet::new(),
+            passed: BTreeSet::new(),
             commits: 0,
             removed: 0,
         };
@@ -488,4 +488,3 @@ impl World {
         }
     }
 }
-
