@@ -155,7 +155,7 @@ fn failed(kind: EndKind, reason: String) -> Closing {
     }
 }
 
-/// The exit codes of CONTRACT section 6.
+/// The exit codes of a worker (docs/WORKERS.md).
 fn exit_code(kind: EndKind) -> ExitCode {
     ExitCode::from(match kind {
         EndKind::Claimed | EndKind::NoChangeNeeded => 0,
