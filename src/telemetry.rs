@@ -61,8 +61,9 @@ where
 }
 
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
+    // The scheduler tells of its own upkeep; whoever wants that names it, and what is named later wins.
     EnvFilter::builder()
-        .parse(directives)
+        .parse(format!("tokio_cron_scheduler=warn,{directives}"))
         .map_err(|fault| TelemetryError::BadLevel {
             text: directives.to_owned(),
             reason: fault.to_string(),

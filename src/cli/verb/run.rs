@@ -13,13 +13,13 @@ use crate::service::run::{self, RunError, Ticked};
 use crate::store::OpenMode;
 
 pub(super) async fn up(ground: &Ground) -> Outcome {
-    let instance = ground.instance(OpenMode::Migrate).await?;
+    let instance = ground.running_instance().await?;
     let ended = run::up(instance, until_told()?).await.map_err(refused)?;
     farewell(ended)
 }
 
 pub(super) async fn tick(ground: &Ground, args: Tick) -> Outcome {
-    let instance = ground.instance(OpenMode::Migrate).await?;
+    let instance = ground.running_instance().await?;
     let ended = run::tick(instance, args.wait, until_told()?)
         .await
         .map_err(refused)?;
