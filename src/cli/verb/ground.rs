@@ -119,7 +119,11 @@ impl Ground {
         let loaded = self.config(&home)?;
         self.log(&loaded)?;
         let there = loaded.config.store.database(&home.layout()).exists();
-        let mode = if there { OpenMode::Existing } else { OpenMode::Migrate };
+        let mode = if there {
+            OpenMode::Existing
+        } else {
+            OpenMode::Migrate
+        };
         self.open(&home, loaded, mode).await
     }
 
