@@ -210,6 +210,7 @@ fn answer(task: &Task, world: &World<'_>, dependency: DependencyState) -> (For, 
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_waiting_task_answers() {
     let since = now();
     let at = now() + Duration::minutes(5);
