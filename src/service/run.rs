@@ -52,17 +52,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         .store
         .set_flag("service", Some(std::process::id().into()), now)
         .await?;
-    let mut watch = instance
-        .config
-        .scheduler
-        .watch
-        .then(|| Watch::start(&instance.layout));
-    if let Some(why) = watch.as_ref().and_then(Watch::degraded) {
-        tracing::warn!(
-            why,
-            "files are looked at every two seconds instead of being watched"
-        );
-    }
+    let mut watch = eyes(&instance);
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
@@ -83,6 +73,22 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     Ok(leave(engine).await?)
 }
 
+/// The watch over the files, where it is wanted.
+fn eyes(instance: &Instance) -> Option<Watch> {
+    let watch = instance
+        .config
+        .scheduler
+        .watch
+        .then(|| Watch::start(&instance.layout));
+    if let Some(why) = watch.as_ref().and_then(Watch::degraded) {
+        tracing::warn!(
+            why,
+            "files are looked at every two seconds instead of being watched"
+        );
+    }
+    watch
+}
+
 async fn changed(watch: &mut Option<Watch>) -> Changes {
     match watch {
         Some(watch) => watch.changed().await,
@@ -98,6 +104,7 @@ pub async fn tick(
 ) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
     let mut engine = Engine::load(instance.clone()).await?;
+    let mut watch = eyes(&instance);
     while !shutdown.is_cancelled() {
         engine.pass().await?;
         if if wait {
@@ -107,7 +114,8 @@ pub async fn tick(
         } {
             break;
         }
-        tokio::select! { () = engine.wait() => {}, () = shutdown.cancelled() => {} }
+        tokio::select! { () = engine.wait() => {}
+        changes = changed(&mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),, () = shutdown.cancelled() => {} }
     }
     Ok(leave(engine).await?)
 }
