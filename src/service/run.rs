@@ -114,8 +114,11 @@ pub async fn tick(
         } {
             break;
         }
-        tokio::select! { () = engine.wait() => {}
-        changes = changed(&mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),, () = shutdown.cancelled() => {} }
+        tokio::select! {
+            () = engine.wait() => {}
+            changes = changed(&mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            () = shutdown.cancelled() => {}
+        }
     }
     Ok(leave(engine).await?)
 }
