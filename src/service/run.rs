@@ -64,7 +64,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         }
         tokio::select! {
             () = engine.wait() => {}
-            changes = changed(&mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
             Some(_tick) = ticks.recv() => look_for_runtimes(&instance).await?,
             () = shutdown.cancelled() => {}
         }
@@ -73,14 +73,10 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     Ok(leave(engine).await?)
 }
 
-/// The watch over the files, where it is wanted.
-fn eyes(instance: &Instance) -> Option<Watch> {
-    let watch = instance
-        .config
-        .scheduler
-        .watch
-        .then(|| Watch::start(&instance.layout));
-    if let Some(why) = watch.as_ref().and_then(Watch::degraded) {
+/// The watch over the files.
+fn eyes(instance: &Instance) -> Watch {
+    let watch = Watch::start(&instance.layout);
+    if let Some(why) = watch.degraded() {
         tracing::warn!(
             why,
             "files are looked at every two seconds instead of being watched"
@@ -89,10 +85,13 @@ fn eyes(instance: &Instance) -> Option<Watch> {
     watch
 }
 
-async fn changed(watch: &mut Option<Watch>) -> Changes {
-    match watch {
-        Some(watch) => watch.changed().await,
-        None => std::future::pending().await,
+/// The next change that is acted on at once: any, or with `scheduler.watch = false` only a command's wake.
+async fn changed(instance: &Instance, watch: &mut Watch) -> Changes {
+    loop {
+        let changes = watch.changed().await;
+        if instance.config.scheduler.watch || changes.wake {
+            return changes;
+        }
     }
 }
 
@@ -116,7 +115,7 @@ pub async fn tick(
         }
         tokio::select! {
             () = engine.wait() => {}
-            changes = changed(&mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
             () = shutdown.cancelled() => {}
         }
     }
