@@ -2,6 +2,7 @@
 
 mod architecture;
 mod claude_code;
+mod commands;
 mod config;
 mod files;
 mod gate;
