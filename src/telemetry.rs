@@ -60,10 +60,12 @@ where
     })
 }
 
+/// The ticker's library tells of every job that it makes; only its complaints are news, unless somebody asks for more.
+const QUIET: &str = "tokio_cron_scheduler=warn";
+
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
-    // The scheduler tells of its own upkeep; whoever wants that names it, and what is named later wins.
     EnvFilter::builder()
-        .parse(format!("tokio_cron_scheduler=warn,{directives}"))
+        .parse(format!("{QUIET},{directives}"))
         .map_err(|fault| TelemetryError::BadLevel {
             text: directives.to_owned(),
             reason: fault.to_string(),

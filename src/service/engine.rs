@@ -28,6 +28,7 @@ use crate::domain::id::TaskId;
 use crate::domain::liveness::{self, Liveness, Session};
 use crate::domain::ready::{self, DependencyState, Used};
 use crate::domain::task::{State, StopReason, Task};
+use crate::files::FileError;
 use crate::store::StoreError;
 
 /// The wait before work that the store refused is tried again.
@@ -129,6 +130,11 @@ impl Engine {
         self.schedule().await?;
         self.assume_duties();
         self.outbox.flush(&mut self.queue).await
+    }
+
+    /// Why the queue file could not be read by the last passes, once for each time.
+    pub fn take_queue_fault(&mut self) -> Option<FileError> {
+        self.queue.take_fault()
     }
 
     /// Waits for the next thing to come in, or for the time at which something is due.

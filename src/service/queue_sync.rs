@@ -34,6 +34,8 @@ pub struct QueueSync {
     missing: BTreeMap<TaskId, DateTime<Utc>>,
     /// Tasks whose values in the file are wrong.
     corrections: BTreeSet<TaskId>,
+    /// Why the file could not be read, until somebody is told.
+    fault: Option<FileError>,
 }
 
 impl QueueSync {
@@ -50,6 +52,7 @@ impl QueueSync {
             reading: None,
             missing: BTreeMap::new(),
             corrections: BTreeSet::new(),
+            fault: None,
         })
     }
 
@@ -64,7 +67,7 @@ impl QueueSync {
         let reading = match reading::load(instance).await? {
             Ok(loaded) => loaded.reading,
             Err(error) => {
-                tracing::error!(%error, "the queue file cannot be read; what was read last stays in force");
+                self.fault = Some(error);
                 self.seen = Some(print);
                 return Ok(None);
             }
@@ -114,6 +117,11 @@ impl QueueSync {
                 intake.events.push((id, Event::Removed));
             }
         }
+    }
+
+    /// Why the file could not be read, once for each time; what was read last stays in force.
+    pub fn take_fault(&mut self) -> Option<FileError> {
+        self.fault.take()
     }
 
     /// When a vanished section is to be looked for again.

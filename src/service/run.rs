@@ -14,7 +14,7 @@ use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::domain::id::TaskId;
 use crate::files::lock::LockError;
-use crate::files::{Changes, InstanceLock, Watch, atomic};
+use crate::files::{Changes, FileError, InstanceLock, Watch, atomic};
 use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.
@@ -29,6 +29,9 @@ pub enum RunError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The queue file. What was known before was seen to all the same.
+    #[error(transparent)]
+    Queue(FileError),
     /// The schedule.
     #[error(transparent)]
     Schedule(#[from] BadSchedule),
@@ -61,6 +64,9 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         if let Err(error) = engine.pass().await {
             tracing::error!(%error, "the store refuses; trying again");
             tokio::select! { () = tokio::time::sleep(PAUSE) => continue, () = shutdown.cancelled() => break }
+        }
+        if let Some(error) = engine.take_queue_fault() {
+            tracing::error!(%error, "the queue file cannot be read; what was read last stays in force");
         }
         tokio::select! {
             () = engine.wait() => {}
@@ -104,8 +110,10 @@ pub async fn tick(
     let _lock = take_over(&instance).await?;
     let mut engine = Engine::load(instance.clone()).await?;
     let mut watch = eyes(&instance);
+    let mut fault = None;
     while !shutdown.is_cancelled() {
         engine.pass().await?;
+        fault = engine.take_queue_fault().or(fault);
         if if wait {
             engine.is_idle()
         } else {
@@ -119,7 +127,8 @@ pub async fn tick(
             () = shutdown.cancelled() => {}
         }
     }
-    Ok(leave(engine).await?)
+    let ticked = leave(engine).await?;
+    fault.map_or(Ok(ticked), |fault| Err(RunError::Queue(fault)))
 }
 
 async fn leave(engine: Engine) -> Result<Ticked, StoreError> {

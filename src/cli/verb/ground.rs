@@ -57,7 +57,7 @@ impl Ground {
     pub(super) fn home(&self) -> Result<Home, Failure> {
         let start = self.current_dir()?;
         config::home::find(&start, self.common.home.as_deref(), &self.environment)
-            .map_err(|e| Failure::usage(e.to_string()).help("make one here with `orchestrator init`"))
+            .map_err(|e| Failure::usage(e.to_string()))
     }
 
     /// The configuration, with all its mistakes at once.

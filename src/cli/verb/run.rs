@@ -95,6 +95,9 @@ fn refused(error: RunError) -> Failure {
     match error {
         RunError::Lock(held) => Failure::refused(held.to_string()),
         RunError::Store(error) => of_store(error),
+        RunError::Queue(error) => {
+            Failure::usage(error.to_string()).help("nothing new is taken up before it can be read")
+        }
         RunError::Schedule(error) => Failure::usage(error.to_string()),
         RunError::Ticker(error) => Failure::failed(error.to_string()),
     }

@@ -175,6 +175,14 @@ fn no_change_needed_is_a_persons_to_accept() {
     assert!(
         matches!(&waits.task.state, State::Blocked { block: Block::Approval { reason, .. }, .. } if reason.contains("it works already"))
     );
+    let mut nothing_ran = gate_report(CheckVerdict::Passed);
+    nothing_ran.receipts.retain(|r| r.source == CheckSource::House);
+    assert_eq!(nothing_ran.verdict(), Verdict::NeedsPerson);
+    let report = Box::new(nothing_ran);
+    let waits = changed(&subject, Event::Judged { epoch: 7, report });
+    assert!(
+        matches!(&waits.task.state, State::Blocked { block: Block::Approval { reason, .. }, .. } if reason.contains("it works already"))
+    );
 }
 
 #[test]
