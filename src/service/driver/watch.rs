@@ -31,6 +31,8 @@ pub(super) struct Watch<'a> {
     /// Output before this was taken in by an earlier driver: it is no new sign of life.
     old: u64,
     session: Option<String>,
+    /// The worker's first process, where it is held.
+    pid: Option<u32>,
     phase: Option<String>,
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
@@ -59,6 +61,7 @@ impl<'a> Watch<'a> {
             tail: Tail::new(&drive.dir.join(file::STDOUT), 0),
             old: known.transcript_offset,
             session: drive.attempt.session.clone(),
+            pid: None,
             phase: known.phase,
             pct: known.progress_pct,
             last_output: None,
@@ -72,6 +75,7 @@ impl<'a> Watch<'a> {
 
     /// Watches until nobody of the process tree is left.
     pub(super) async fn until_exit(&mut self, running: &Running, mut wishes: Receiver<Wish>) -> Exit {
+        self.pid = u32::try_from(running.worker().pid).ok();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut exit = std::pin::pin!(running.wait());
@@ -242,10 +246,7 @@ impl<'a> Watch<'a> {
         };
         let model_history: Vec<ModelTry> = tried.chain(std::iter::once(running)).collect();
         Heartbeat {
-            agent_session_key: self
-                .session
-                .as_ref()
-                .map(|s| format!("{}:{s}", attempt.route.runtime)),
+            agent_session_key: Some(self.session_key()),
             attempt: Some(attempt.n),
             model: Some(
                 self.reader
@@ -258,8 +259,32 @@ impl<'a> Watch<'a> {
             status: Some(status.to_owned()),
             current_phase: self.phase.clone(),
             progress_pct: self.pct,
+            escalation_count: Some(escalations(&model_history)),
             model_history,
+            pid: self.pid,
+            node: node(),
             ..Heartbeat::new(self.drive.task.id.clone(), at)
         }
     }
+
+    /// The session as its runtime names it; a program that has none is known by its attempt.
+    fn session_key(&self) -> String {
+        let (task, attempt) = (&self.drive.task.id, self.drive.attempt);
+        match &self.session {
+            Some(session) => format!("{}:{session}", attempt.route.runtime),
+            None => format!("{}:{task}.{}", attempt.route.runtime, attempt.epoch),
+        }
+    }
+}
+
+/// How often the tier changed from one try to the next.
+fn escalations(tried: &[ModelTry]) -> u32 {
+    let changes = tried.windows(2).filter(|pair| pair[0].model != pair[1].model);
+    u32::try_from(changes.count()).unwrap_or(u32::MAX)
+}
+
+/// The host's name.
+fn node() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
