@@ -5,6 +5,7 @@ mod claude_code;
 mod config;
 mod files;
 mod gate;
+mod main_job;
 mod messages;
 mod queue_edit;
 mod queue_file;
