@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to say where")]
 
+mod commands;
+mod crashes;
 mod edits;
 mod life;
 mod outcomes;
