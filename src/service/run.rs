@@ -14,6 +14,7 @@ use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::domain::id::TaskId;
 use crate::files::lock::LockError;
+use crate::gate;
 use crate::files::{Changes, InstanceLock, Watch, atomic};
 use crate::store::StoreError;
 
@@ -122,6 +123,9 @@ async fn leave(engine: Engine) -> Result<Ticked, StoreError> {
 async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
     let lock = InstanceLock::acquire(&instance.layout.lock())?;
     sweep(instance);
+    if !gate::kill_orphans(&instance.layout.gates()).await {
+        tracing::warn!("checks of a service that died do not end on SIGKILL; look at them with ps");
+    }
     let live: BTreeSet<TaskId> = instance.store.live().await?.into_iter().map(|t| t.id).collect();
     match instance.workspaces.prune(&live).await {
         Ok(pruned) => tracing::debug!(?pruned, "stale worktrees"),
