@@ -17,6 +17,9 @@ use crate::config::section::{Format, Logging};
 /// The variable that wins over `logging.level`.
 pub const VARIABLE: &str = "ORCHESTRATOR_LOG";
 
+/// A library that tells its own life at `info`; directives that name it still win.
+const QUIET: &str = "tokio_cron_scheduler=warn";
+
 /// Logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -62,7 +65,7 @@ where
 
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder()
-        .parse(directives)
+        .parse(format!("{QUIET},{directives}"))
         .map_err(|fault| TelemetryError::BadLevel {
             text: directives.to_owned(),
             reason: fault.to_string(),
