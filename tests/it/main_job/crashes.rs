@@ -42,14 +42,19 @@ fn fifty_kills_of_the_service_lose_nothing_and_run_nothing_twice_at_once() {
     for round in 0..KILLS {
         let mut up = world.up_at_once();
         // The moment of the fault; nothing is waited for.
-        std::thread::sleep(Duration::from_millis(20 + dice.roll(300)));
+        std::thread::sleep(Duration::from_millis(20 + dice.roll(700)));
         up.kill();
         known = check(&world, &ids, known, round);
     }
     let _up = world.up();
-    for id in &ids {
-        world.until_archived(id);
-    }
+    world.until("all are completed", || {
+        let rows = query(&world, "SELECT id, kind FROM task").unwrap();
+        (rows.iter().filter(|(_, kind)| kind == "completed").count() == TASKS).then_some(())
+    });
+    world.until("all are archived", || {
+        let (active, _) = world.queue().split_once("## Archived Tasks").map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+        (!active.contains("### ")).then_some(())
+    });
     assert_eq!(check(&world, &ids, known, KILLS), TASKS);
     check_ledger(&world, &ids);
 }
@@ -68,8 +73,14 @@ impl Dice {
 
 /// Every task is in the file once and, once known, in the store; nothing is over without its passed gate.
 fn check(world: &World, ids: &[String], known: usize, round: u32) -> usize {
-    let text = world.queue();
+    let (text, months) = (world.queue(), world.archive());
     for id in ids {
+        // Between the writing of the month's file and of the queue a section is in both.
+        let moved = months.matches(&format!("### {id}: ")).count();
+        assert!(moved <= 1, "{id} after kill {round}\n{months}");
+        if moved == 1 {
+            continue;
+        }
         assert_eq!(text.matches(&format!("### {id}: ")).count(), 1, "{id} after kill {round}\n{text}");
     }
     let Some(rows) = query(world, "SELECT id, kind FROM task") else {

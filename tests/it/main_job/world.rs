@@ -131,6 +131,12 @@ impl World {
         fs::read_to_string(self.queue_path()).unwrap()
     }
 
+    /// What has left the queue file for the archive of a month.
+    pub fn archive(&self) -> String {
+        let months = fs::read_dir(self.root().join("archive")).unwrap();
+        months.map(|m| fs::read_to_string(m.unwrap().path()).unwrap()).collect()
+    }
+
     /// A person's edit: read, change, rename over; again if the file changed meanwhile.
     pub fn edit(&self, change: impl Fn(&str) -> String) {
         loop {
