@@ -15,6 +15,7 @@ use crate::clock::{Ticker, ticker::TickerError};
 use crate::domain::id::TaskId;
 use crate::files::lock::LockError;
 use crate::files::{Changes, FileError, InstanceLock, Watch, atomic};
+use crate::gate;
 use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.
@@ -141,6 +142,9 @@ async fn leave(engine: Engine) -> Result<Ticked, StoreError> {
 async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
     let lock = InstanceLock::acquire(&instance.layout.lock())?;
     sweep(instance);
+    if !gate::kill_orphans(&instance.layout.gates()).await {
+        tracing::warn!("checks of a service that died do not end on SIGKILL; look at them with ps");
+    }
     let live: BTreeSet<TaskId> = instance.store.live().await?.into_iter().map(|t| t.id).collect();
     match instance.workspaces.prune(&live).await {
         Ok(pruned) => tracing::debug!(?pruned, "stale worktrees"),

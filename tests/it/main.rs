@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod files;
 mod gate;
+mod main_job;
 mod messages;
 mod queue_edit;
 mod queue_file;
