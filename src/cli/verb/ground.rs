@@ -118,13 +118,7 @@ impl Ground {
         let home = self.home()?;
         let loaded = self.config(&home)?;
         self.log(&loaded)?;
-        let there = loaded.config.store.database(&home.layout()).exists();
-        let mode = if there {
-            OpenMode::Existing
-        } else {
-            OpenMode::Migrate
-        };
-        self.open(&home, loaded, mode).await
+        self.open(&home, loaded, OpenMode::Beside).await
     }
 
     /// Who sits at the keyboard.
