@@ -53,7 +53,10 @@ enum Found {
 /// The newest sign of life that an attempt left on disk: its last output, or its heartbeat.
 pub fn last_sign(instance: &Instance, task: &Task, attempt: &Attempt) -> Option<DateTime<Utc>> {
     let now = instance.clock.now();
-    let output = instance.layout.attempt(&task.id, attempt.epoch).join(file::STDOUT);
+    let output = instance
+        .layout
+        .attempt(&task.id, attempt.epoch)
+        .join(file::STDOUT);
     let written = std::fs::metadata(output).and_then(|meta| meta.modified()).ok();
     let heartbeat = instance.files.heartbeats.read(&task.id).ok();
     let beat = heartbeat

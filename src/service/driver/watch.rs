@@ -159,11 +159,16 @@ impl<'a> Watch<'a> {
                     })
                     .await;
             }
-            Signal::Phase(phase) => self.phase = Some(phase),
-            Signal::Tool { name, .. } => self.phase = Some(format!("uses {name}")),
-            Signal::Retrying { error, .. } => self.phase = Some(format!("waits for its provider: {error}")),
+            Signal::Phase(phase) => self.at(&phase),
+            Signal::Tool { name, .. } => self.at(&format!("uses {name}")),
+            Signal::Retrying { error, .. } => self.at(&format!("waits for its provider: {error}")),
             _ => {}
         }
+    }
+
+    /// A phase is shown and kept: a command line in it may hold a secret.
+    fn at(&mut self, phase: &str) {
+        self.phase = Some(self.drive.instance.redactor.redact(phase).into_owned());
     }
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
