@@ -105,7 +105,8 @@ impl Engine {
         let (sender, inbox) = mpsc::channel(1024);
         let dispatcher = instance.dispatcher();
         let seen = instance.store.newest_seq().await?;
-        let board = Board::new(instance.store.live().await?);
+        let mut board = Board::new(instance.store.live().await?);
+        recall_signs_of_life(&instance, &mut board).await?;
         Ok(Self {
             queue: QueueSync::load(&instance).await?,
             outbox: Outbox::new(instance.clone()),
@@ -207,11 +208,13 @@ impl Engine {
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
         let written = self.instance.store.data_version().await?;
-        if self.written.replace(written) != Some(written) {
+        if self.written != Some(written) {
             let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;
             self.seen = seen;
             tasks.into_iter().for_each(|t| self.board.put(t));
             self.stopped = self.instance.stopped().await?.is_some();
+            // Not before all of it is taken in: what could not be read now is read with the next pass.
+            self.written = Some(written);
         }
         Ok(())
     }
@@ -456,6 +459,20 @@ impl Engine {
             .chain(self.outbox.retry_at())
             .min()
     }
+}
+
+/// What workers showed before this service was there, and while none was: silence counts from then.
+async fn recall_signs_of_life(instance: &Instance, board: &mut Board) -> Result<(), StoreError> {
+    let recorded = instance.store.open_facts().await?;
+    let seen = |task: &Task| {
+        let attempt = task.state.attempt()?;
+        let facts = recorded.get(&task.id).filter(|f| f.epoch == attempt.epoch);
+        let on_disk = driver::last_sign(instance, task, attempt);
+        Some((task.id.clone(), on_disk.max(facts.and_then(|f| f.beat_at))?))
+    };
+    let seen: Vec<_> = board.live().filter_map(seen).collect();
+    seen.iter().for_each(|(id, at)| board.beat(id, *at));
+    Ok(())
 }
 
 /// The same worker, another duty: a worker that was watched is now to be stopped.

@@ -16,7 +16,7 @@ use crate::domain::event::Event;
 use crate::domain::id::TaskId;
 use crate::domain::mirror::{Mirror, mirror};
 use crate::domain::task::Task;
-use crate::files::FileError;
+use crate::files::{FileError, Updated};
 use crate::format::queue::{Document, Edit, Place, Section, StatusField, apply, parse_status};
 use crate::store::{Mirrored, StoreError};
 
@@ -146,8 +146,8 @@ impl QueueSync {
     }
 
     /// Tasks whose values in the file are wrong, and are to be written with the next mirroring.
-    pub fn corrections(&mut self) -> BTreeSet<TaskId> {
-        std::mem::take(&mut self.corrections)
+    pub fn corrections(&self) -> &BTreeSet<TaskId> {
+        &self.corrections
     }
 
     /// Writes what the file should say of these tasks, and moves the sections of completed ones to the archive.
@@ -157,9 +157,9 @@ impl QueueSync {
         }
         let archive = instance.layout.archive();
         let month = instance.clock.now().format("%Y-%m").to_string();
-        let mut failed = None;
-        let before = Print::take(instance);
-        instance.files.queue.update(|bytes| {
+        let (mut failed, mut before) = (None, None);
+        let updated = instance.files.queue.update(|bytes| {
+            before = Some(Print::take(instance));
             let applied = apply(bytes, &self.edits(bytes, tasks));
             for section in &applied.overflow {
                 let month = section.month.as_deref().unwrap_or(&month);
@@ -174,8 +174,10 @@ impl QueueSync {
             return Err(error.into());
         }
         // Our own writing is no news, unless somebody else wrote as well.
-        if self.seen.as_ref() == Some(&before) {
-            self.seen = Some(Print::take(instance));
+        if let Updated::Written(identity) = updated
+            && self.seen == before
+        {
+            self.seen = before.map(|print| print.with_queue(identity));
         }
         self.remember(instance, tasks).await?;
         Ok(())
@@ -212,6 +214,7 @@ impl QueueSync {
     async fn remember(&mut self, instance: &Instance, tasks: &[Task]) -> Result<(), StoreError> {
         let mut told = Vec::with_capacity(tasks.len());
         for task in tasks {
+            self.corrections.remove(&task.id);
             let wanted = mirror(task);
             if let Ok(body) = serde_json::to_value(&wanted) {
                 told.push((

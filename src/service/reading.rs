@@ -31,6 +31,14 @@ impl Print {
             agents: folder::listing(&instance.layout.agents(), "md"),
         }
     }
+
+    /// The same with another queue file.
+    pub fn with_queue(self, queue: Identity) -> Self {
+        Self {
+            queue: Some(queue),
+            ..self
+        }
+    }
 }
 
 /// A reading with its source, for showing mistakes in their place.

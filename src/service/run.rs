@@ -72,7 +72,11 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         tokio::select! {
             () = engine.wait() => {}
             changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
-            Some(_tick) = ticks.recv() => look_for_runtimes(&instance).await?,
+            Some(_tick) = ticks.recv() => {
+                if let Err(error) = look_for_runtimes(&instance).await {
+                    tracing::error!(%error, "what runtimes there are was not written down; the next tick tries again");
+                }
+            }
             () = shutdown.cancelled() => {}
         }
     }
@@ -130,6 +134,24 @@ pub async fn tick(
     }
     let ticked = leave(engine).await?;
     fault.map_or(Ok(ticked), |fault| Err(RunError::Queue(fault)))
+}
+
+/// Where no service runs, ends every worker that the emergency stop condemns, and answers whether it did; a service that
+/// runs does that itself.
+pub async fn end_condemned(instance: &Arc<Instance>) -> Result<bool, StoreError> {
+    let Ok(_lock) = InstanceLock::acquire(&instance.layout.lock()) else {
+        return Ok(false);
+    };
+    let mut engine = Engine::load(instance.clone()).await?;
+    loop {
+        engine.pass().await?;
+        if engine.workers() == 0 {
+            break;
+        }
+        engine.wait().await;
+    }
+    engine.leave().await?;
+    Ok(true)
 }
 
 async fn leave(engine: Engine) -> Result<Ticked, StoreError> {

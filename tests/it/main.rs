@@ -20,6 +20,7 @@ mod queue_properties;
 mod queue_size;
 mod queue_support;
 mod render;
+mod service_faults;
 mod simulation;
 mod store;
 mod store_sides;

@@ -170,6 +170,18 @@ fn redefined(task: &Task, definition: Definition, hash: String, cx: &Context<'_>
             let state = replanned(&draft.task, *since, next, cx);
             draft.to(state).done()
         }
+        State::Paused {
+            since,
+            by,
+            next: Some(next),
+        } => {
+            let next = match replanned(&draft.task, *since, next, cx) {
+                State::Ready { next, .. } => Some(next),
+                _ => None,
+            };
+            let (since, by) = (*since, by.clone());
+            draft.to(State::Paused { since, by, next }).done()
+        }
         State::Claimed { .. } | State::Running { .. } if told => {
             let words = &draft.task.definition.description;
             let line = format!("the description of this task was changed meanwhile; it now says: {words}");

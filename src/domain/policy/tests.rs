@@ -260,3 +260,31 @@ fn bounds_and_start() {
         assert_eq!(policy.start_tier(Bounds { min: 1, max: 1 }, &assessment), 1);
     }
 }
+
+#[test]
+fn the_budget_counts_what_is_no_longer_kept_and_what_ended_in_provider_trouble() {
+    let policy = Policy::example();
+    let after = |history: &History| {
+        policy.after(&Situation {
+            bounds: Bounds { min: 0, max: 2 },
+            kind: Kind::Continuous,
+            budget_usd: Some(0.6),
+            history,
+        })
+    };
+    let run = |outcome| Try {
+        cost_usd: Some(0.01),
+        ..moved("haiku", outcome, "x")
+    };
+    let mut history = History::default();
+    for _ in 0..59 {
+        history.push(run(Outcome::Continue));
+    }
+    assert_eq!(short(&after(&history)), "0/Continuation/Continuation");
+    history.push(run(Outcome::Continue));
+    history.push(run(Outcome::Overloaded));
+    assert_eq!(history.tries.len(), History::KEPT);
+    assert_eq!(short(&after(&history)), "person");
+    history.reset();
+    assert!(history.cost_usd() < f64::EPSILON);
+}

@@ -7,6 +7,7 @@ use super::super::instance::Instance;
 use super::super::judge;
 use super::super::outbox::Outbox;
 use super::super::queue_sync::QueueSync;
+use super::super::run;
 use super::super::view::GateView;
 use super::task_view::check_views;
 use super::unread;
@@ -50,10 +51,12 @@ pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
     }
 }
 
-/// Pulls the emergency stop.
+/// Pulls the emergency stop. Workers that go on without a service are ended here.
 pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreError> {
     instance.set_stopped(Some(by)).await?;
-    nudge(instance);
+    if !run::end_condemned(instance).await? {
+        nudge(instance);
+    }
     Ok(())
 }
 
