@@ -53,6 +53,9 @@ pub struct History {
     pub spent: u32,
     /// Closed attempts of this round, oldest first, the newest [`History::KEPT`] of them.
     pub tries: Vec<Try>,
+    /// What the attempts of this round cost that are not kept any more, in US dollars.
+    #[serde(default)]
+    pub forgotten_usd: f64,
     /// Provider troubles in a row, for the back-off.
     pub troubles: u32,
     /// When the first attempt of this round was claimed.
@@ -76,7 +79,7 @@ impl History {
     /// Adds a closed attempt.
     pub fn push(&mut self, done: Try) {
         if self.tries.len() == Self::KEPT {
-            self.tries.remove(0);
+            self.forgotten_usd += self.tries.remove(0).cost_usd.unwrap_or_default();
         }
         self.tries.push(done);
     }
@@ -91,9 +94,10 @@ impl History {
         };
     }
 
-    /// What all kept tries cost, in US dollars.
+    /// What all attempts of this round cost, in US dollars.
     pub fn cost_usd(&self) -> f64 {
-        self.tries.iter().filter_map(|t| t.cost_usd).sum()
+        let kept: f64 = self.tries.iter().filter_map(|t| t.cost_usd).sum();
+        self.forgotten_usd + kept
     }
 }
 

@@ -204,7 +204,7 @@ impl Engine {
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
         let written = self.instance.store.data_version().await?;
-        if std::mem::replace(&mut self.written, Some(written)) != Some(written) {
+        if self.written.replace(written) != Some(written) {
             let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;
             self.seen = seen;
             tasks.into_iter().for_each(|t| self.board.put(t));

@@ -241,7 +241,7 @@ fn a_fresh_instance_has_no_tasks_and_no_mistakes() {
     );
     let after = instance.read("PROACTIVE-JOBS.md");
     assert!(after.find("### hello").unwrap() < after.find("## Archived Tasks\n\n<!--").unwrap());
-    assert!(after.starts_with(&before[..before.find("## Archived Tasks\n\n<!--").unwrap()].trim_end()));
+    assert!(after.starts_with(before[..before.find("## Archived Tasks\n\n<!--").unwrap()].trim_end()));
     assert_eq!(code(&instance.run(&["init"])), 0);
     assert_eq!(
         instance.read("PROACTIVE-JOBS.md"),
