@@ -93,6 +93,8 @@ pub struct Engine {
     seen: u64,
     /// The store's mark of other processes' writes, as it was at the last pass.
     written: Option<i64>,
+    /// When the scheduler last looked: what has become due since then is still to be looked at.
+    looked_at: DateTime<Utc>,
     stopped: bool,
     draining: bool,
 }
@@ -115,6 +117,7 @@ impl Engine {
             sender,
             seen,
             written: None,
+            looked_at: instance.clock.now(),
             stopped: instance.stopped().await?.is_some(),
             draining: false,
             instance,
@@ -315,6 +318,7 @@ impl Engine {
 
     /// Assesses what is eligible and claims what is due, as far as slots go.
     async fn schedule(&mut self) -> Result<(), StoreError> {
+        self.looked_at = self.instance.clock.now();
         if self.stopped || self.draining {
             return Ok(());
         }
@@ -328,7 +332,7 @@ impl Engine {
         for id in eligible {
             self.apply(&id, Event::Eligible).await?;
         }
-        let now = self.instance.clock.now();
+        let now = self.looked_at;
         let used = Used::count(self.board.live());
         let fleet = &self.instance.fleet;
         let claims = ready::claims(self.board.runnable(), used, now, self.dispatcher.policy(), |t| {
@@ -412,6 +416,10 @@ impl Engine {
                 }
             }
         };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "kept in `running`, and waited for in `leave`"
+        )]
         let handle = tokio::spawn(cancel.clone().run_until_cancelled_owned(work).map(drop));
         self.running.insert(
             id.clone(),
@@ -427,13 +435,12 @@ impl Engine {
 
     /// When the board itself changes its answer: a retry that is due, a heartbeat that becomes stale.
     fn next_due(&self) -> Option<DateTime<Utc>> {
-        let now = self.instance.clock.now();
         if !self.pending.is_empty() {
-            return Some(now + STORE_PAUSE);
+            return Some(self.instance.clock.now() + STORE_PAUSE);
         }
         let stale_after = self.dispatcher.policy().heartbeat_stale_after;
         let due = self.board.live().filter_map(|task| match &task.state {
-            State::Ready { next, .. } => next.not_before.filter(|t| *t > now),
+            State::Ready { next, .. } => next.not_before.filter(|t| *t > self.looked_at),
             State::Claimed { attempt, .. } | State::Running { attempt, .. } => {
                 let last = self
                     .board
@@ -443,7 +450,7 @@ impl Engine {
             }
             _ => None,
         });
-        let rested = self.instance.fleet.rested_at(now);
+        let rested = self.instance.fleet.rested_at(self.looked_at);
         due.chain(rested)
             .chain(self.queue.recheck_at())
             .chain(self.outbox.retry_at())

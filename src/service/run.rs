@@ -15,6 +15,7 @@ use crate::clock::{Ticker, ticker::TickerError};
 use crate::domain::id::TaskId;
 use crate::files::lock::LockError;
 use crate::files::{Changes, FileError, InstanceLock, Watch, atomic};
+use crate::gate;
 use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.
@@ -55,17 +56,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         .store
         .set_flag("service", Some(std::process::id().into()), now)
         .await?;
-    let mut watch = instance
-        .config
-        .scheduler
-        .watch
-        .then(|| Watch::start(&instance.layout));
-    if let Some(why) = watch.as_ref().and_then(Watch::degraded) {
-        tracing::warn!(
-            why,
-            "files are looked at every two seconds instead of being watched"
-        );
-    }
+    let mut watch = eyes(&instance);
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
@@ -80,7 +71,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         }
         tokio::select! {
             () = engine.wait() => {}
-            changes = changed(&mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
             Some(_tick) = ticks.recv() => look_for_runtimes(&instance).await?,
             () = shutdown.cancelled() => {}
         }
@@ -89,10 +80,25 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     Ok(leave(engine).await?)
 }
 
-async fn changed(watch: &mut Option<Watch>) -> Changes {
-    match watch {
-        Some(watch) => watch.changed().await,
-        None => std::future::pending().await,
+/// The watch over the files.
+fn eyes(instance: &Instance) -> Watch {
+    let watch = Watch::start(&instance.layout);
+    if let Some(why) = watch.degraded() {
+        tracing::warn!(
+            why,
+            "files are looked at every two seconds instead of being watched"
+        );
+    }
+    watch
+}
+
+/// The next change that is acted on at once: any, or with `scheduler.watch = false` only a command's wake.
+async fn changed(instance: &Instance, watch: &mut Watch) -> Changes {
+    loop {
+        let changes = watch.changed().await;
+        if instance.config.scheduler.watch || changes.wake {
+            return changes;
+        }
     }
 }
 
@@ -104,6 +110,7 @@ pub async fn tick(
 ) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
     let mut engine = Engine::load(instance.clone()).await?;
+    let mut watch = eyes(&instance);
     let mut fault = None;
     while !shutdown.is_cancelled() {
         engine.pass().await?;
@@ -115,7 +122,11 @@ pub async fn tick(
         } {
             break;
         }
-        tokio::select! { () = engine.wait() => {}, () = shutdown.cancelled() => {} }
+        tokio::select! {
+            () = engine.wait() => {}
+            changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            () = shutdown.cancelled() => {}
+        }
     }
     let ticked = leave(engine).await?;
     fault.map_or(Ok(ticked), |fault| Err(RunError::Queue(fault)))
@@ -131,6 +142,9 @@ async fn leave(engine: Engine) -> Result<Ticked, StoreError> {
 async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
     let lock = InstanceLock::acquire(&instance.layout.lock())?;
     sweep(instance);
+    if !gate::kill_orphans(&instance.layout.gates()).await {
+        tracing::warn!("checks of a service that died do not end on SIGKILL; look at them with ps");
+    }
     let live: BTreeSet<TaskId> = instance.store.live().await?.into_iter().map(|t| t.id).collect();
     match instance.workspaces.prune(&live).await {
         Ok(pruned) => tracing::debug!(?pruned, "stale worktrees"),

@@ -13,13 +13,13 @@ use crate::service::run::{self, RunError, Ticked};
 use crate::store::OpenMode;
 
 pub(super) async fn up(ground: &Ground) -> Outcome {
-    let instance = ground.instance(OpenMode::Migrate).await?;
+    let instance = ground.running_instance().await?;
     let ended = run::up(instance, until_told()?).await.map_err(refused)?;
     farewell(ended)
 }
 
 pub(super) async fn tick(ground: &Ground, args: Tick) -> Outcome {
-    let instance = ground.instance(OpenMode::Migrate).await?;
+    let instance = ground.running_instance().await?;
     let ended = run::tick(instance, args.wait, until_told()?)
         .await
         .map_err(refused)?;
@@ -68,6 +68,7 @@ fn until_told() -> Result<CancellationToken, Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let token = CancellationToken::new();
     let told = token.clone();
+    #[expect(clippy::disallowed_methods, reason = "it lives as long as the process")]
     tokio::spawn(async move {
         for round in 0..2 {
             let code = tokio::select! { _ = terminate.recv() => 143, _ = interrupt.recv() => 130 };

@@ -32,11 +32,12 @@ pub(super) struct Watch<'a> {
     /// Output before this was taken in by an earlier driver: it is no new sign of life.
     old: u64,
     session: Option<String>,
+    /// The worker's first process, where it is held.
+    pid: Option<u32>,
     phase: Option<String>,
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
     last_beat: Option<DateTime<Utc>>,
-    pid: Option<u32>,
     noted: Option<DateTime<Utc>>,
     file_seen: Option<Identity>,
     flaw_told: bool,
@@ -61,11 +62,11 @@ impl<'a> Watch<'a> {
             tail: Tail::new(&drive.dir.join(file::STDOUT), 0),
             old: known.transcript_offset,
             session: drive.attempt.session.clone(),
+            pid: None,
             phase: known.phase,
             pct: known.progress_pct,
             last_output: None,
             last_beat: known.beat_at,
-            pid: None,
             noted: None,
             file_seen: None,
             flaw_told: false,
@@ -75,10 +76,10 @@ impl<'a> Watch<'a> {
 
     /// Watches until nobody of the process tree is left.
     pub(super) async fn until_exit(&mut self, running: &Running, mut wishes: Receiver<Wish>) -> Exit {
+        self.pid = u32::try_from(running.worker().pid).ok();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut exit = std::pin::pin!(running.wait());
-        self.pid = u32::try_from(running.worker().pid).ok();
         self.heed(running, *wishes.borrow_and_update());
         loop {
             tokio::select! {

@@ -1,0 +1,10 @@
+//! The main job from outside: the real program on temporary instances, its workers small scripts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to say where")]
+
+mod commands;
+mod crashes;
+mod edits;
+mod life;
+mod outcomes;
+mod world;
