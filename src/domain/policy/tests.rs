@@ -215,6 +215,21 @@ fn stop_rules() {
 }
 
 #[test]
+fn a_budget_remembers_what_the_history_forgets() {
+    let mut history = History::default();
+    for _ in 0..History::KEPT * 3 {
+        history.push(Try {
+            cost_usd: Some(0.1),
+            ..moved("haiku", Outcome::Continue, "x")
+        });
+    }
+    assert_eq!(history.tries.len(), History::KEPT);
+    assert!((history.cost_usd() - 0.1 * History::KEPT as f64 * 3.0).abs() < 1e-6);
+    history.reset();
+    assert_eq!(history.cost_usd(), 0.0);
+}
+
+#[test]
 fn provider_trouble_never_climbs_and_ignores_the_lifetime() {
     let policy = Policy::example();
     let history = History {

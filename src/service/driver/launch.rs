@@ -23,6 +23,7 @@ impl Drive<'_> {
         let commit = workspace.head().await.map_err(workspace_fault)?;
         let (session_cost_usd, session_tokens) = self.session_before().await;
         let facts = StartFacts {
+            claimed_at: Some(self.attempt.started_at),
             commit,
             worker_entries,
             session_cost_usd,

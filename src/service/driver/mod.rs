@@ -115,20 +115,14 @@ pub async fn drive(
 
 impl Drive<'_> {
     async fn find_or_start(&self, wishes: &channel::Receiver<Wish>) -> Result<Found, NotStarted> {
+        self.set_foreign_aside().await?;
         if !self.dir.exists() {
             if matches!(self.task.state, State::Stopping { .. }) {
                 return Err(stopped_first());
             }
             return self.start(wishes).await.map(Found::Running);
         }
-        let unreadable = |error: std::io::Error| NotStarted {
-            fault: StartFault::Workspace,
-            reason: format!(
-                "cannot read {}: {error}; check its permissions",
-                self.dir.display()
-            ),
-        };
-        match process::adopt(&self.dir).map_err(unreadable)? {
+        match process::adopt(&self.dir).map_err(|error| self.unusable(error))? {
             Adopted::Running(running) => Ok(Found::Running(running)),
             Adopted::Ended(exit) => Ok(Found::Ended(exit)),
             Adopted::Vanished => Ok(Found::Ended(self.bury().await)),
@@ -136,6 +130,28 @@ impl Drive<'_> {
                 fault: StartFault::Interrupted,
                 reason: "the orchestrator went down before the worker was started".to_owned(),
             }),
+        }
+    }
+
+    /// What an attempt of the same number left that this store knows nothing of (it was lost, or restored from a
+    /// backup) is ended and kept elsewhere; it says nothing about this one.
+    async fn set_foreign_aside(&self) -> Result<(), NotStarted> {
+        let claimed_at = StartFacts::load(&self.dir).claimed_at;
+        let Some(foreign) = claimed_at.filter(|at| *at != self.attempt.started_at) else {
+            return Ok(());
+        };
+        self.bury().await;
+        let name = format!("{}-{}", self.attempt.epoch, foreign.format("%Y%m%dT%H%M%S%6f"));
+        std::fs::rename(&self.dir, self.dir.with_file_name(name)).map_err(|error| self.unusable(error))
+    }
+
+    fn unusable(&self, error: std::io::Error) -> NotStarted {
+        NotStarted {
+            fault: StartFault::Workspace,
+            reason: format!(
+                "cannot use {}: {error}; check its permissions",
+                self.dir.display()
+            ),
         }
     }
 
