@@ -107,7 +107,9 @@ impl ProcessTree {
         let of = |name: &str| PathBuf::from(format!("/proc/{pid}/{name}"));
         let marked = || {
             let environ = fs::read(of("environ")).unwrap_or_default();
-            environ.split(|b| *b == 0).any(|entry| entry.starts_with(&self.mark))
+            environ
+                .split(|b| *b == 0)
+                .any(|entry| entry.starts_with(&self.mark))
         };
         fs::read_link(of("cwd")).is_ok_and(|cwd| cwd.starts_with(&self.folder)) || marked()
     }

@@ -14,8 +14,8 @@ use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::domain::id::TaskId;
 use crate::files::lock::LockError;
-use crate::gate;
 use crate::files::{Changes, InstanceLock, Watch, atomic};
+use crate::gate;
 use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.

@@ -10,7 +10,10 @@ const PATIENT: &str = "echo begun; while [ ! -e \"$home/go\" ]; do sleep 0.05; d
 fn assert_error(ran: &Ran, code: i32, words: &str) {
     assert_eq!(ran.code, code, "{ran:?}");
     assert_eq!(ran.out, "", "{ran:?}");
-    assert!(ran.err.starts_with("error: ") && ran.err.contains(words), "{ran:?}");
+    assert!(
+        ran.err.starts_with("error: ") && ran.err.contains(words),
+        "{ran:?}"
+    );
     assert!(!ran.err.contains("panicked"), "{ran:?}");
 }
 
@@ -26,11 +29,25 @@ fn people_steer_tasks_while_no_service_runs() {
     assert_error(&world.run(&["approve", "t"]), 4, "approv");
     assert_error(&world.run(&["pause", "t"]), 4, "blocked");
     assert_eq!(world.done(&["resume", "u"]).out, "resume u: it is pending now\n");
-    assert_eq!(world.field("u", "Status").unwrap(), "pending", "the file follows without a service");
+    assert_eq!(
+        world.field("u", "Status").unwrap(),
+        "pending",
+        "the file follows without a service"
+    );
     assert!(world.done(&["resume", "u"]).out.contains("nothing to do"));
-    assert!(world.done(&["pause", "u", "--reason", "later"]).out.ends_with("pause u: it is paused now\n"));
+    assert!(
+        world
+            .done(&["pause", "u", "--reason", "later"])
+            .out
+            .ends_with("pause u: it is paused now\n")
+    );
     assert_eq!(world.field("u", "Status").unwrap(), "paused");
-    assert!(world.done(&["cancel", "u"]).out.ends_with("cancel u: it is cancelled now\n"));
+    assert!(
+        world
+            .done(&["cancel", "u"])
+            .out
+            .ends_with("cancel u: it is cancelled now\n")
+    );
     assert_eq!(world.field("u", "Status").unwrap(), "cancelled");
     world.worker("t", "date > done.txt");
     assert_eq!(world.done(&["retry", "t"]).out, "retry t: it is pending now\n");
@@ -48,15 +65,30 @@ fn people_steer_tasks_while_the_service_runs() {
     let world = World::new();
     world.worker("long", PATIENT);
     let _up = world.up();
-    let added = world.done(&["add", "long", "A long one", "--description", "Go on.", "--priority", "high", "--check", "test -f done.txt"]);
+    let added = world.done(&[
+        "add",
+        "long",
+        "A long one",
+        "--description",
+        "Go on.",
+        "--priority",
+        "high",
+        "--check",
+        "test -f done.txt",
+    ]);
     assert!(added.out.contains("long is in the queue"), "{added:?}");
     world.until_state("long", "in-progress");
     assert_error(&world.run(&["add", "long"]), 4, "already");
     assert_error(&world.run(&["validate", "long"]), 4, "a worker is at it");
     world.done(&["pause", "long"]);
     let paused = world.until_state("long", "paused");
-    assert_eq!((&paused["session"], &paused["attempts"][0]["outcome"]), (&"none".into(), &"killed".into()));
-    world.until("the file follows", || (world.field("long", "Status")? == "paused").then_some(()));
+    assert_eq!(
+        (&paused["session"], &paused["attempts"][0]["outcome"]),
+        (&"none".into(), &"killed".into())
+    );
+    world.until("the file follows", || {
+        (world.field("long", "Status")? == "paused").then_some(())
+    });
     world.done(&["resume", "long"]);
     world.until_state("long", "in-progress");
     fs::write(world.root().join("go"), "").unwrap();
@@ -82,13 +114,23 @@ fn the_emergency_stop_holds_until_it_is_lifted() {
     world.done(&["stop", "--all"]);
     world.until_task("long", "its worker is dead", |t| t["session"] == "none");
     let status = world.status();
-    assert!(status["service"]["stopped"]["by"].as_str().unwrap().contains("mary"), "{status:#}");
+    assert!(
+        status["service"]["stopped"]["by"]
+            .as_str()
+            .unwrap()
+            .contains("mary"),
+        "{status:#}"
+    );
     let why = world.done(&["why", "long"]).out;
     assert!(why.contains("stop"), "{why}");
     assert_eq!(up.end(), 0);
     fs::write(world.root().join("go"), "").unwrap();
     world.done(&["tick", "--wait"]);
-    assert_ne!(world.task("long")["state"], "completed", "the stop holds after a restart");
+    assert_ne!(
+        world.task("long")["state"],
+        "completed",
+        "the stop holds after a restart"
+    );
     let _up = world.up();
     world.done(&["start"]);
     world.until_archived("long");
@@ -112,9 +154,17 @@ fn a_second_service_is_refused_and_the_first_one_named() {
     let without = world.status();
     assert_eq!(without["service"]["running"], false);
     assert_eq!(without["tasks"][0]["state"], worker["state"]);
-    assert_eq!(without["tasks"][0]["session"], "alive", "it goes on without the service");
+    assert_eq!(
+        without["tasks"][0]["session"], "alive",
+        "it goes on without the service"
+    );
     let without = world.done(&["status"]).out;
-    let rows = |text: &str| text.lines().filter(|l| l.contains("long")).map(|l| l.split("  ").next().unwrap().to_owned()).collect::<Vec<_>>();
+    let rows = |text: &str| {
+        text.lines()
+            .filter(|l| l.contains("long"))
+            .map(|l| l.split("  ").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(rows(&with), rows(&without));
     fs::write(world.root().join("go"), "").unwrap();
     world.done(&["tick", "--wait"]);
@@ -137,7 +187,11 @@ fn a_tick_starts_what_can_start_and_leaves_the_worker_at_it() {
     let before = fs::metadata(world.queue_path()).unwrap().modified().unwrap();
     let idle = world.done(&["tick"]);
     assert_eq!(idle.out, "");
-    assert_eq!(fs::metadata(world.queue_path()).unwrap().modified().unwrap(), before, "an idle tick writes nothing");
+    assert_eq!(
+        fs::metadata(world.queue_path()).unwrap().modified().unwrap(),
+        before,
+        "an idle tick writes nothing"
+    );
 }
 
 #[test]
@@ -146,13 +200,26 @@ fn reading_documents_say_their_version_and_are_plain() {
     world.save_tasks(&[&section("t", "")]);
     world.done(&["tick", "--wait"]);
     for args in [
-        &["status", "--json"][..], &["show", "t", "--json"], &["why", "t", "--json"], &["plan", "--json"],
-        &["lint", "--json"], &["doctor", "--json"], &["config", "show", "--json"], &["migrate", "--plan", "--json"],
+        &["status", "--json"][..],
+        &["show", "t", "--json"],
+        &["why", "t", "--json"],
+        &["plan", "--json"],
+        &["lint", "--json"],
+        &["doctor", "--json"],
+        &["config", "show", "--json"],
+        &["migrate", "--plan", "--json"],
     ] {
         let ran = world.run(args);
         assert_eq!(ran.json()["version"], 1, "{args:?}");
     }
-    for args in [&["status"][..], &["show", "t"], &["why", "t"], &["plan"], &["logs", "t"], &["config", "show"]] {
+    for args in [
+        &["status"][..],
+        &["show", "t"],
+        &["why", "t"],
+        &["plan"],
+        &["logs", "t"],
+        &["config", "show"],
+    ] {
         let ran = world.done(args);
         assert!(!ran.out.contains('\u{1b}'), "{args:?}: {}", ran.out);
     }

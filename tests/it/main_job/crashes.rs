@@ -26,7 +26,10 @@ const TASKS: usize = 24;
 
 #[test]
 fn fifty_kills_of_the_service_lose_nothing_and_run_nothing_twice_at_once() {
-    let world = World::configured("max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nlifetime_attempts = 200\n", "");
+    let world = World::configured(
+        "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nlifetime_attempts = 200\n",
+        "",
+    );
     let ids: Vec<String> = (0..TASKS).map(|n| format!("k{n}")).collect();
     for id in &ids {
         world.worker(id, LEDGER);
@@ -35,7 +38,11 @@ fn fifty_kills_of_the_service_lose_nothing_and_run_nothing_twice_at_once() {
         0 => String::new(),
         _ => format!("- **Depends On:** k{}\n", n - 1),
     };
-    let sections: Vec<String> = ids.iter().enumerate().map(|(n, id)| section(id, &after(n))).collect();
+    let sections: Vec<String> = ids
+        .iter()
+        .enumerate()
+        .map(|(n, id)| section(id, &after(n)))
+        .collect();
     world.save_tasks(&sections.iter().map(String::as_str).collect::<Vec<_>>());
     let mut dice = Dice(0x5eed_0002);
     let mut known = 0;
@@ -52,7 +59,10 @@ fn fifty_kills_of_the_service_lose_nothing_and_run_nothing_twice_at_once() {
         (rows.iter().filter(|(_, kind)| kind == "completed").count() == TASKS).then_some(())
     });
     world.until("all are archived", || {
-        let (active, _) = world.queue().split_once("## Archived Tasks").map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+        let (active, _) = world
+            .queue()
+            .split_once("## Archived Tasks")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))?;
         (!active.contains("### ")).then_some(())
     });
     assert_eq!(check(&world, &ids, known, KILLS), TASKS);
@@ -81,13 +91,18 @@ fn check(world: &World, ids: &[String], known: usize, round: u32) -> usize {
         if moved == 1 {
             continue;
         }
-        assert_eq!(text.matches(&format!("### {id}: ")).count(), 1, "{id} after kill {round}\n{text}");
+        assert_eq!(
+            text.matches(&format!("### {id}: ")).count(),
+            1,
+            "{id} after kill {round}\n{text}"
+        );
     }
     let Some(rows) = query(world, "SELECT id, kind FROM task") else {
         return known;
     };
     assert!(rows.len() >= known, "tasks are lost after kill {round}");
-    let unproven = "SELECT t.id, '' FROM task t WHERE t.kind = 'completed' AND NOT EXISTS (SELECT 1 FROM gate g
+    let unproven =
+        "SELECT t.id, '' FROM task t WHERE t.kind = 'completed' AND NOT EXISTS (SELECT 1 FROM gate g
         WHERE g.seq = t.done_gate AND g.task_id = t.id AND g.attempt = t.done_attempt AND g.epoch = t.epoch
         AND g.commit_id = t.done_commit AND g.verdict = 'passed')";
     assert_eq!(query(world, unproven).unwrap(), [], "after kill {round}");
@@ -104,14 +119,40 @@ fn check(world: &World, ids: &[String], known: usize, round: u32) -> usize {
 /// Two columns of each row; none where there is no database yet.
 fn query(world: &World, sql: &'static str) -> Option<Vec<(String, String)>> {
     let path = world.state_dir().join("orchestrator.db");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.ok()?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(Duration::from_secs(10));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await
+            .ok()?;
         let rows = sqlx::query_as(sql).fetch_all(&pool).await;
         pool.close().await;
         rows.ok()
     })
+}
+
+/// Changes the database behind the program's back.
+pub fn execute(world: &World, sql: &'static str) {
+    let path = world.state_dir().join("orchestrator.db");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let pool = SqlitePoolOptions::new()
+            .connect_with(SqliteConnectOptions::new().filename(path))
+            .await
+            .unwrap();
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    });
 }
 
 fn check_ledger(world: &World, ids: &[String]) {
@@ -128,7 +169,10 @@ fn check_ledger(world: &World, ids: &[String]) {
         assert_eq!(times, 1, "{attempt}\n{ledger}");
     }
     for id in ids {
-        let stops = ledger.lines().filter(|l| l.starts_with(&format!("stop {id} "))).count();
+        let stops = ledger
+            .lines()
+            .filter(|l| l.starts_with(&format!("stop {id} ")))
+            .count();
         assert!(stops >= 1, "{id} was never finished\n{ledger}");
     }
 }
@@ -149,7 +193,10 @@ fn a_worker_outlives_the_service_and_is_adopted() {
     assert!(is_alive(worker));
     let mut up = world.up();
     let task = world.until_task("t", "it is adopted", |t| t["session"] == "alive");
-    assert_eq!((&task["state"], &task["attempt"]), (&"in-progress".into(), &1.into()));
+    assert_eq!(
+        (&task["state"], &task["attempt"]),
+        (&"in-progress".into(), &1.into())
+    );
     assert!(is_alive(worker));
     up.kill();
     // It even ends while nobody looks: its result counts.
@@ -188,7 +235,11 @@ fn a_killed_worker_is_replaced() {
     signal(worker, Signal::SIGKILL);
     world.until_archived("t");
     let outcomes = world.outcomes("t");
-    assert_eq!((outcomes.len(), outcomes[1].ends_with(":done")), (2, true), "{outcomes:?}");
+    assert_eq!(
+        (outcomes.len(), outcomes[1].ends_with(":done")),
+        (2, true),
+        "{outcomes:?}"
+    );
     let first = world.task("t")["attempts"][0]["reason"].to_string();
     assert!(first.contains("signal 9"), "{first}");
 }
@@ -208,12 +259,17 @@ fn a_service_that_dies_during_the_gate_judges_again() {
     assert_eq!(world.task("t")["state"], "validating");
     let _up = world.up();
     let path = world.root().join("gates");
-    world.until("the gate runs again", || (fs::read_to_string(&path).unwrap().lines().count() == 2).then_some(()));
+    world.until("the gate runs again", || {
+        (fs::read_to_string(&path).unwrap().lines().count() == 2).then_some(())
+    });
     assert!(!is_alive(first), "the check of the dead service is gone");
     fs::write(world.root().join("go"), "").unwrap();
     world.until_archived("t");
     assert_eq!(world.outcomes("t"), ["haiku:done"]);
-    assert_eq!(query(&world, "SELECT task_id, verdict FROM gate").unwrap(), [("t".to_owned(), "passed".to_owned())]);
+    assert_eq!(
+        query(&world, "SELECT task_id, verdict FROM gate").unwrap(),
+        [("t".to_owned(), "passed".to_owned())]
+    );
 }
 
 #[test]

@@ -25,7 +25,9 @@ fn status_words_that_people_type_are_commands() {
     world.until_state("fails", "blocked");
     world.until_state("long", "in-progress");
     world.until_state("dropped", "in-progress");
-    world.until("the file says blocked", || (world.field("fails", "Status")? == "blocked").then_some(()));
+    world.until("the file says blocked", || {
+        (world.field("fails", "Status")? == "blocked").then_some(())
+    });
     fs::write(world.root().join("works"), "").unwrap();
     world.set_status("fails", "pending");
     world.until_archived("fails");
@@ -42,10 +44,19 @@ fn status_words_that_people_type_are_commands() {
     assert_eq!(outcomes, ["none:gate-failed", "haiku:done"]);
 
     let parked = world.task("parked");
-    assert_eq!((&parked["state"], &parked["attempt"]), (&"paused".into(), &0.into()));
-    assert_eq!(world.field("parked", "Status").unwrap(), "⏸ Paused (until Monday)");
+    assert_eq!(
+        (&parked["state"], &parked["attempt"]),
+        (&"paused".into(), &0.into())
+    );
+    assert_eq!(
+        world.field("parked", "Status").unwrap(),
+        "⏸ Paused (until Monday)"
+    );
     let stuck = world.task("stuck");
-    assert_eq!((&stuck["state"], &stuck["attempt"]), (&"blocked".into(), &0.into()));
+    assert_eq!(
+        (&stuck["state"], &stuck["attempt"]),
+        (&"blocked".into(), &0.into())
+    );
 
     fs::write(world.root().join("go"), "").unwrap();
     world.set_status("long", "pending");
@@ -59,7 +70,10 @@ fn a_deleted_section_cancels_and_a_section_that_is_back_runs() {
     let world = World::new();
     world.worker("gone", PATIENT);
     let _up = world.up();
-    world.save_tasks(&[&section("gone", ""), &section("stays", "").replace("pending", "paused")]);
+    world.save_tasks(&[
+        &section("gone", ""),
+        &section("stays", "").replace("pending", "paused"),
+    ]);
     world.until_state("gone", "in-progress");
     world.edit(|text| text.replace(section_of(text, "gone").unwrap(), ""));
     world.until_state("gone", "cancelled");
@@ -76,9 +90,14 @@ fn a_file_caught_half_written_loses_nothing() {
     let world = World::new();
     world.worker("works", PATIENT);
     let _up = world.up();
-    world.save_tasks(&[&section("works", ""), &section("waits", "- **Depends On:** works\n")]);
+    world.save_tasks(&[
+        &section("works", ""),
+        &section("waits", "- **Depends On:** works\n"),
+    ]);
     world.until_state("works", "in-progress");
-    world.until("the file says so", || (world.field("works", "Status")? == "in-progress").then_some(()));
+    world.until("the file says so", || {
+        (world.field("works", "Status")? == "in-progress").then_some(())
+    });
     let whole = world.queue();
     for torn in ["", &whole[..30], "   \n", "\u{0}\u{0}\u{0}"] {
         fs::write(world.queue_path(), torn).unwrap();
@@ -88,7 +107,9 @@ fn a_file_caught_half_written_loses_nothing() {
     fs::write(world.queue_path(), "").unwrap();
     // Longer than a deleted section needs to count as deleted.
     let since = std::time::Instant::now();
-    world.until("three seconds pass", || (since.elapsed().as_secs() >= 3).then_some(()));
+    world.until("three seconds pass", || {
+        (since.elapsed().as_secs() >= 3).then_some(())
+    });
     assert_eq!(world.task("works")["state"], "in-progress");
     fs::remove_file(world.queue_path()).unwrap();
     assert_eq!(world.task("works")["state"], "in-progress");
@@ -110,16 +131,27 @@ fn one_id_twice_runs_neither_and_the_rest_runs() {
     ]);
     world.until_archived("rest");
     for id in ["twin", "unclear"] {
-        assert!(world.task(id)["attempts"].as_array().is_none_or(Vec::is_empty), "{id}");
+        assert!(
+            world.task(id)["attempts"].as_array().is_none_or(Vec::is_empty),
+            "{id}"
+        );
     }
     let status = world.status();
-    let lines: Vec<u64> = status["problems"].as_array().unwrap().iter()
-        .filter(|p| p["code"] == "duplicate-id").map(|p| p["line"].as_u64().unwrap()).collect();
+    let lines: Vec<u64> = status["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|p| p["code"] == "duplicate-id")
+        .map(|p| p["line"].as_u64().unwrap())
+        .collect();
     assert_eq!(lines.len(), 2, "{status:#}");
     assert_eq!(world.queue().matches("### twin").count(), 2);
     assert!(world.queue().contains("sort of"));
     // Corrected, it runs.
-    world.edit(|text| text.replacen("### twin", "### other", 1).replace("sort of", "todo"));
+    world.edit(|text| {
+        text.replacen("### twin", "### other", 1)
+            .replace("sort of", "todo")
+    });
     for id in ["twin", "other", "unclear"] {
         world.until_archived(id);
     }
@@ -138,12 +170,22 @@ fn edits_that_race_with_the_orchestrator_are_never_lost() {
         let note = format!("A note, number {}.", notes.len());
         append_note(&world, &note);
         notes.push(note);
-        let (_, archived) = world.queue().split_once("## Archived Tasks").map(|(a, b)| (a.to_owned(), b.to_owned()))?;
-        ids.iter().all(|id| archived.contains(&format!("### {id}:"))).then_some(())
+        let (_, archived) = world
+            .queue()
+            .split_once("## Archived Tasks")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+        ids.iter()
+            .all(|id| archived.contains(&format!("### {id}:")))
+            .then_some(())
     });
     let text = world.queue();
     for note in &notes {
-        assert_eq!(text.matches(&format!("{note}\n")).count(), 1, "{note} of {}\n{text}", notes.len());
+        assert_eq!(
+            text.matches(&format!("{note}\n")).count(),
+            1,
+            "{note} of {}\n{text}",
+            notes.len()
+        );
     }
     assert!(notes.len() > 5, "{}", notes.len());
     for id in &ids {
@@ -157,7 +199,11 @@ fn append_note(world: &World, note: &str) {
     let fresh = world.root().join("edited.tmp");
     loop {
         let before = world.queue();
-        fs::write(&fresh, before.replacen("## Active Tasks\n", &format!("## Active Tasks\n\n{note}\n"), 1)).unwrap();
+        fs::write(
+            &fresh,
+            before.replacen("## Active Tasks\n", &format!("## Active Tasks\n\n{note}\n"), 1),
+        )
+        .unwrap();
         if world.queue() == before {
             return fs::rename(&fresh, world.queue_path()).unwrap();
         }
@@ -177,22 +223,39 @@ fn a_changed_description_of_a_waiting_task_is_what_runs() {
     let show = world.done(&["show", "late", "--json"]).json();
     assert_eq!(show["description"], "Do it in blue.");
     let dir = world.state_dir().join("workspaces/late");
-    assert!(world.git(&dir, &["show", "orchestrator/late:prompt.txt"]).contains("Do it in blue."));
+    assert!(
+        world
+            .git(&dir, &["show", "orchestrator/late:prompt.txt"])
+            .contains("Do it in blue.")
+    );
 }
 
 #[test]
 fn what_overflows_the_archive_goes_to_the_month() {
     let world = World::new();
     let old: Vec<String> = (0..20)
-        .map(|n| format!("### old{n}: Old\n- **Status:** completed\n- **Completed:** 2026-0{}-03T00:00:00Z\n", n % 3 + 1))
+        .map(|n| {
+            format!(
+                "### old{n}: Old\n- **Status:** completed\n- **Completed:** 2026-0{}-03T00:00:00Z\n",
+                n % 3 + 1
+            )
+        })
         .collect();
     world.save(format!("{}\n{}", queue(&[&section("fresh", "")]), old.join("\n")));
     world.done(&["tick", "--wait"]);
     world.until_archived("fresh");
     assert_eq!(world.queue().matches("\n### ").count(), 20);
     let months = fs::read_dir(world.root().join("archive")).unwrap();
-    let archived: Vec<String> = months.map(|m| fs::read_to_string(m.unwrap().path()).unwrap()).collect();
-    let moved = old.iter().filter(|s| archived.concat().contains(s.lines().next().unwrap())).count();
-    let kept = old.iter().filter(|s| world.queue().contains(s.lines().next().unwrap())).count();
+    let archived: Vec<String> = months
+        .map(|m| fs::read_to_string(m.unwrap().path()).unwrap())
+        .collect();
+    let moved = old
+        .iter()
+        .filter(|s| archived.concat().contains(s.lines().next().unwrap()))
+        .count();
+    let kept = old
+        .iter()
+        .filter(|s| world.queue().contains(s.lines().next().unwrap()))
+        .count();
     assert_eq!((moved, kept), (1, 19));
 }

@@ -41,7 +41,10 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 
 /// The contract's keys are there; what is more was added on purpose.
 fn assert_keys(value: &Value, contract: &str, added: &str) {
-    let wanted: BTreeSet<&str> = contract.split_whitespace().chain(added.split_whitespace()).collect();
+    let wanted: BTreeSet<&str> = contract
+        .split_whitespace()
+        .chain(added.split_whitespace())
+        .collect();
     assert_eq!(keys(value), wanted);
 }
 
@@ -90,10 +93,21 @@ fn status_has_the_keys_and_words_of_the_contract() {
     assert_eq!(task["gate"]["verdict"], "passed");
     let check = task["gate"]["checks"].as_array().unwrap();
     let check = check.iter().find(|c| c["name"] == "work").unwrap();
-    assert_keys(check, "name category verdict exit_code duration_s", "directory command");
+    assert_keys(
+        check,
+        "name category verdict exit_code duration_s",
+        "directory command",
+    );
     assert_eq!(check["category"], "functionality");
-    assert_eq!((&check["verdict"], &check["exit_code"]), (&"passed".into(), &0.into()));
-    assert_keys(&task["attempts"][0], "n tier outcome reason started_at ended_at", "runtime model cost_usd");
+    assert_eq!(
+        (&check["verdict"], &check["exit_code"]),
+        (&"passed".into(), &0.into())
+    );
+    assert_keys(
+        &task["attempts"][0],
+        "n tier outcome reason started_at ended_at",
+        "runtime model cost_usd",
+    );
     assert_eq!(task["attempts"][0]["outcome"], "done");
 }
 
@@ -115,19 +129,42 @@ fn a_worker_gets_what_the_contract_says_and_nothing_else() {
     assert!(!dir.exists() || dir.is_dir());
     let env: BTreeMap<&str, &str> = branch.lines().filter_map(|l| l.split_once('=')).collect();
     for name in [
-        "TASK_ID", "ATTEMPT", "TIER", "MODEL", "WORKSPACE", "PROMPT_FILE", "HEARTBEAT_FILE", "PROGRESS_FILE",
-        "OUTCOME_FILE", "TOKEN",
+        "TASK_ID",
+        "ATTEMPT",
+        "TIER",
+        "MODEL",
+        "WORKSPACE",
+        "PROMPT_FILE",
+        "HEARTBEAT_FILE",
+        "PROGRESS_FILE",
+        "OUTCOME_FILE",
+        "TOKEN",
     ] {
         let name = format!("ORCHESTRATOR_{name}");
         assert!(env.contains_key(name.as_str()), "{name} is missing");
     }
     assert_eq!(env["ORCHESTRATOR_TASK_ID"], "probe");
-    assert_eq!((env["ORCHESTRATOR_TIER"], env["ORCHESTRATOR_MODEL"]), ("haiku", "model-h"));
+    assert_eq!(
+        (env["ORCHESTRATOR_TIER"], env["ORCHESTRATOR_MODEL"]),
+        ("haiku", "model-h")
+    );
     assert!(env.contains_key("PATH") && env.contains_key("HOME"));
-    assert!(!env.contains_key("SECRET_OF_MINE") && !env.contains_key("USER"), "{env:?}");
+    assert!(
+        !env.contains_key("SECRET_OF_MINE") && !env.contains_key("USER"),
+        "{env:?}"
+    );
     let prompt = world.git(&branch_home(&world), &["show", "orchestrator/probe:prompt.txt"]);
-    assert_eq!(prompt, world.git(&branch_home(&world), &["show", "orchestrator/probe:file.txt"]));
-    for words in ["You are careful.", "# Task probe", "Do it.", "mauve", "it is probed"] {
+    assert_eq!(
+        prompt,
+        world.git(&branch_home(&world), &["show", "orchestrator/probe:file.txt"])
+    );
+    for words in [
+        "You are careful.",
+        "# Task probe",
+        "Do it.",
+        "mauve",
+        "it is probed",
+    ] {
         assert!(prompt.contains(words), "{words} is missing in:\n{prompt}");
     }
 }
@@ -138,7 +175,10 @@ fn branch_home(world: &World) -> std::path::PathBuf {
     if found.join(".git").exists() {
         return found;
     }
-    panic!("no repository: {:?}", fs::read_dir(world.state_dir()).unwrap().collect::<Vec<_>>());
+    panic!(
+        "no repository: {:?}",
+        fs::read_dir(world.state_dir()).unwrap().collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -167,21 +207,39 @@ fn heartbeat_and_progress_files_are_kept_by_both_sides() {
     ] {
         assert_eq!(beat[key], value, "{key} in {beat:#}");
     }
-    for key in ["agentSessionKey", "startedAt", "lastHeartbeat", "pid", "node", "modelHistory"] {
+    for key in [
+        "agentSessionKey",
+        "startedAt",
+        "lastHeartbeat",
+        "pid",
+        "node",
+        "modelHistory",
+    ] {
         assert!(!beat[key].is_null(), "{key} in {beat:#}");
     }
     assert_eq!(beat["modelHistory"][0]["result"], "running");
     let shown = world.until_task("beats", "progress shows", |t| t["progress_pct"] == 45);
-    assert_eq!((&shown["phase"], &shown["session"]), (&"writing tests".into(), &"alive".into()));
+    assert_eq!(
+        (&shown["phase"], &shown["session"]),
+        (&"writing tests".into(), &"alive".into())
+    );
     assert!(shown["heartbeat_age_s"].as_f64().unwrap() < 30.0);
     assert_eq!(world.field("beats", "Status").as_deref(), Some("in-progress"));
     fs::write(world.root().join("go"), "").unwrap();
     world.until_archived("beats");
-    world.until("its heartbeat file is put away", || (!file.exists()).then_some(()));
+    world.until("its heartbeat file is put away", || {
+        (!file.exists()).then_some(())
+    });
     let progress = fs::read_to_string(world.root().join("progress/beats.md")).unwrap();
     for words in [
-        "## Work Log", "wrote the first half", "## Files Changed", "- done.txt", "## Dependencies Discovered",
-        "## Open Questions / Blockers", "## Tests / Verification Done", "functionality: 1 of 1 checks passed",
+        "## Work Log",
+        "wrote the first half",
+        "## Files Changed",
+        "- done.txt",
+        "## Dependencies Discovered",
+        "## Open Questions / Blockers",
+        "## Tests / Verification Done",
+        "functionality: 1 of 1 checks passed",
     ] {
         assert!(progress.contains(words), "{words} is missing in:\n{progress}");
     }
@@ -199,11 +257,18 @@ fn what_happened_is_told_by_show_why_logs_plan_and_lint() {
     let plan = world.done(&["plan", "--json"]).json();
     let step = |id: &str| {
         let steps = plan["steps"].as_array().unwrap().iter();
-        steps.filter(|s| s["id"] == id).map(|s| s["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        steps
+            .filter(|s| s["id"] == id)
+            .map(|s| s["action"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert!(step("tale").contains(&"start".to_owned()), "{plan:#}");
     assert!(step("later").contains(&"wait".to_owned()), "{plan:#}");
-    assert_eq!(world.status()["tasks"].as_array().unwrap().len(), 0, "a plan does nothing");
+    assert_eq!(
+        world.status()["tasks"].as_array().unwrap().len(),
+        0,
+        "a plan does nothing"
+    );
 
     let lint = world.run(&["lint", "--json"]);
     assert_eq!(lint.code, 2, "{lint:?}");
@@ -212,30 +277,64 @@ fn what_happened_is_told_by_show_why_logs_plan_and_lint() {
     assert_eq!(lint["files"][0]["file"], "PROACTIVE-JOBS.md");
     let tale = &lint["files"][0]["tasks"][0];
     assert_keys(tale, "id title line status section", "");
-    assert_eq!((&tale["line"], &tale["section"]), (&5.into(), &"Active Tasks".into()));
+    assert_eq!(
+        (&tale["line"], &tale["section"]),
+        (&5.into(), &"Active Tasks".into())
+    );
     let problem = &lint["problems"][0];
     assert_keys(problem, "file line column severity code message help", "");
-    assert_eq!((&problem["severity"], &problem["line"]), (&"error".into(), &16.into()), "{problem}");
+    assert_eq!(
+        (&problem["severity"], &problem["line"]),
+        (&"error".into(), &16.into()),
+        "{problem}"
+    );
 
     world.done(&["tick", "--wait"]);
     let show = world.done(&["show", "tale", "--json"]).json();
-    let kinds: Vec<&str> = show["events"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> = show["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["kind"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds.first(), Some(&"admitted"), "{kinds:?}");
     for kind in ["eligible", "assessed", "claimed", "started"] {
         assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
     }
-    let states: Vec<&str> = show["events"].as_array().unwrap().iter().map(|e| e["to"].as_str().unwrap()).collect();
+    let states: Vec<&str> = show["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["to"].as_str().unwrap())
+        .collect();
     assert_eq!(states.last(), Some(&"completed"));
     assert!(show["task"]["gate"]["checks"][0]["output_tail"].is_string());
-    assert!(world.done(&["logs", "tale"]).out.contains("hello from the worker"));
-    assert_eq!(world.done(&["logs", "tale", "--raw"]).out, "hello from the worker\n");
-    assert_eq!(world.done(&["why", "later", "--json"]).json()["state"], "completed");
+    assert!(
+        world
+            .done(&["logs", "tale"])
+            .out
+            .contains("hello from the worker")
+    );
+    assert_eq!(
+        world.done(&["logs", "tale", "--raw"]).out,
+        "hello from the worker\n"
+    );
+    assert_eq!(
+        world.done(&["why", "later", "--json"]).json()["state"],
+        "completed"
+    );
     let odd = world.status();
-    assert!(odd["tasks"].as_array().unwrap().iter().all(|t| t["id"] != "odd"), "it waits");
+    assert!(
+        odd["tasks"].as_array().unwrap().iter().all(|t| t["id"] != "odd"),
+        "it waits"
+    );
     for verb in ["show", "why", "logs", "validate", "pause", "retry"] {
         let ran = world.run(&[verb, "nobody"]);
         assert_eq!(ran.code, 3, "{verb}: {ran:?}");
-        assert!(ran.err.starts_with("error: ") && ran.err.contains("help: "), "{ran:?}");
+        assert!(
+            ran.err.starts_with("error: ") && ran.err.contains("help: "),
+            "{ran:?}"
+        );
     }
 }
 
@@ -252,5 +351,9 @@ fn a_task_in_a_repository_works_on_its_branch_and_leaves_the_rest_alone() {
     assert_eq!(world.git(&repo, &["show", "orchestrator/patch:b.txt"]), "b\n");
     assert_eq!(world.git(&repo, &["branch", "--show-current"]), "main\n");
     assert_eq!(world.git(&repo, &["status", "--porcelain"]), "?? mine.txt\n");
-    assert_eq!(world.git(&repo, &["worktree", "list"]).lines().count(), 1, "its checkout is put away");
+    assert_eq!(
+        world.git(&repo, &["worktree", "list"]).lines().count(),
+        1,
+        "its checkout is put away"
+    );
 }

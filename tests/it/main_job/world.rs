@@ -134,7 +134,9 @@ impl World {
     /// What has left the queue file for the archive of a month.
     pub fn archive(&self) -> String {
         let months = fs::read_dir(self.root().join("archive")).unwrap();
-        months.map(|m| fs::read_to_string(m.unwrap().path()).unwrap()).collect()
+        months
+            .map(|m| fs::read_to_string(m.unwrap().path()).unwrap())
+            .collect()
     }
 
     /// A person's edit: read, change, rename over; again if the file changed meanwhile.
@@ -163,7 +165,9 @@ impl World {
     pub fn field(&self, task: &str, key: &str) -> Option<String> {
         let text = self.queue();
         let section = section_of(&text, task)?;
-        let line = section.lines().find_map(|l| l.strip_prefix(&format!("- **{key}:** ")))?;
+        let line = section
+            .lines()
+            .find_map(|l| l.strip_prefix(&format!("- **{key}:** ")))?;
         Some(line.to_owned())
     }
 
@@ -302,7 +306,13 @@ impl World {
     pub fn outcomes(&self, id: &str) -> Vec<String> {
         let task = self.task(id);
         let attempts = task["attempts"].as_array().unwrap().iter();
-        let word = |a: &Value| format!("{}:{}", a["tier"].as_str().unwrap(), a["outcome"].as_str().unwrap_or("-"));
+        let word = |a: &Value| {
+            format!(
+                "{}:{}",
+                a["tier"].as_str().unwrap(),
+                a["outcome"].as_str().unwrap_or("-")
+            )
+        };
         attempts.map(word).collect()
     }
 
@@ -323,7 +333,9 @@ impl World {
         let who = ["-c", "user.name=mary", "-c", "user.email=mary@example.org"];
         let mut command = Command::new("git");
         command.args(who).args(args).current_dir(dir);
-        command.env("HOME", self.path("home")).env("GIT_CONFIG_NOSYSTEM", "1");
+        command
+            .env("HOME", self.path("home"))
+            .env("GIT_CONFIG_NOSYSTEM", "1");
         let ran = finished(&mut command);
         assert_eq!(ran.code, 0, "git {args:?}: {ran:?}");
         ran.out
@@ -389,7 +401,9 @@ pub fn is_alive(pid: u32) -> bool {
 /// Runs a command to its end.
 pub fn finished(command: &mut Command) -> Ran {
     let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
-    command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
+    command
+        .stdout(out.try_clone().unwrap())
+        .stderr(err.try_clone().unwrap());
     let mut child = command.spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
     let code = loop {
