@@ -32,12 +32,9 @@ impl Print {
         }
     }
 
-    /// The same with another queue file.
-    pub fn with_queue(self, queue: Identity) -> Self {
-        Self {
-            queue: Some(queue),
-            ..self
-        }
+    /// Whether only the queue file may have changed.
+    pub fn same_besides_queue(&self, other: &Self) -> bool {
+        self.jobs == other.jobs && self.agents == other.agents
     }
 }
 

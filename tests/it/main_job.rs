@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to say where")]
 
+mod bad_input;
+mod choices;
 mod commands;
 mod crashes;
 mod edits;
 mod life;
 mod outcomes;
+mod stuck;
 mod world;

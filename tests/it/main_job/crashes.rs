@@ -138,6 +138,23 @@ fn query(world: &World, sql: &'static str) -> Option<Vec<(String, String)>> {
     })
 }
 
+/// Changes the database behind the program's back.
+pub fn execute(world: &World, sql: &'static str) {
+    let path = world.state_dir().join("orchestrator.db");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let pool = SqlitePoolOptions::new()
+            .connect_with(SqliteConnectOptions::new().filename(path))
+            .await
+            .unwrap();
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    });
+}
+
 fn check_ledger(world: &World, ids: &[String]) {
     let ledger = fs::read_to_string(world.path("ledger")).unwrap();
     let mut starts: BTreeMap<&str, u32> = BTreeMap::new();
