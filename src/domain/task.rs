@@ -390,6 +390,27 @@ pub enum End {
 }
 
 impl State {
+    /// Who cancels a task whose section was deleted.
+    pub(super) const DELETED_BY: &str = "queue file";
+    /// And in which words.
+    pub(super) const DELETED: &str = "its section was deleted";
+
+    /// Whether the task is cancelled, or is about to be, because its section was deleted.
+    pub fn is_deleted(&self) -> bool {
+        let (Self::Ended {
+            end: End::Cancelled { by, reason },
+            ..
+        }
+        | Self::Stopping {
+            reason: StopReason::Cancelled { by, reason },
+            ..
+        }) = self
+        else {
+            return false;
+        };
+        by == Self::DELETED_BY && reason == Self::DELETED
+    }
+
     /// The state as the contract's documents name it.
     pub fn name(&self) -> &'static str {
         match self {

@@ -200,8 +200,8 @@ fn replanned(task: &Task, since: DateTime<Utc>, next: &Next, cx: &Context<'_>) -
 
 /// The section is gone: nobody wants the task any more.
 fn removed(task: &Task, cx: &Context<'_>) -> Ruling {
-    let by = "queue file".to_owned();
-    let reason = "its section was deleted".to_owned();
+    let by = State::DELETED_BY.to_owned();
+    let reason = State::DELETED.to_owned();
     match &task.state {
         State::Ended { .. } => Ruling::NoChange("an ended task's section may go"),
         State::Stopping {

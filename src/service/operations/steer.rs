@@ -12,8 +12,9 @@ use super::task_view::check_views;
 use crate::domain::event::{Command, Event};
 use crate::domain::gate::Verdict;
 use crate::domain::id::TaskId;
-use crate::domain::task::Claim;
+use crate::domain::task::{Claim, State, StopReason};
 use crate::files::{FileError, InstanceLock, wake};
+use crate::runtime::process::{self, Adopted};
 use crate::store::StoreError;
 
 /// Applies a person's command; a running service is woken, otherwise the queue file is brought up to date here.
@@ -36,6 +37,7 @@ pub async fn apply(
 pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
     match InstanceLock::acquire(&instance.layout.lock()) {
         Ok(_lock) => {
+            stop_condemned(instance).await?;
             let mut queue = QueueSync::load(instance).await?;
             Outbox::new(instance.clone()).flush(&mut queue).await
         }
@@ -49,7 +51,53 @@ pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
 /// Pulls the emergency stop.
 pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreError> {
     instance.set_stopped(Some(by)).await?;
-    nudge(instance);
+    match InstanceLock::acquire(&instance.layout.lock()) {
+        Ok(_lock) => {
+            condemn_all(instance).await?;
+            stop_condemned(instance).await
+        }
+        Err(_held) => {
+            nudge(instance);
+            Ok(())
+        }
+    }
+}
+
+/// What a running service does with its next pass.
+async fn condemn_all(instance: &Instance) -> Result<(), StoreError> {
+    for task in instance.store.live().await? {
+        let Some(epoch) = task.state.attempt().map(|a| a.epoch) else {
+            continue;
+        };
+        let (id, reason) = (task.id.clone(), StopReason::EmergencyStop);
+        match instance
+            .dispatcher()
+            .apply(task, Event::Condemned { epoch, reason })
+            .await
+        {
+            Err(ApplyError::Store(error)) => return Err(error),
+            Err(error) => tracing::warn!(task = %id, %error, "is not stopped"),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Without a service nobody else asks the supervisors of condemned workers to stop them; the next run sees their end.
+async fn stop_condemned(instance: &Instance) -> Result<(), StoreError> {
+    for task in instance.store.live().await? {
+        let State::Stopping { attempt, .. } = &task.state else {
+            continue;
+        };
+        let dir = instance.layout.attempt(&task.id, attempt.epoch);
+        let asked = process::adopt(&dir).and_then(|found| match found {
+            Adopted::Running(running) => running.request_stop(instance.policy.kill_grace),
+            Adopted::Ended(_) | Adopted::NeverStarted | Adopted::Vanished => Ok(()),
+        });
+        if let Err(error) = asked {
+            tracing::error!(task = %task.id, %error, "its worker cannot be stopped; `orchestrator up` tries again");
+        }
+    }
     Ok(())
 }
 

@@ -81,6 +81,12 @@ fn without_a_service_the_stop_and_a_cancel_still_end_workers() {
         .unwrap();
     world.done(&["stop", "--all"]);
     world.until("the stopped worker is dead", || (!is_alive(worker)).then_some(()));
+    // The next run takes up what was decided: nothing of it counts as the worker's failure.
+    world.done(&["start"]);
+    fs::write(world.root().join("go"), "").unwrap();
+    world.done(&["tick", "--wait"]);
+    assert_eq!(world.task("one")["state"], "cancelled");
+    assert_eq!(world.outcomes("two"), ["haiku:killed", "haiku:done"]);
 }
 
 #[test]
