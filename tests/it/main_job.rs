@@ -1,6 +1,7 @@
 //! The main job from outside: the real program on temporary instances, its workers small scripts.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to say where")]
+#![allow(clippy::disallowed_methods, reason = "a test from outside starts programs")]
 
 mod bad_input;
 mod choices;

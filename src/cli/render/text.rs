@@ -145,6 +145,7 @@ mod tests {
         assert_eq!(fit("日本語の題", 5), "日本…");
         assert_eq!(fit("ab cdef", 4), "ab…");
         assert_eq!(fit("abc", 0), "");
+        assert!(width(&fit("a0\u{fe0f}0\u{fe0f}0\u{fe0f}", 4)) <= 4);
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
     }
 

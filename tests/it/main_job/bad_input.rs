@@ -211,7 +211,6 @@ fn a_database_that_is_none_is_refused_and_left_alone() {
         assert_clear(&world.run(&[verb]), 1, &["orchestrator.db"]);
     }
     assert_eq!(fs::read_to_string(&db).unwrap(), text);
-    eprintln!("{}", world.run(&["status"]).err);
 }
 
 #[test]

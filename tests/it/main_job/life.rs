@@ -125,8 +125,7 @@ fn a_worker_gets_what_the_contract_says_and_nothing_else() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(world.task("probe")["state"], "completed");
     let dir = world.state_dir().join("workspaces/probe");
-    let branch = world.git(&branch_home(&world), &["show", "orchestrator/probe:env.txt"]);
-    assert!(!dir.exists() || dir.is_dir());
+    let branch = world.git(&dir, &["show", "orchestrator/probe:env.txt"]);
     let env: BTreeMap<&str, &str> = branch.lines().filter_map(|l| l.split_once('=')).collect();
     for name in [
         "TASK_ID",
@@ -153,11 +152,8 @@ fn a_worker_gets_what_the_contract_says_and_nothing_else() {
         !env.contains_key("SECRET_OF_MINE") && !env.contains_key("USER"),
         "{env:?}"
     );
-    let prompt = world.git(&branch_home(&world), &["show", "orchestrator/probe:prompt.txt"]);
-    assert_eq!(
-        prompt,
-        world.git(&branch_home(&world), &["show", "orchestrator/probe:file.txt"])
-    );
+    let prompt = world.git(&dir, &["show", "orchestrator/probe:prompt.txt"]);
+    assert_eq!(prompt, world.git(&dir, &["show", "orchestrator/probe:file.txt"]));
     for words in [
         "You are careful.",
         "# Task probe",
@@ -167,18 +163,6 @@ fn a_worker_gets_what_the_contract_says_and_nothing_else() {
     ] {
         assert!(prompt.contains(words), "{words} is missing in:\n{prompt}");
     }
-}
-
-/// The repository that holds the branches of tasks without a workspace.
-fn branch_home(world: &World) -> std::path::PathBuf {
-    let found = world.state_dir().join("workspaces/probe");
-    if found.join(".git").exists() {
-        return found;
-    }
-    panic!(
-        "no repository: {:?}",
-        fs::read_dir(world.state_dir()).unwrap().collect::<Vec<_>>()
-    );
 }
 
 #[test]
@@ -246,7 +230,7 @@ fn heartbeat_and_progress_files_are_kept_by_both_sides() {
 }
 
 #[test]
-fn what_happened_is_told_by_show_why_logs_plan_and_lint() {
+fn what_would_happen_is_told_by_plan_and_lint() {
     let world = World::new();
     world.worker("tale", "echo 'hello from the worker'; touch done.txt");
     world.save_tasks(&[
@@ -290,7 +274,17 @@ fn what_happened_is_told_by_show_why_logs_plan_and_lint() {
         (&"error".into(), &16.into()),
         "{problem}"
     );
+}
 
+#[test]
+fn what_happened_is_told_by_show_why_and_logs() {
+    let world = World::new();
+    world.worker("tale", "echo 'hello from the worker'; touch done.txt");
+    world.save_tasks(&[
+        &section("tale", ""),
+        &section("later", "- **Depends On:** tale\n"),
+        &section("odd", "").replace("pending", "perhaps"),
+    ]);
     world.done(&["tick", "--wait"]);
     let show = world.done(&["show", "tale", "--json"]).json();
     let kinds: Vec<&str> = show["events"]

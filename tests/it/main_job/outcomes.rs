@@ -53,66 +53,70 @@ fn a_failed_gate_goes_back_with_its_report_and_climbs() {
     );
 }
 
+/// A worker that leaves work and this outcome file.
+fn saying(file: &str) -> String {
+    format!("touch done.txt; printf '%s' '{file}' > \"$ORCHESTRATOR_OUTCOME_FILE\"")
+}
+
+fn run_all(world: &World, ids: &[&str]) {
+    let sections: Vec<String> = ids.iter().map(|id| section(id, "")).collect();
+    world.save_tasks(&sections.iter().map(String::as_str).collect::<Vec<_>>());
+    world.done(&["tick", "--wait"]);
+}
+
 #[test]
 fn exit_codes_and_outcome_files_say_how_it_ended() {
     let world = World::new();
-    let say = |file: &str| format!("touch done.txt; printf '%s' '{file}' > \"$ORCHESTRATOR_OUTCOME_FILE\"");
+    let dear = r#"{"outcome":"done","reason":"ok","cost_usd":0.25,"input_tokens":7,"output_tokens":8}"#;
+    let weak = saying(r#"{"outcome":"needs_stronger_model","reason":"too hard"}"#);
     world.worker(
         "more",
         "echo $ORCHESTRATOR_ATTEMPT >> done.txt; [ $ORCHESTRATOR_ATTEMPT = 3 ] || exit 75",
     );
-    world.worker("person", "touch done.txt; echo 'need a key' >&2; exit 77");
     world.worker("idle", "exit 0");
     world.worker(
-        "asks",
-        &say(r#"{"outcome":"blocked","reason":"which database?"}"#),
-    );
-    world.worker(
         "weak",
-        &format!(
-            "[ $ORCHESTRATOR_TIER = opus ] && echo opus > done.txt && exit 0; {}",
-            say(r#"{"outcome":"needs_stronger_model","reason":"too hard"}"#)
-        ),
+        &format!("[ $ORCHESTRATOR_TIER = opus ] && echo opus > done.txt && exit 0; {weak}"),
     );
+    world.worker("dear", &saying(dear));
+    world.worker("torn", &saying(r#"{"outcome":"#));
+    run_all(&world, &["more", "idle", "weak", "dear", "torn"]);
+    assert_eq!(
+        world.outcomes("more"),
+        ["haiku:continue", "haiku:continue", "haiku:done"]
+    );
+    assert_eq!(
+        world.outcomes("idle"),
+        ["haiku:bailed", "sonnet:bailed", "opus:bailed"]
+    );
+    assert_eq!(
+        world.outcomes("weak"),
+        ["haiku:failed", "sonnet:failed", "opus:done"]
+    );
+    assert_eq!(world.outcomes("torn"), ["haiku:done"]);
+    assert_eq!(world.task("dear")["cost_usd"], 0.25);
+}
+
+#[test]
+fn a_worker_that_needs_a_person_gets_one_whichever_way_it_says_so() {
+    let world = World::new();
+    world.worker("person", "touch done.txt; echo 'need a key' >&2; exit 77");
     world.worker(
-        "dear",
-        &say(r#"{"outcome":"done","reason":"ok","cost_usd":0.25,"input_tokens":7,"output_tokens":8}"#),
+        "asks",
+        &saying(r#"{"outcome":"blocked","reason":"which database?"}"#),
     );
     world.worker(
         "verb",
         "touch done.txt; orchestrator agent blocked --reason 'ask me'",
     );
-    world.worker(
-        "torn",
-        "touch done.txt; printf '{\"outcome\":' > \"$ORCHESTRATOR_OUTCOME_FILE\"",
-    );
-    let ids = ["more", "person", "idle", "asks", "weak", "dear", "verb", "torn"];
-    let sections: Vec<String> = ids.iter().map(|id| section(id, "")).collect();
-    world.save_tasks(&sections.iter().map(String::as_str).collect::<Vec<_>>());
-    world.done(&["tick", "--wait"]);
-    assert_eq!(
-        world.outcomes("more"),
-        ["haiku:continue", "haiku:continue", "haiku:done"]
-    );
-    assert_eq!(world.outcomes("person"), ["haiku:blocked"]);
-    assert_eq!(
-        world.outcomes("idle"),
-        ["haiku:bailed", "sonnet:bailed", "opus:bailed"]
-    );
-    assert_eq!(world.outcomes("asks"), ["haiku:blocked"]);
-    assert_eq!(
-        world.outcomes("weak"),
-        ["haiku:failed", "sonnet:failed", "opus:done"]
-    );
-    assert_eq!(world.outcomes("verb"), ["haiku:blocked"]);
-    assert_eq!(world.outcomes("torn"), ["haiku:done"]);
-    assert_eq!(world.task("dear")["cost_usd"], 0.25);
+    run_all(&world, &["person", "asks", "verb"]);
     for (id, why) in [
         ("person", "need a key"),
         ("asks", "which database?"),
         ("verb", "ask me"),
     ] {
         let task = world.task(id);
+        assert_eq!(world.outcomes(id), ["haiku:blocked"]);
         assert_eq!(task["state"], "blocked", "{id}");
         assert!(task["blocked_reason"].as_str().unwrap().contains(why), "{task:#}");
     }
