@@ -2,7 +2,17 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::policy::Policy;
+
+/// A provider's limits open again within a week; a later time is a mistake of somebody's, and nobody waits for it.
+pub const LONGEST_REST: TimeDelta = TimeDelta::days(8);
+
+/// When to come back to a provider that named this time.
+pub fn come_back(named: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    named.min(now + LONGEST_REST)
+}
 
 /// The wait after the `failures`-th failure in a row (from 1): doubled each time, with jitter, between the
 /// policy's first and longest wait. `roll` is a random number in `0.0..1.0`.

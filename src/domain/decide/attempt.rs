@@ -4,6 +4,7 @@ use super::super::assess::Assessment;
 use super::super::event::StartFault;
 use super::super::outcome::{AttemptReport, Evidence, Outcome};
 use super::super::report::Report;
+use super::super::retry::come_back;
 use super::super::task::{Attempt, Block, Claim, End, Next, StartKind, State, StopReason, Task, Try};
 use super::super::tier::Route;
 use super::draft::Draft;
@@ -204,7 +205,10 @@ fn ended_by_itself(task: &Task, attempt: &Attempt, report: AttemptReport, cx: &C
     let no_change = match report.outcome {
         Outcome::Done => None,
         Outcome::NoChangeNeeded => Some(report.reason),
-        _ => return delayed(draft, report.retry_at).done(),
+        _ => {
+            let retry_at = report.retry_at.map(|at| come_back(at, cx.now));
+            return delayed(draft, retry_at).done();
+        }
     };
     let claim = Claim {
         attempt: attempt.n,

@@ -214,6 +214,25 @@ fn escalation_is_told_and_mirrored() {
 }
 
 #[test]
+fn a_provider_time_that_cannot_be_meant_is_not_waited_for() {
+    let subject = task(State::Running {
+        since: now(),
+        attempt: attempt(),
+    });
+    let report = Box::new(AttemptReport {
+        retry_at: DateTime::from_timestamp(1_770_000_000_000, 0),
+        ..finished(Outcome::RateLimited, "")
+    });
+    let d = changed(&subject, Event::Finished { epoch: 7, report });
+    let latest = now() + chrono::Duration::days(8);
+    assert!(
+        matches!(&d.task.state, State::Ready { next, .. } if next.not_before.is_some_and(|t| t <= latest)),
+        "{:?}",
+        d.task.state
+    );
+}
+
+#[test]
 fn a_provider_time_is_kept_and_costs_nothing() {
     let subject = task(State::Running {
         since: now(),

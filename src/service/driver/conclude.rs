@@ -6,6 +6,7 @@ use super::super::prompt::commit_message;
 use super::watch::Watch;
 use super::{Drive, OUTCOME, StartFacts};
 use crate::domain::outcome::{AttemptReport, EndKind, Ending, Evidence, Outcome, judge};
+use crate::domain::retry::come_back;
 use crate::domain::task::StopReason;
 use crate::format::progress::{self, Entry, Section};
 use crate::runtime::process::{Cause, Exit, file};
@@ -191,7 +192,8 @@ impl Drive<'_> {
         } else {
             chrono::TimeDelta::seconds(30)
         };
-        let until = until.unwrap_or(self.instance.clock.now() + pause);
+        let now = self.instance.clock.now();
+        let until = until.map_or(now + pause, |named| come_back(named, now));
         let runtime = self.attempt.route.runtime.clone();
         // A closed inbox is a service that goes down; the next one asks the provider itself.
         let _ = self.inbox.send(super::Input::Rest { runtime, until }).await;
