@@ -48,8 +48,8 @@ impl Crowd {
         let scene = Scene::make(2, "no-such-program-for-the-figures", &queue_file(LIVE, false))?;
         let taken_in = runtime()?.block_on(async {
             let instance = scene.open().await?;
-            for _ in 0..ARCHIVED / WAVE {
-                archive(&instance.store, WAVE).await?;
+            for wave in 0..ARCHIVED / WAVE {
+                archive(&instance.store, wave).await?;
                 put_out(&instance.store).await?;
             }
             let mut engine = Engine::load(instance.clone()).await?;
