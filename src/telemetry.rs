@@ -60,9 +60,12 @@ where
     })
 }
 
+/// The ticker's library tells of every job that it makes; only its complaints are news, unless somebody asks for more.
+const QUIET: &str = "tokio_cron_scheduler=warn";
+
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder()
-        .parse(directives)
+        .parse(format!("{QUIET},{directives}"))
         .map_err(|fault| TelemetryError::BadLevel {
             text: directives.to_owned(),
             reason: fault.to_string(),

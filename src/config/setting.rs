@@ -9,7 +9,8 @@ use std::time::Duration;
 use toml::de::{DeInteger, DeValue};
 
 use super::fault::suggestion;
-use super::quantity::{parse_bytes, parse_duration, parse_usd, print_bytes, print_duration, print_usd};
+use super::quantity::{parse_bytes, print_bytes};
+use crate::format::duration;
 
 /// Why a value does not fit.
 #[derive(Debug)]
@@ -154,12 +155,12 @@ impl Setting for Vec<String> {
 impl Setting for Duration {
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         match value.as_str() {
-            Some(text) => parse_duration(text).map_err(Misfit::new),
+            Some(text) => duration::parse(text).map_err(|e| Misfit::new(e.to_string())),
             None => Err(Misfit::expected("a duration such as \"20m\"", value)),
         }
     }
     fn show(&self) -> String {
-        print_duration(*self)
+        duration::print(*self)
     }
 }
 
@@ -170,15 +171,15 @@ pub struct Usd(pub f64);
 impl Setting for Usd {
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let amount = match value {
-            DeValue::String(text) => parse_usd(text),
-            DeValue::Integer(number) => parse_usd(number.as_str()),
-            DeValue::Float(number) => parse_usd(number.as_str()),
+            DeValue::String(text) => duration::parse_budget(text),
+            DeValue::Integer(number) => duration::parse_budget(number.as_str()),
+            DeValue::Float(number) => duration::parse_budget(number.as_str()),
             _ => return Err(Misfit::expected("an amount such as \"$2.50\"", value)),
         };
-        amount.map(Self).map_err(Misfit::new)
+        amount.map(Self).map_err(|e| Misfit::new(e.to_string()))
     }
     fn show(&self) -> String {
-        print_usd(self.0)
+        duration::print_budget(self.0)
     }
 }
 

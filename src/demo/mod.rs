@@ -1,6 +1,6 @@
 //! The demo: a fresh instance in a temporary folder, a small real repository, and a scripted model on loopback.
 //!
-//! Only the model's words are made up ([`story`]); store, worktrees, processes, heartbeats and gate are the real ones.
+//! Only the model's words are made up (in `story`); store, worktrees, processes, heartbeats and gate are the real ones.
 //! Deliberately absent: any shortcut around the service; `demo` runs what `tick --wait` runs.
 
 mod repository;

@@ -37,6 +37,10 @@ pub(super) fn make(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn git(dir: &Path, args: &[&str]) -> anyhow::Result<()> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the demo makes a repository as its owner would"
+    )]
     let mut command = Command::new("git");
     command.arg("-C").arg(dir).args(args).stdin(Stdio::null());
     command

@@ -95,3 +95,70 @@ pub fn asked(declared: Declared, mirrored: Option<Declared>, state: &State) -> O
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::task::Block;
+
+    fn state(name: &str) -> State {
+        let since = "2026-03-01T12:00:00Z".parse().unwrap_or_default();
+        let by = "jane".to_owned();
+        match name {
+            "pending" => State::Pending { since },
+            "blocked" => State::Blocked {
+                since,
+                block: Block::Exhausted { reason: "r".into() },
+            },
+            "paused" => State::Paused {
+                since,
+                by,
+                next: None,
+            },
+            "completed" => State::Ended {
+                since,
+                end: End::Completed {
+                    attempt: 1,
+                    epoch: 1,
+                    commit: "c".into(),
+                },
+            },
+            _ => State::Ended {
+                since,
+                end: End::Cancelled {
+                    by,
+                    reason: "r".into(),
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn what_an_edit_of_the_status_asks_for() {
+        use Declared as D;
+        let rows = [
+            (D::Pending, Some(D::Blocked), "blocked", Some("retry")),
+            (D::Pending, Some(D::Paused), "paused", Some("resume")),
+            (D::Pending, Some(D::Completed), "completed", Some("retry")),
+            (D::Pending, Some(D::Pending), "blocked", None),
+            (D::Paused, Some(D::Pending), "pending", Some("pause")),
+            (D::Cancelled, Some(D::Blocked), "blocked", Some("cancel")),
+            (D::Blocked, Some(D::Pending), "pending", Some("hold")),
+            (D::Completed, Some(D::Pending), "pending", Some("claim")),
+            (D::Claimed, Some(D::Pending), "pending", Some("claim")),
+            (D::Claimed, None, "pending", Some("claim")),
+            (D::InProgress, Some(D::Pending), "pending", None),
+            (D::Validating, Some(D::Pending), "pending", None),
+            (D::Completed, Some(D::Pending), "completed", None),
+            (D::Cancelled, None, "cancelled", None),
+        ];
+        for (declared, told, name, expected) in rows {
+            let command = asked(declared, told, &state(name));
+            assert_eq!(
+                command.as_ref().map(Command::verb),
+                expected,
+                "{declared:?} over {told:?} while {name}"
+            );
+        }
+    }
+}

@@ -210,3 +210,72 @@ pub fn judge(ending: &Ending, evidence: &Evidence, stopped: Option<&StopReason>)
         EndKind::Vanished => Outcome::Lost,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_truth_table() {
+        let nothing = Evidence::default();
+        let commit = Evidence {
+            changed: true,
+            ..Evidence::default()
+        };
+        let entry = Evidence {
+            progress_entries: 1,
+            ..Evidence::default()
+        };
+        let stuck = StopReason::Stuck;
+        let paused = StopReason::Paused { by: "jane".into() };
+        let rows = [
+            (EndKind::Claimed, &commit, None, Outcome::Done),
+            (EndKind::Claimed, &entry, None, Outcome::Done),
+            (EndKind::Claimed, &nothing, None, Outcome::Bailed),
+            (EndKind::Continue, &commit, None, Outcome::Continue),
+            (EndKind::Continue, &nothing, None, Outcome::Continue),
+            (EndKind::NoChangeNeeded, &nothing, None, Outcome::NoChangeNeeded),
+            (EndKind::Blocked, &commit, None, Outcome::Blocked),
+            (
+                EndKind::NeedsStrongerModel,
+                &nothing,
+                None,
+                Outcome::NeedsStrongerModel,
+            ),
+            (EndKind::Failed, &commit, None, Outcome::Failed),
+            (
+                EndKind::RateLimited { until: None },
+                &nothing,
+                None,
+                Outcome::RateLimited,
+            ),
+            (EndKind::Overloaded, &nothing, None, Outcome::Overloaded),
+            (EndKind::Auth, &nothing, None, Outcome::Auth),
+            (EndKind::Network, &nothing, None, Outcome::Network),
+            (EndKind::Budget, &commit, None, Outcome::Budget),
+            (EndKind::MaxTurns, &commit, None, Outcome::MaxTurns),
+            (EndKind::Poisoned, &commit, None, Outcome::Poisoned),
+            (EndKind::Interrupted, &commit, None, Outcome::Killed),
+            (EndKind::Vanished, &commit, None, Outcome::Lost),
+            (EndKind::Claimed, &commit, Some(&stuck), Outcome::Stuck),
+            (EndKind::Claimed, &commit, Some(&paused), Outcome::Killed),
+            (
+                EndKind::Interrupted,
+                &nothing,
+                Some(&StopReason::Timeout),
+                Outcome::Timeout,
+            ),
+        ];
+        for (kind, evidence, stopped, expected) in rows {
+            let ending = Ending {
+                kind,
+                reason: "r".into(),
+            };
+            assert_eq!(
+                judge(&ending, evidence, stopped),
+                expected,
+                "{kind:?} {evidence:?} {stopped:?}"
+            );
+        }
+    }
+}

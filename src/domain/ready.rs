@@ -290,3 +290,6 @@ fn on_dependencies(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

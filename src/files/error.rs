@@ -3,12 +3,21 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+/// What is done to a folder; whatever else is done, is done to a file.
+pub(super) const LIST: &str = "list";
+
 /// A file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// There is no such file (or its folder is gone).
     #[error("{} does not exist; create it, or run `orchestrator init` in its folder", .path.display())]
     Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is a file, where a folder is expected.
+    #[error("{} is a file, a folder is expected; move it away", .path.display())]
+    IsNoFolder {
         /// The file.
         path: PathBuf,
     },
@@ -70,11 +79,27 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// The file, or the folder.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Missing { path }
+            | Self::IsNoFolder { path }
+            | Self::IsAFolder { path }
+            | Self::NotAFile { path }
+            | Self::Denied { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Full { path }
+            | Self::Busy { path }
+            | Self::Other { path, .. } => path,
+        }
+    }
+
     /// Sorts the system's word by what can be done about it.
     pub(super) fn from_io(path: &Path, action: &'static str, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             ErrorKind::NotFound => Self::Missing { path },
+            ErrorKind::NotADirectory if action == LIST => Self::IsNoFolder { path },
             ErrorKind::IsADirectory => Self::IsAFolder { path },
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 Self::Denied { path, action, source }

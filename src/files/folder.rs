@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::error::{FileError, LIST};
 use super::identity::{Identity, Links, read};
 
 /// Larger files are not read.
@@ -33,14 +34,22 @@ pub fn listing(folder: &Path, ending: &str) -> Listing {
     Listing(entries.flatten().filter_map(file).collect())
 }
 
-/// The content of the files of a folder that have an ending, by name without it. One that cannot be read is passed over;
-/// whoever refers to it finds it missing.
-pub fn contents(folder: &Path, ending: &str) -> Vec<(String, Vec<u8>)> {
-    let content = |stem: &str| {
-        let path = folder.join(format!("{stem}.{ending}"));
-        read(&path, LIMIT, Links::Follow)
-            .ok()
-            .map(|snapshot| (stem.to_owned(), snapshot.bytes))
-    };
-    listing(folder, ending).stems().filter_map(content).collect()
+/// The content of the files of a folder that have an ending, by name without it, and what cannot be read of them.
+/// An absent folder is an empty one.
+pub fn contents(folder: &Path, ending: &str) -> (Vec<(String, Vec<u8>)>, Vec<FileError>) {
+    let (mut contents, mut faults) = (Vec::new(), Vec::new());
+    if let Err(fault) = std::fs::read_dir(folder) {
+        match FileError::from_io(folder, LIST, fault) {
+            FileError::Missing { .. } => {}
+            fault => faults.push(fault),
+        }
+    }
+    for stem in listing(folder, ending).stems() {
+        match read(&folder.join(format!("{stem}.{ending}")), LIMIT, Links::Follow) {
+            Ok(snapshot) => contents.push((stem.to_owned(), snapshot.bytes)),
+            Err(FileError::Missing { .. }) => {}
+            Err(fault) => faults.push(fault),
+        }
+    }
+    (contents, faults)
 }

@@ -98,6 +98,8 @@ codes! {
     InvalidUtf8 = "invalid-utf8",
     /// The file is too large to be read.
     FileTooLarge = "file-too-large",
+    /// A file or a folder of the instance cannot be read.
+    UnreadableFile = "unreadable-file",
     /// A job file does not start with front matter between two `---` lines.
     MissingFrontMatter = "missing-front-matter",
     /// The front matter of a job file cannot be read.

@@ -18,7 +18,10 @@ pub enum BadQuantity {
 /// The longest text that is looked at, in bytes.
 const MAX_TEXT: usize = 64;
 
-/// Reads a length of time: whole numbers, each with its unit (`ms`, `s`, `m`, `h`, `d`, `w`, or the words), largest unit first.
+/// The longest time that is taken for meant: sums with dates stay in range.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// Reads a length of time, a hundred years at most: whole numbers, each with its unit (`ms`, `s`, `m`, `h`, `d`, `w`, or the words), largest unit first.
 pub fn parse(text: &str) -> Result<Duration, BadQuantity> {
     let bad = || BadQuantity::Duration(shown(text));
     let mut rest = text.trim();
@@ -37,7 +40,7 @@ pub fn parse(text: &str) -> Result<Duration, BadQuantity> {
         last_unit = unit;
         rest = after.trim_start();
     }
-    Ok(total)
+    Some(total).filter(|total| *total <= LONGEST).ok_or_else(bad)
 }
 
 /// Prints a length of time in the largest fitting units, down to milliseconds.

@@ -1,15 +1,22 @@
 //! What a check sees of the environment: five variables of the caller's, the gate's own, and what the request names.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
+
+use crate::config::Environment;
 
 /// Variables of the caller that pass (docs/GATE.md).
 const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR"];
 
 /// The caller's variables that every check sees.
 pub(super) fn inherited() -> Vec<(OsString, OsString)> {
-    let present = |name: &str| std::env::var_os(name).map(|value| (name.into(), value));
+    let all = Environment::capture();
+    let present = |name: &str| {
+        all.variables()
+            .get(OsStr::new(name))
+            .map(|value| (name.into(), value.clone()))
+    };
     INHERITED.iter().filter_map(|name| present(name)).collect()
 }
 

@@ -79,6 +79,7 @@ impl Script<'_> {
         })
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a home of processes: a check's script")]
     fn command(&self, mark: &str, writer: io::PipeWriter) -> io::Result<Command> {
         let file = self.home.join(format!("check-{mark}.sh"));
         std::fs::write(&file, self.text)?;

@@ -72,6 +72,10 @@ impl Server {
         let router = Router::new()
             .route("/v1/messages", post(messages))
             .with_state(desk.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "its handle is kept, and aborted when the server is dropped"
+        )]
         let serving = tokio::spawn(async move {
             // It ends when the task is aborted; it cannot fail before that.
             let _ = axum::serve(listener, router).await;

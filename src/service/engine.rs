@@ -28,6 +28,7 @@ use crate::domain::id::TaskId;
 use crate::domain::liveness::{self, Liveness, Session};
 use crate::domain::ready::{self, DependencyState, Used};
 use crate::domain::task::{State, StopReason, Task};
+use crate::files::FileError;
 use crate::store::StoreError;
 
 /// The wait before work that the store refused is tried again.
@@ -131,6 +132,11 @@ impl Engine {
         self.outbox.flush(&mut self.queue).await
     }
 
+    /// Why the queue file could not be read by the last passes, once for each time.
+    pub fn take_queue_fault(&mut self) -> Option<FileError> {
+        self.queue.take_fault()
+    }
+
     /// Waits for the next thing to come in, or for the time at which something is due.
     pub async fn wait(&mut self) {
         let due = self.next_due();
@@ -198,7 +204,7 @@ impl Engine {
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
         let written = self.instance.store.data_version().await?;
-        if std::mem::replace(&mut self.written, Some(written)) != Some(written) {
+        if self.written.replace(written) != Some(written) {
             let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;
             self.seen = seen;
             tasks.into_iter().for_each(|t| self.board.put(t));
@@ -406,6 +412,10 @@ impl Engine {
                 }
             }
         };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "kept in `running`, and waited for in `leave`"
+        )]
         let handle = tokio::spawn(cancel.clone().run_until_cancelled_owned(work).map(drop));
         self.running.insert(
             id.clone(),

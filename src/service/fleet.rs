@@ -180,7 +180,7 @@ impl Fleet {
             .iter()
             .copied()
             .find(|name| next.runtime.as_deref() == Some(*name))
-            .filter(|n| usable(&n));
+            .filter(|n| usable(n));
         let runtime = of_session.or_else(|| candidates.iter().copied().find(usable))?;
         Some(Route {
             tier: next.tier.clone(),

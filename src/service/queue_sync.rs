@@ -36,6 +36,8 @@ pub struct QueueSync {
     missing: BTreeMap<TaskId, DateTime<Utc>>,
     /// Tasks whose values in the file are wrong.
     corrections: BTreeSet<TaskId>,
+    /// Why the file could not be read, until somebody is told.
+    fault: Option<FileError>,
 }
 
 impl QueueSync {
@@ -52,6 +54,7 @@ impl QueueSync {
             reading: None,
             missing: BTreeMap::new(),
             corrections: BTreeSet::new(),
+            fault: None,
         })
     }
 
@@ -66,7 +69,7 @@ impl QueueSync {
         let reading = match reading::load(instance).await? {
             Ok(loaded) => loaded.reading,
             Err(error) => {
-                tracing::error!(%error, "the queue file cannot be read; what was read last stays in force");
+                self.fault = Some(error);
                 self.seen = Some(print);
                 return Ok(None);
             }
@@ -117,6 +120,11 @@ impl QueueSync {
                 intake.events.push((id, Event::Removed));
             }
         }
+    }
+
+    /// Why the file could not be read, once for each time; what was read last stays in force.
+    pub fn take_fault(&mut self) -> Option<FileError> {
+        self.fault.take()
     }
 
     /// When a vanished section is to be looked for again.

@@ -6,7 +6,7 @@ use super::instance::Instance;
 use crate::domain::id::TaskId;
 use crate::files::folder::{self, Listing};
 use crate::files::{FileError, Identity};
-use crate::format::diagnostic::Diagnostic;
+use crate::format::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::format::job::Jobs;
 use crate::format::queue::{Known, Place, Reading, read};
 use crate::store::StoreError;
@@ -75,10 +75,29 @@ pub fn known(instance: &Instance) -> (Known, Vec<Diagnostic>) {
 fn jobs(instance: &Instance) -> (Jobs, Vec<Diagnostic>) {
     let mut jobs = Jobs::default();
     let mut problems = Vec::new();
-    for (name, bytes) in folder::contents(&instance.layout.jobs(), "md") {
+    let (contents, faults) = folder::contents(&instance.layout.jobs(), "md");
+    for (name, bytes) in contents {
         problems.extend(jobs.add(&name, &format!("jobs/{name}.md"), &bytes));
     }
+    problems.extend(faults.iter().map(|fault| unreadable(instance, fault)));
     (jobs, problems)
+}
+
+/// A file that cannot be read; its cure is in its own words.
+fn unreadable(instance: &Instance, fault: &FileError) -> Diagnostic {
+    let path = fault.path();
+    let file = path.strip_prefix(instance.layout.root()).unwrap_or(path);
+    Diagnostic {
+        file: file.display().to_string(),
+        line: 1,
+        column: 1,
+        severity: Severity::Error,
+        code: Code::UnreadableFile,
+        message: fault.to_string(),
+        help: String::new(),
+        span: Span::default(),
+        task: None,
+    }
 }
 
 /// Tasks that others depend on and that are not in the file, but in the store.

@@ -12,7 +12,7 @@ use super::instance::Instance;
 use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::files::lock::LockError;
-use crate::files::{Changes, InstanceLock, Watch, atomic};
+use crate::files::{Changes, FileError, InstanceLock, Watch, atomic};
 use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.
@@ -27,6 +27,9 @@ pub enum RunError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The queue file. What was known before was seen to all the same.
+    #[error(transparent)]
+    Queue(FileError),
     /// The schedule.
     #[error(transparent)]
     Schedule(#[from] BadSchedule),
@@ -50,17 +53,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         .store
         .set_flag("service", Some(std::process::id().into()), now)
         .await?;
-    let mut watch = instance
-        .config
-        .scheduler
-        .watch
-        .then(|| Watch::start(&instance.layout));
-    if let Some(why) = watch.as_ref().and_then(Watch::degraded) {
-        tracing::warn!(
-            why,
-            "files are looked at every two seconds instead of being watched"
-        );
-    }
+    let mut watch = eyes(&instance);
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
@@ -70,9 +63,12 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
             tracing::error!(%error, "the store refuses; trying again");
             tokio::select! { () = tokio::time::sleep(PAUSE) => continue, () = shutdown.cancelled() => break }
         }
+        if let Some(error) = engine.take_queue_fault() {
+            tracing::error!(%error, "the queue file cannot be read; what was read last stays in force");
+        }
         tokio::select! {
             () = engine.wait() => {}
-            changes = changed(&mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
             Some(_tick) = ticks.recv() => look_for_runtimes(&instance).await?,
             () = shutdown.cancelled() => {}
         }
@@ -81,10 +77,25 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     Ok(leave(engine).await?)
 }
 
-async fn changed(watch: &mut Option<Watch>) -> Changes {
-    match watch {
-        Some(watch) => watch.changed().await,
-        None => std::future::pending().await,
+/// The watch over the files.
+fn eyes(instance: &Instance) -> Watch {
+    let watch = Watch::start(&instance.layout);
+    if let Some(why) = watch.degraded() {
+        tracing::warn!(
+            why,
+            "files are looked at every two seconds instead of being watched"
+        );
+    }
+    watch
+}
+
+/// The next change that is acted on at once: any, or with `scheduler.watch = false` only a command's wake.
+async fn changed(instance: &Instance, watch: &mut Watch) -> Changes {
+    loop {
+        let changes = watch.changed().await;
+        if instance.config.scheduler.watch || changes.wake {
+            return changes;
+        }
     }
 }
 
@@ -96,8 +107,11 @@ pub async fn tick(
 ) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
     let mut engine = Engine::load(instance.clone()).await?;
+    let mut watch = eyes(&instance);
+    let mut fault = None;
     while !shutdown.is_cancelled() {
         engine.pass().await?;
+        fault = engine.take_queue_fault().or(fault);
         if if wait {
             engine.is_idle()
         } else {
@@ -105,9 +119,14 @@ pub async fn tick(
         } {
             break;
         }
-        tokio::select! { () = engine.wait() => {}, () = shutdown.cancelled() => {} }
+        tokio::select! {
+            () = engine.wait() => {}
+            changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            () = shutdown.cancelled() => {}
+        }
     }
-    Ok(leave(engine).await?)
+    let ticked = leave(engine).await?;
+    fault.map_or(Ok(ticked), |fault| Err(RunError::Queue(fault)))
 }
 
 async fn leave(engine: Engine) -> Result<Ticked, StoreError> {

@@ -174,6 +174,7 @@ impl Git {
     }
 
     fn command(&self, args: &[OsString], piped: bool) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "the home of git")]
         let mut command = Command::new("git");
         command.args(args).current_dir(&self.dir).kill_on_drop(true);
         for name in STRIPPED {

@@ -227,7 +227,7 @@ fn syntax_mistakes_have_their_place() {
 #[case("scheduler = 3", "1:13", "a table")]
 #[case("[runtimes]\nclaude = 3", "2:10", "a table")]
 #[case("[[tiers]]\nname='a'\nmodel='b'\nruntimes=[]", "4:10", "at least one runtime")]
-#[case("[[tiers]]\nname='a'\nmodel='b'\nbudget=-1.5", "4:8", "no amount of dollars")]
+#[case("[[tiers]]\nname='a'\nmodel='b'\nbudget=-1.5", "4:8", "no amount of money")]
 #[case("[runtimes.x]\nkind='command'\ncommand=[]", "3:9", "the command is empty")]
 #[case("[runtimes.x]\nkind='command'\ncommand=['a', 3]", "3:15", "expected a text")]
 #[case("[runtimes.x]", "1:1", "kind is missing")]

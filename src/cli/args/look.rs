@@ -33,12 +33,12 @@ pub struct Logs {
     #[arg(value_name = "ID")]
     pub id: TaskId,
     /// Go on as the worker writes, until the attempt ends
-    #[arg(long, short = 'f')]
+    #[arg(long, short = 'f', conflicts_with = "json")]
     pub follow: bool,
     /// The attempt's number; the latest where absent
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub attempt: Option<u32>,
-    /// The worker's output byte for byte, as it was recorded
+    /// The worker's standard output as it was recorded, but for secrets
     #[arg(long)]
     pub raw: bool,
 }

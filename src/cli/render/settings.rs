@@ -39,9 +39,9 @@ pub fn settings(all: &[Setting], look: &Look) -> String {
     let columns = [
         Column::new("KEY", 44),
         Column::new("VALUE", (look.width / 2).max(16)),
-        Column::new("FROM", 60),
+        Column::new("FROM", 400),
     ];
-    let rows: Vec<Row> = all.iter().map(|setting| Row::Cells(cells(setting))).collect();
+    let rows: Vec<Row> = all.iter().map(|setting| Row::Tall(cells(setting))).collect();
     table(&columns, &rows, look)
 }
 

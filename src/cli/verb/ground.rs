@@ -57,7 +57,7 @@ impl Ground {
     pub(super) fn home(&self) -> Result<Home, Failure> {
         let start = self.current_dir()?;
         config::home::find(&start, self.common.home.as_deref(), &self.environment)
-            .map_err(|e| Failure::usage(e.to_string()).help("make one here with `orchestrator init`"))
+            .map_err(|e| Failure::usage(e.to_string()))
     }
 
     /// The configuration, with all its mistakes at once.
@@ -78,12 +78,12 @@ impl Ground {
         telemetry::init(&loaded.config.logging, level, no_color).map_err(|e| Failure::usage(e.to_string()))
     }
 
-    /// Opens the instance; `mode` says whether the store may be made.
-    pub(super) async fn instance(&self, mode: OpenMode) -> Result<Arc<Instance>, Failure> {
+    /// Opens the instance for a verb that runs workers: the store is made, or brought to this program's schema.
+    pub(super) async fn running_instance(&self) -> Result<Arc<Instance>, Failure> {
         let home = self.home()?;
         let loaded = self.config(&home)?;
         self.log(&loaded)?;
-        self.open(&home, loaded, mode).await
+        self.open(&home, loaded, OpenMode::Migrate).await
     }
 
     pub(super) async fn open(
@@ -113,9 +113,18 @@ impl Ground {
             .map_err(|e| unopened(&e))
     }
 
-    /// Opens the instance for a verb that reads or steers; the store is made where there is none yet.
+    /// Opens the instance for a verb that reads or steers: a store that is there is never migrated under a service.
     pub(super) async fn any_instance(&self) -> Result<Arc<Instance>, Failure> {
-        self.instance(OpenMode::Migrate).await
+        let home = self.home()?;
+        let loaded = self.config(&home)?;
+        self.log(&loaded)?;
+        let there = loaded.config.store.database(&home.layout()).exists();
+        let mode = if there {
+            OpenMode::Existing
+        } else {
+            OpenMode::Migrate
+        };
+        self.open(&home, loaded, mode).await
     }
 
     /// Who sits at the keyboard.

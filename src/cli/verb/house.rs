@@ -1,12 +1,15 @@
 //! The verbs about the house itself: `doctor`, `config`, `migrate`, `completions`.
 
+use serde_json::json;
+
 use super::super::args::help;
 use super::super::args::house::{Completions, Config, Migrate};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::render::{self, doctor as page, migrations, settings};
-use super::ground::{Ground, of_store};
-use crate::config;
+use super::ground::{Ground, all_of, of_store};
+use crate::config::{self, Fault, Home};
 use crate::service::operations;
+use crate::service::view::{Problem, VERSION};
 use crate::store::{StoreError, migrate as schema};
 
 pub(super) async fn doctor(ground: &Ground) -> Outcome {
@@ -33,13 +36,44 @@ fn finding(found: operations::Finding) -> page::Finding {
 
 pub(super) fn config(ground: &Ground, verb: Config) -> Outcome {
     let home = ground.home()?;
-    if verb == Config::Path {
-        return super::print(&format!("{}\n", home.config_file().display()));
+    let file = home.config_file().display().to_string();
+    match verb {
+        Config::Path => ground.show(&json!({ "version": VERSION, "file": &file }), |_| {
+            format!("{file}\n")
+        }),
+        Config::Check => check(ground, &home, &file),
+        Config::Show => show(ground, &home),
     }
-    let loaded = ground.config(&home)?;
-    if verb == Config::Check {
-        return super::print(&format!("{} is right\n", home.config_file().display()));
+}
+
+fn check(ground: &Ground, home: &Home, file: &str) -> Outcome {
+    let faults = config::load(home, &ground.environment, &[])
+        .err()
+        .unwrap_or_default();
+    if !faults.is_empty() && !ground.common.json {
+        return Err(all_of(&faults));
     }
+    let problem = |fault: &Fault| Problem {
+        file: fault.file(),
+        line: fault.line() as usize,
+        column: fault.column() as usize,
+        severity: "error".to_owned(),
+        code: "configuration".to_owned(),
+        message: fault.message.clone(),
+        help: fault.help.clone(),
+    };
+    let problems: Vec<Problem> = faults.iter().map(problem).collect();
+    let document = json!({ "version": VERSION, "file": file, "problems": problems });
+    ground.show(&document, |_| format!("{file} is right\n"))?;
+    Ok(if faults.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Usage
+    })
+}
+
+fn show(ground: &Ground, home: &Home) -> Outcome {
+    let loaded = ground.config(home)?;
     let row = |e: &config::Effective| settings::Setting {
         key: e.key.clone(),
         value: e.value.clone(),
@@ -55,7 +89,9 @@ pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
     let path = loaded.config.store.database(&home.layout());
     if args.check {
         return match schema::check(&path).await {
-            Ok(()) => super::print("the store is at this program's version\n"),
+            Ok(()) => ground.show(&json!({ "version": VERSION, "current": true }), |_| {
+                "the store is at this program's version\n".to_owned()
+            }),
             Err(error @ (StoreError::OlderSchema { .. } | StoreError::Missing { .. })) => {
                 Err(Failure::failed(error.to_string()).help("`orchestrator migrate` brings it up to date"))
             }
@@ -67,7 +103,7 @@ pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
         return show_steps(ground, &steps);
     }
     let ran = schema::apply(&path).await.map_err(of_store)?;
-    if ran.is_empty() {
+    if ran.is_empty() && !ground.common.json {
         return super::print("nothing to do: the store is at this program's version\n");
     }
     show_steps(ground, &ran)

@@ -9,7 +9,7 @@ use crate::config::{Home, home, template::TEMPLATE};
 use crate::files::atomic;
 
 /// The queue of a fresh instance.
-const QUEUE: &str = include_str!("../../../PROACTIVE-JOBS.md");
+const QUEUE: &str = include_str!("init_queue.md");
 
 /// The jobs of a fresh instance.
 const JOBS: [(&str, &str); 4] = [

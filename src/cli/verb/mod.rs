@@ -4,6 +4,7 @@ mod agent;
 mod ground;
 mod house;
 mod init;
+mod logs;
 mod look;
 mod queue;
 mod run;
@@ -51,7 +52,7 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Show(one) => look::show(&ground, one).await,
         Verb::Why(one) => look::why(&ground, one).await,
         Verb::Plan => look::plan(&ground).await,
-        Verb::Logs(logs) => look::logs(&ground, logs).await,
+        Verb::Logs(logs) => logs::logs(&ground, logs).await,
         Verb::Add(add) => queue::add(&ground, add).await,
         Verb::Lint(lint) => queue::lint(&ground, lint).await,
         Verb::Validate(one) => steer::validate(&ground, one).await,

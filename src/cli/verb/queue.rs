@@ -89,7 +89,7 @@ async fn of_instance(ground: &Ground) -> Result<(LintDocument, Sources), Failure
     let loaded = reading::load(&instance).await.map_err(of_store)?;
     let loaded = loaded.map_err(|e| Failure::usage(e.to_string()))?;
     let mut sources = vec![(reading::QUEUE.to_owned(), loaded.bytes)];
-    let jobs = crate::files::folder::contents(&instance.layout.jobs(), "md");
+    let (jobs, _told_by_the_reading) = crate::files::folder::contents(&instance.layout.jobs(), "md");
     sources.extend(
         jobs.into_iter()
             .map(|(name, bytes)| (format!("jobs/{name}.md"), bytes)),

@@ -13,13 +13,13 @@ use crate::service::run::{self, RunError, Ticked};
 use crate::store::OpenMode;
 
 pub(super) async fn up(ground: &Ground) -> Outcome {
-    let instance = ground.instance(OpenMode::Migrate).await?;
+    let instance = ground.running_instance().await?;
     let ended = run::up(instance, until_told()?).await.map_err(refused)?;
     farewell(ended)
 }
 
 pub(super) async fn tick(ground: &Ground, args: Tick) -> Outcome {
-    let instance = ground.instance(OpenMode::Migrate).await?;
+    let instance = ground.running_instance().await?;
     let ended = run::tick(instance, args.wait, until_told()?)
         .await
         .map_err(refused)?;
@@ -68,6 +68,7 @@ fn until_told() -> Result<CancellationToken, Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let token = CancellationToken::new();
     let told = token.clone();
+    #[expect(clippy::disallowed_methods, reason = "it lives as long as the process")]
     tokio::spawn(async move {
         for round in 0..2 {
             let code = tokio::select! { _ = terminate.recv() => 143, _ = interrupt.recv() => 130 };
@@ -94,6 +95,9 @@ fn refused(error: RunError) -> Failure {
     match error {
         RunError::Lock(held) => Failure::refused(held.to_string()),
         RunError::Store(error) => of_store(error),
+        RunError::Queue(error) => {
+            Failure::usage(error.to_string()).help("nothing new is taken up before it can be read")
+        }
         RunError::Schedule(error) => Failure::usage(error.to_string()),
         RunError::Ticker(error) => Failure::failed(error.to_string()),
     }

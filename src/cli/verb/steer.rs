@@ -1,5 +1,9 @@
 //! The verbs that change something: commands to tasks, the emergency stop, the gate by hand.
 
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
 use super::super::args::look::One;
 use super::super::args::steer::{Ruling, Steer, Stop};
 use super::super::exit::{Exit, Failure, Outcome};
@@ -8,8 +12,11 @@ use super::ground::{Ground, of_store};
 use super::look::unknown;
 use crate::domain::event::Command;
 use crate::domain::id::TaskId;
+use crate::domain::task::State;
 use crate::service::dispatcher::{Applied, ApplyError};
+use crate::service::instance::Instance;
 use crate::service::operations;
+use crate::service::run::{self, RunError};
 
 pub(super) async fn pause(ground: &Ground, args: Steer) -> Outcome {
     command(ground, &args.id, Command::Pause).await
@@ -43,7 +50,11 @@ async fn command(ground: &Ground, id: &TaskId, command: Command) -> Outcome {
     let verb = command.verb();
     match operations::apply(&instance, id, &ground.person(), command).await {
         Ok(Applied::Changed(task)) => {
-            super::print(&format!("{verb} {id}: it is {} now\n", task.state.name()))
+            let now = match &task.state {
+                State::Stopping { .. } => "its worker is being ended".to_owned(),
+                state => format!("it is {} now", state.name()),
+            };
+            super::print(&format!("{verb} {id}: {now}\n"))
         }
         Ok(Applied::Unchanged(why)) => super::print(&format!("{verb} {id}: nothing to do, it {why}\n")),
         Err(error) => Err(refused(error)),
@@ -71,7 +82,19 @@ pub(super) async fn stop(ground: &Ground, args: Stop) -> Outcome {
     operations::stop_all(&instance, &ground.person())
         .await
         .map_err(of_store)?;
+    end_workers_without_service(&instance).await?;
     super::print("everything is stopped, also after a restart, until `orchestrator start`\n")
+}
+
+/// A running service ends the workers; where there is none, those of an earlier one are ended here.
+async fn end_workers_without_service(instance: &Arc<Instance>) -> Result<(), Failure> {
+    match run::tick(instance.clone(), true, CancellationToken::new()).await {
+        Ok(_) | Err(RunError::Lock(_)) => Ok(()),
+        Err(error) => Err(
+            Failure::failed(format!("the stop holds, but workers may still run: {error}"))
+                .help("`orchestrator status` shows them; `orchestrator tick` ends them"),
+        ),
+    }
 }
 
 pub(super) async fn start(ground: &Ground) -> Outcome {
@@ -86,6 +109,13 @@ pub(super) async fn validate(ground: &Ground, args: One) -> Outcome {
     let (passed, gate) =
         judged.map_err(|why| Failure::refused(format!("the gate cannot judge '{}' now: {why}", args.id)))?;
     let document = serde_json::json!({ "version": crate::service::view::VERSION, "id": args.id.as_str(), "gate": &gate });
-    ground.show(&document, |look| render::gate::gate(&gate, look))?;
+    ground.show(&document, |look| match gate.verdict.as_str() {
+        "none" => format!(
+            "no verdict: there is no check to run for '{}', so a person decides\n  help: give it a Validation block, \
+             or add [gate] checks to orchestrator.toml\n",
+            args.id
+        ),
+        _ => render::gate::gate(&gate, look),
+    })?;
     Ok(if passed { Exit::Done } else { Exit::Failed })
 }

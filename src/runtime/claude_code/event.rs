@@ -29,13 +29,13 @@ pub(super) struct Event {
     pub(super) error_status: Option<u16>,
     pub(super) error: Value,
     /// `rate_limit_event`.
-    pub(super) rate_limit_info: Option<RateLimitInfo>,
+    pub(super) rate_limit_info: Option<RateLimitNotice>,
 }
 
 /// What the provider says of the account's limits; sent when it changes.
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct RateLimitInfo {
+pub(super) struct RateLimitNotice {
     pub(super) status: String,
     /// Seconds since 1970.
     pub(super) resets_at: Option<f64>,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::event::{Event, Message, RateLimitInfo, RunResult};
+use super::event::{Event, Message, RateLimitNotice, RunResult};
 use super::usage::Usage;
 use super::verdict;
 use crate::domain::outcome::{EndKind, Ending};
@@ -72,7 +72,7 @@ impl Stream {
         }
     }
 
-    fn rate_limit(&mut self, info: RateLimitInfo, signals: &mut Vec<Signal>) {
+    fn rate_limit(&mut self, info: RateLimitNotice, signals: &mut Vec<Signal>) {
         let until = info.resets_at.and_then(instant);
         if info.status == "rejected" {
             // Of several limits that refuse, the last to open decides.

@@ -1,7 +1,7 @@
 //! [`Messages`]: the runtime's options, its probe, and the process that it asks to be started.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,10 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::reader::LineReader;
 use super::settings::{KEY_VARIABLE, SESSIONS_VARIABLE, SETTINGS_VARIABLE, Settings, sessions_dir};
 use super::spend::Prices;
-use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable};
-
-/// The variables that every worker inherits (CONTRACT section 6).
-const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR"];
+use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment};
 
 /// How to run workers of this kind.
 #[derive(Debug, Clone)]
@@ -88,18 +85,8 @@ impl Messages {
     }
 
     fn environment(&self, brief: &Brief) -> BTreeMap<OsString, OsString> {
-        let allowed = INHERITED
-            .iter()
-            .copied()
-            .chain(self.options.env.iter().map(String::as_str));
-        let mut env: BTreeMap<OsString, OsString> = allowed
-            .filter_map(|name| brief.inherited.get_key_value(OsStr::new(name)))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        let mut env = environment::of(brief, &self.options.env);
         let mut set = |name: &str, value: OsString| env.insert(name.into(), value);
-        for (name, value) in contract_variables(brief) {
-            set(name, value);
-        }
         // A map of strings and numbers always serialises; an empty document would be refused by the worker.
         let settings = serde_json::to_string(&self.settings(brief)).unwrap_or_default();
         set(SETTINGS_VARIABLE, settings.into());
@@ -109,27 +96,6 @@ impl Messages {
         }
         env
     }
-}
-
-/// The variables that CONTRACT section 6 promises to every worker.
-fn contract_variables(brief: &Brief) -> Vec<(&'static str, OsString)> {
-    let mut variables = vec![
-        ("ORCHESTRATOR_TASK_ID", brief.task.as_str().into()),
-        ("ORCHESTRATOR_ATTEMPT", brief.attempt.to_string().into()),
-        ("ORCHESTRATOR_TIER", brief.tier.as_str().into()),
-        ("ORCHESTRATOR_MODEL", brief.model.as_str().into()),
-        ("ORCHESTRATOR_WORKSPACE", brief.workspace.clone().into()),
-        (
-            "ORCHESTRATOR_PROMPT_FILE",
-            brief.attempt_dir.join("prompt.md").into(),
-        ),
-        ("ORCHESTRATOR_HEARTBEAT_FILE", brief.heartbeat_file.clone().into()),
-        ("ORCHESTRATOR_PROGRESS_FILE", brief.progress_file.clone().into()),
-        ("ORCHESTRATOR_OUTCOME_FILE", brief.outcome_file.clone().into()),
-        ("ORCHESTRATOR_TOKEN", brief.token.as_str().into()),
-    ];
-    variables.extend(brief.url.as_deref().map(|url| ("ORCHESTRATOR_URL", url.into())));
-    variables
 }
 
 #[async_trait]

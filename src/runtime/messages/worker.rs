@@ -40,13 +40,13 @@ pub fn main() -> ExitCode {
 
 /// The present, truncated to microseconds as the store keeps it.
 pub(super) fn now() -> DateTime<Utc> {
-    let now = Utc::now();
-    DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+    crate::clock::Clock::system().now()
 }
 
 fn prepare() -> Result<(Environment, String), String> {
+    let own = crate::config::Environment::capture();
     let environment =
-        Environment::read(|name| std::env::var(name).ok()).map_err(|fault| fault.to_string())?;
+        Environment::read(|name| own.get(name).map(str::to_owned)).map_err(|fault| fault.to_string())?;
     let mut prompt = Vec::new();
     std::io::stdin()
         .read_to_end(&mut prompt)
@@ -155,7 +155,7 @@ fn failed(kind: EndKind, reason: String) -> Closing {
     }
 }
 
-/// The exit codes of CONTRACT section 6.
+/// The exit codes of a worker (docs/WORKERS.md).
 fn exit_code(kind: EndKind) -> ExitCode {
     ExitCode::from(match kind {
         EndKind::Claimed | EndKind::NoChangeNeeded => 0,

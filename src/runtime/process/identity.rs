@@ -24,6 +24,12 @@ impl BootId {
     }
 }
 
+/// The name of this host (`/proc/sys/kernel/hostname`); none where the system does not tell.
+pub fn host() -> Option<String> {
+    let text = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(text.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// One process and no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

@@ -22,7 +22,7 @@ mod tree;
 
 pub use adopt::{Adopted, adopt, is_alive};
 pub use death::{Death, StillThere, confirm_dead, kill_strays};
-pub use identity::{BootId, Identity};
+pub use identity::{BootId, Identity, host};
 pub use record::{Cause, Exit, Status};
 pub use running::Running;
 pub use spec::{KEY_VARIABLE, Limits, Spec};

@@ -37,6 +37,10 @@ pub(in crate::runtime) async fn first_line(
     args: &[&str],
     env: &BTreeMap<OsString, OsString>,
 ) -> Result<String, String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a home of processes: asking a program for its version"
+    )]
     let mut command = Command::new(program);
     command
         .args(args)

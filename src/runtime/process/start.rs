@@ -137,6 +137,10 @@ fn lay_out(spec: &Spec) -> Result<(), StartError> {
 }
 
 /// The worker's environment goes to the supervisor as its own, so that no secret of it touches the disk.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a home of processes: the supervisor of an attempt"
+)]
 fn spawn(exe: &Path, spec: &Spec) -> Result<Child, StartError> {
     let dir = &spec.attempt_dir;
     let path = dir.join(file::COMPLAINTS);

@@ -53,6 +53,10 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
 
 /// This program in another role.
 fn role(role: &str, dir: &Path) -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a home of processes: the supervisor's own roles"
+    )]
     let mut command = Command::new("/proc/self/exe");
     command.arg0("orchestrator").arg(role).arg(dir);
     command

@@ -59,6 +59,10 @@ fn run(dir: &Path) -> Result<(), String> {
         .map_err(|error| format!("cannot reset its signals: {error}"))?;
     close_inherited_at_exec().map_err(|error| format!("cannot close inherited files: {error}"))?;
     limits::apply(&order.limits).map_err(|error| format!("cannot set its limits: {error}"))?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a home of processes: this one becomes the worker"
+    )]
     let error = Command::new(&program).args(argv).exec();
     Err(why(&program, &error))
 }

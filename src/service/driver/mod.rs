@@ -147,7 +147,7 @@ impl Drive<'_> {
                 watch.until_exit(&running, wishes).await
             }
         };
-        watch.look().await;
+        watch.last_look().await;
         let report = Box::new(self.conclude(&exit, watch, &facts).await);
         self.tell(Event::Finished {
             epoch: self.attempt.epoch,

@@ -9,10 +9,11 @@ use tokio::sync::watch::Receiver;
 use super::super::engine::{Input, Wish};
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
+use crate::domain::task::{Attempt, Try};
 use crate::files::{Identity, Updated};
 use crate::format::heartbeat::{self, Heartbeat, ModelTry};
-use crate::runtime::process::{Exit, Running, file};
-use crate::runtime::transcript::Tail;
+use crate::runtime::process::{self, Exit, Running, file};
+use crate::runtime::transcript::{Line, Tail};
 use crate::runtime::{Reader, Signal};
 use crate::store::{Beat, ProgressMark};
 
@@ -35,6 +36,7 @@ pub(super) struct Watch<'a> {
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
     last_beat: Option<DateTime<Utc>>,
+    pid: Option<u32>,
     /// The newest sign of life that the engine was told of.
     told: Option<DateTime<Utc>>,
     /// When signs of life were last written down, and the newest of them.
@@ -66,6 +68,7 @@ impl<'a> Watch<'a> {
             pct: known.progress_pct,
             last_output: None,
             last_beat: known.beat_at,
+            pid: None,
             told: None,
             noted: None,
             file_seen: None,
@@ -79,6 +82,7 @@ impl<'a> Watch<'a> {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut exit = std::pin::pin!(running.wait());
+        self.pid = u32::try_from(running.worker().pid).ok();
         self.heed(running, *wishes.borrow_and_update());
         loop {
             tokio::select! {
@@ -122,13 +126,26 @@ impl<'a> Watch<'a> {
     }
 
     async fn read_output(&mut self) {
-        let lines = match self.tail.read() {
-            Ok(lines) => lines,
-            Err(error) => {
-                tracing::debug!(task = %self.drive.task.id, %error, "the worker's output cannot be read now");
-                return;
+        loop {
+            match self.tail.read() {
+                Ok(lines) if lines.is_empty() => return,
+                Ok(lines) => self.take_in(lines).await,
+                Err(error) => {
+                    tracing::debug!(task = %self.drive.task.id, %error, "the worker's output cannot be read now");
+                    return;
+                }
             }
-        };
+        }
+    }
+
+    /// The last look, when nobody writes any more: also at a last line without an end.
+    pub(super) async fn last_look(&mut self) {
+        self.look().await;
+        let rest = self.tail.rest();
+        self.take_in(rest).await;
+    }
+
+    async fn take_in(&mut self, lines: impl IntoIterator<Item = Line>) {
         for line in lines {
             if line.next > self.old {
                 self.last_output = Some(self.drive.instance.clock.now());
@@ -258,10 +275,7 @@ impl<'a> Watch<'a> {
         };
         let model_history: Vec<ModelTry> = tried.chain(std::iter::once(running)).collect();
         Heartbeat {
-            agent_session_key: self
-                .session
-                .as_ref()
-                .map(|s| format!("{}:{s}", attempt.route.runtime)),
+            agent_session_key: Some(self.session_key()),
             attempt: Some(attempt.n),
             model: Some(
                 self.reader
@@ -274,8 +288,31 @@ impl<'a> Watch<'a> {
             status: Some(status.to_owned()),
             current_phase: self.phase.clone(),
             progress_pct: self.pct,
+            pid: self.pid,
+            node: process::host(),
+            escalation_count: Some(escalations(&self.drive.task.history.tries, attempt)),
             model_history,
             ..Heartbeat::new(self.drive.task.id.clone(), at)
         }
     }
+
+    /// The session as its runtime names it; a plain command has none, so there the attempt's fencing number stands.
+    fn session_key(&self) -> String {
+        let attempt = self.drive.attempt;
+        match &self.session {
+            Some(session) => format!("{}:{session}", attempt.route.runtime),
+            None => format!("{}:{}", attempt.route.runtime, attempt.epoch),
+        }
+    }
+}
+
+/// How often the tier changed from one attempt to the next, the present one included.
+fn escalations(tries: &[Try], attempt: &Attempt) -> u32 {
+    let tiers: Vec<_> = tries
+        .iter()
+        .map(|t| &t.tier)
+        .chain(std::iter::once(&attempt.route.tier))
+        .collect();
+    let changes = tiers.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    u32::try_from(changes).unwrap_or(u32::MAX)
 }

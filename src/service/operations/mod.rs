@@ -10,6 +10,7 @@ mod show;
 mod status;
 mod steer;
 mod task_view;
+mod unread;
 
 pub use add::{AddError, add};
 pub use doctor::{Finding, Level, doctor};

@@ -23,7 +23,8 @@ pub async fn plan(instance: &Instance) -> Result<Plan, StoreError> {
     instance.fleet.probe().await;
     let mut board = Board::new(instance.store.live().await?);
     let mut steps = Vec::new();
-    if let Ok(loaded) = reading::load(instance).await? {
+    let loaded = reading::load(instance).await?;
+    if let Ok(loaded) = &loaded {
         let (over, mirrored) = remembered(instance, &board, &loaded.reading).await?;
         let intake = compare(&loaded.reading, &board, &over, &mirrored);
         take_in(instance, intake, &over, &mut board, &mut steps);
@@ -49,7 +50,7 @@ pub async fn plan(instance: &Instance) -> Result<Plan, StoreError> {
     Ok(Plan {
         version: VERSION,
         steps,
-        problems: problems(instance).await?,
+        problems: problems(instance, &loaded),
     })
 }
 

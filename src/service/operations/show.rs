@@ -3,6 +3,7 @@
 use super::super::instance::Instance;
 use super::super::view::{EventView, Show, VERSION, Why};
 use super::task_view::{Records, event_view, waiting_view};
+use super::unread;
 use crate::domain::id::TaskId;
 use crate::domain::task::Task;
 use crate::store::StoreError;
@@ -15,10 +16,10 @@ const DECISIONS: u32 = 8;
 /// Everything about one task; none where there is no such task.
 pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, StoreError> {
     instance.fleet.recall(&instance.store).await?;
-    let Some(task) = instance.store.task(id).await? else {
+    let Some((task, unread)) = find(instance, id).await? else {
         return Ok(None);
     };
-    let records = Records::load(instance, std::slice::from_ref(&task)).await?;
+    let records = Records::load(instance, std::slice::from_ref(&task), &unread).await?;
     let workspace = instance.workspaces.find(id).await.ok().flatten();
     let d = &task.definition;
     Ok(Some(Show {
@@ -46,10 +47,10 @@ pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, Stor
 /// What a task waits for, and the recorded decisions that led there; none where there is no such task.
 pub async fn why(instance: &Instance, id: &TaskId) -> Result<Option<Why>, StoreError> {
     instance.fleet.recall(&instance.store).await?;
-    let Some(task) = instance.store.task(id).await? else {
+    let Some((task, unread)) = find(instance, id).await? else {
         return Ok(None);
     };
-    let records = Records::load(instance, std::slice::from_ref(&task)).await?;
+    let records = Records::load(instance, std::slice::from_ref(&task), &unread).await?;
     let mut decisions = events(instance, &task, DECISIONS).await?;
     decisions.reverse();
     Ok(Some(Why {
@@ -59,6 +60,16 @@ pub async fn why(instance: &Instance, id: &TaskId) -> Result<Option<Why>, StoreE
         waiting: waiting_view(records.waiting(instance, &task)),
         decisions,
     }))
+}
+
+/// A task as the store has it, else as the next pass will read it, with all others that wait to be read.
+async fn find(instance: &Instance, id: &TaskId) -> Result<Option<(Task, Vec<Task>)>, StoreError> {
+    if let Some(task) = instance.store.task(id).await? {
+        return Ok(Some((task, Vec::new())));
+    }
+    let unread = unread::all(instance).await?;
+    let found = unread.iter().find(|task| task.id == *id).cloned();
+    Ok(found.map(|task| (task, unread)))
 }
 
 async fn events(instance: &Instance, task: &Task, limit: u32) -> Result<Vec<EventView>, StoreError> {

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::super::instance::Instance;
-use super::super::reading;
+use super::super::reading::{self, Loaded};
 use super::super::view::{Problem, ServiceView, Slots, Status, TaskView, VERSION};
 use super::task_view::Records;
+use super::unread;
 use crate::domain::ready::Used;
 use crate::domain::task::Task;
-use crate::files::lock;
+use crate::files::{FileError, lock};
 use crate::format::diagnostic::Diagnostic;
 use crate::store::{Filter, Scope as Stored, StoreError};
 
@@ -35,7 +36,13 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     let ours = |t: &Task| scope.project.as_ref().is_none_or(|p| *p == t.definition.project);
     let mut tasks: Vec<Task> = live.into_iter().filter(ours).collect();
     tasks.extend(ended(instance, scope).await?);
-    let records = Records::load(instance, &tasks).await?;
+    let loaded = reading::load(instance).await?;
+    let unread = match &loaded {
+        Ok(loaded) => unread::tasks(instance, &loaded.reading).await?,
+        Err(_told_below) => Vec::new(),
+    };
+    let records = Records::load(instance, &tasks, &unread).await?;
+    tasks.extend(unread.into_iter().filter(ours));
     let mut views: Vec<TaskView> = tasks.iter().map(|t| records.task(instance, t, false)).collect();
     views.sort_by_key(|v| (urgency(v), v.id.clone()));
     Ok(Status {
@@ -44,7 +51,7 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
         service: service(instance).await?,
         slots,
         tasks: views,
-        problems: problems(instance).await?,
+        problems: problems(instance, &loaded),
     })
 }
 
@@ -109,8 +116,8 @@ fn next_tick(instance: &Instance) -> Option<DateTime<Utc>> {
 }
 
 /// Mistakes of the queue file and its jobs, and what the instance lacks.
-pub(super) async fn problems(instance: &Instance) -> Result<Vec<Problem>, StoreError> {
-    let mut problems = match reading::load(instance).await? {
+pub(super) fn problems(instance: &Instance, loaded: &Result<Loaded, FileError>) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = match loaded {
         Ok(loaded) => loaded.reading.problems.iter().map(problem).collect(),
         Err(error) => vec![of_file(reading::QUEUE, "unreadable-file", error.to_string())],
     };
@@ -125,7 +132,7 @@ pub(super) async fn problems(instance: &Instance) -> Result<Vec<Problem>, StoreE
             });
         }
     }
-    Ok(problems)
+    problems
 }
 
 fn of_file(file: &str, code: &str, message: String) -> Problem {

@@ -9,6 +9,7 @@ use super::super::outbox::Outbox;
 use super::super::queue_sync::QueueSync;
 use super::super::view::GateView;
 use super::task_view::check_views;
+use super::unread;
 use crate::domain::event::{Command, Event};
 use crate::domain::gate::Verdict;
 use crate::domain::id::TaskId;
@@ -27,6 +28,9 @@ pub async fn apply(
         by: by.to_owned(),
         command,
     };
+    if instance.store.task(id).await?.is_none() {
+        unread::take_in(instance, id).await?;
+    }
     let applied = instance.dispatcher().apply_stored(id, event).await?;
     flush(instance).await?;
     Ok(applied)

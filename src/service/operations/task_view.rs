@@ -25,7 +25,12 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) async fn load(instance: &Instance, tasks: &[Task]) -> Result<Self, StoreError> {
+    /// Of these tasks; `unread` ones are on their way into the store.
+    pub(super) async fn load(
+        instance: &Instance,
+        tasks: &[Task],
+        unread: &[Task],
+    ) -> Result<Self, StoreError> {
         let ids: Vec<TaskId> = tasks.iter().map(|t| t.id.clone()).collect();
         let named: Vec<TaskId> = tasks
             .iter()
@@ -38,6 +43,7 @@ impl Records {
             standings: standings
                 .into_iter()
                 .map(|(id, s)| (id, super::super::standing(s)))
+                .chain(unread.iter().map(|t| (t.id.clone(), DependencyState::Live)))
                 .collect(),
             stopped: instance.stopped().await?,
             now: instance.clock.now(),

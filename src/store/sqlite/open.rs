@@ -97,6 +97,9 @@ fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
             path: path.to_owned(),
             reason: error.to_string(),
         },
+        StoreError::Damaged { reason } => StoreError::Damaged {
+            reason: format!("{}: {reason}", path.display()),
+        },
         known => known,
     }
 }

@@ -119,6 +119,10 @@ impl Writer {
     /// Starts the writer on its connection; it lives until [`Writer::close`], or until the store is dropped.
     pub(super) fn start(conn: SqliteConnection) -> Self {
         let (queue, inbox) = mpsc::channel(QUEUE);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "its handle is kept, and awaited by `close`"
+        )]
         let task = tokio::spawn(write_groups(conn, inbox));
         Self {
             queue,

@@ -1,3 +1,5 @@
+use std::ffi::OsStr;
+
 use super::*;
 use crate::domain::id::TaskId;
 use crate::domain::tier::TierName;

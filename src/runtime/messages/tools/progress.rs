@@ -7,12 +7,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use super::Answer;
 use super::text::printable;
+use crate::format::progress::append_worker_log;
 
-const HEADING: &str = "## Work Log";
 const MAX_ENTRY: usize = 2_000;
 
 /// Adds an entry to the file at `path`, and makes the file if it is not there.
@@ -21,14 +21,13 @@ pub fn log(path: &Path, text: &str, now: DateTime<Utc>) -> Answer {
     if entry.is_empty() {
         return Answer::error("the text is empty; say in one sentence what was done");
     }
-    let line = format!("- {} {entry}", now.to_rfc3339_opts(SecondsFormat::Secs, true));
-    match append(path, &line) {
+    match append(path, &entry, now) {
         Ok(()) => Answer::ok("logged"),
         Err(fault) => Answer::error(format!("the progress file cannot be written: {fault}")),
     }
 }
 
-fn append(path: &Path, line: &str) -> io::Result<()> {
+fn append(path: &Path, entry: &str, now: DateTime<Utc>) -> io::Result<()> {
     let text = match fs::read_to_string(path) {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => String::new(),
         other => other?,
@@ -38,7 +37,7 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    fs::write(&temporary, with_entry(&text, line))?;
+    fs::write(&temporary, append_worker_log(&text, now, entry))?;
     fs::rename(&temporary, path)
 }
 
@@ -49,81 +48,9 @@ fn one_line(text: &str) -> String {
     line.chars().take(MAX_ENTRY).collect()
 }
 
-/// The text with `line` at the end of its work log; a lone `none` there gives way.
-fn with_entry(text: &str, line: &str) -> String {
-    let mut lines: Vec<&str> = text.lines().collect();
-    let Some(heading) = lines.iter().position(|candidate| candidate.trim_end() == HEADING) else {
-        let gap = if text.is_empty() || text.ends_with("\n\n") {
-            ""
-        } else if text.ends_with('\n') {
-            "\n"
-        } else {
-            "\n\n"
-        };
-        return format!("{text}{gap}{HEADING}\n\n{line}\n");
-    };
-    let body = heading + 1;
-    let end = lines[body..]
-        .iter()
-        .position(|line| starts_section(line))
-        .map_or(lines.len(), |at| body + at);
-    let last = lines[body..end]
-        .iter()
-        .rposition(|line| !line.trim().is_empty())
-        .map(|at| body + at);
-    match last {
-        Some(at)
-            if lines[body..end]
-                .iter()
-                .filter(|line| !line.trim().is_empty())
-                .count()
-                == 1
-                && is_none(lines[at]) =>
-        {
-            lines[at] = line;
-        }
-        Some(at) => lines.insert(at + 1, line),
-        None => {
-            lines.splice(body..body, ["", line]);
-        }
-    }
-    lines.join("\n") + "\n"
-}
-
-fn starts_section(line: &str) -> bool {
-    line.starts_with("# ") || line.starts_with("## ")
-}
-
-fn is_none(line: &str) -> bool {
-    line.trim()
-        .trim_matches(['_', '*', '(', ')', '-', ' ', '.'])
-        .eq_ignore_ascii_case("none")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn an_entry_finds_its_place() {
-        for (before, after) in [
-            ("", "## Work Log\n\n- E\n"),
-            ("# t", "# t\n\n## Work Log\n\n- E\n"),
-            (
-                "# t\n\n## Work Log\n\nnone\n\n## Files Changed\n\nnone\n",
-                "# t\n\n## Work Log\n\n- E\n\n## Files Changed\n\nnone\n",
-            ),
-            ("## Work Log\n\n## Next\n", "## Work Log\n\n- E\n\n## Next\n"),
-            (
-                "## Work Log\n- a\n\n## Next\nx\n",
-                "## Work Log\n- a\n- E\n\n## Next\nx\n",
-            ),
-            ("## Work Log\n- a\n- none\n", "## Work Log\n- a\n- none\n- E\n"),
-        ] {
-            assert_eq!(with_entry(before, "- E"), after, "{before:?}");
-        }
-    }
 
     #[test]
     fn entries_are_one_line_with_a_time() {
@@ -141,18 +68,5 @@ mod tests {
             log(folder.path(), "x", now).is_error,
             "a folder is no progress file"
         );
-    }
-
-    proptest! {
-        #[test]
-        fn no_line_of_the_file_is_lost(text in "(## Work Log|## Next|- a|none|x|\n){0,12}") {
-            let after = with_entry(&text, "- E");
-            let mut lines: Vec<&str> = after.lines().collect();
-            let at = lines.iter().position(|line| *line == "- E").unwrap();
-            lines.remove(at);
-            for line in text.lines().filter(|line| !line.trim().is_empty() && !is_none(line)) {
-                prop_assert!(lines.contains(&line));
-            }
-        }
     }
 }
