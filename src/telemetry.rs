@@ -17,6 +17,9 @@ use crate::config::section::{Format, Logging};
 /// The variable that wins over `logging.level`.
 pub const VARIABLE: &str = "ORCHESTRATOR_LOG";
 
+/// A library that tells its own life at `info`; directives that name it still win.
+const QUIET: &str = "tokio_cron_scheduler=warn";
+
 /// Logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -59,9 +62,6 @@ where
         }
     })
 }
-
-/// The ticker's library tells of every job that it makes; only its complaints are news, unless somebody asks for more.
-const QUIET: &str = "tokio_cron_scheduler=warn";
 
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder()

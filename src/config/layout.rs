@@ -111,6 +111,11 @@ impl Layout {
         self.state().join("wake")
     }
 
+    /// The checkouts that the gate's checks run in.
+    pub fn gates(&self) -> PathBuf {
+        self.state().join("gate")
+    }
+
     /// The attempts of a task.
     pub fn attempts(&self, task: &TaskId) -> PathBuf {
         self.state().join("attempts").join(task.as_str())

@@ -79,7 +79,16 @@ fn status(state: &State) -> Declared {
 /// What a status means that somebody wrote into the file over the one that was last mirrored there.
 ///
 /// `None` means that nothing is asked: the file says what it was told, or only agrees with the state.
+///
+/// A section that was deleted and is back, as after a `git checkout` there and back, goes on.
 pub fn asked(declared: Declared, mirrored: Option<Declared>, state: &State) -> Option<Command> {
+    let goes_on = matches!(
+        declared,
+        Declared::Pending | Declared::InProgress | Declared::Validating
+    );
+    if goes_on && state.is_deleted() {
+        return Some(Command::Retry);
+    }
     if mirrored == Some(declared) || status(state) == declared {
         return None;
     }

@@ -199,6 +199,9 @@ impl Policy {
             .tier_index(&last.tier)
             .unwrap_or(situation.bounds.min)
             .clamp(situation.bounds.min, situation.bounds.max);
+        if let Some(reason) = over_budget(situation, last) {
+            return Step::Person { reason };
+        }
         if last.outcome.is_provider_trouble() {
             return provider_trouble(tier, last, situation.history.troubles);
         }
@@ -223,13 +226,6 @@ impl Policy {
             return Some(format!(
                 "{} attempts spent of a lifetime of {}; last: {}",
                 history.spent, self.lifetime_attempts, last.reason
-            ));
-        }
-        if let Some(budget) = situation.budget_usd.filter(|b| history.cost_usd() >= *b) {
-            return Some(format!(
-                "${:.2} spent of a budget of ${budget:.2}; last: {}",
-                history.cost_usd(),
-                last.reason
             ));
         }
         let first_rejected = history.tries.len() == 1 && is_failure(last.outcome);
@@ -344,6 +340,16 @@ impl Policy {
             kill_grace: Duration::from_secs(10),
         }
     }
+}
+
+/// The budget ends all trying, also what costs no attempt: trouble at the provider's side may come after dear work.
+fn over_budget(situation: &Situation<'_>, last: &Try) -> Option<String> {
+    let spent = situation.history.cost_usd();
+    let budget = situation.budget_usd.filter(|b| spent >= *b)?;
+    Some(format!(
+        "${spent:.2} spent of a budget of ${budget:.2}; last: {}",
+        last.reason
+    ))
 }
 
 fn person(reason: &str) -> Step {

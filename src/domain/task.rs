@@ -53,6 +53,9 @@ pub struct History {
     pub spent: u32,
     /// Closed attempts of this round, oldest first, the newest [`History::KEPT`] of them.
     pub tries: Vec<Try>,
+    /// What the attempts of this round cost that are no longer kept, in US dollars.
+    #[serde(default)]
+    pub earlier_cost_usd: f64,
     /// Provider troubles in a row, for the back-off.
     pub troubles: u32,
     /// When the first attempt of this round was claimed.
@@ -76,7 +79,7 @@ impl History {
     /// Adds a closed attempt.
     pub fn push(&mut self, done: Try) {
         if self.tries.len() == Self::KEPT {
-            self.tries.remove(0);
+            self.earlier_cost_usd += self.tries.remove(0).cost_usd.unwrap_or(0.0);
         }
         self.tries.push(done);
     }
@@ -91,9 +94,10 @@ impl History {
         };
     }
 
-    /// What all kept tries cost, in US dollars.
+    /// What all attempts of this round cost, in US dollars, also those that are no longer kept.
     pub fn cost_usd(&self) -> f64 {
-        self.tries.iter().filter_map(|t| t.cost_usd).sum()
+        let kept: f64 = self.tries.iter().filter_map(|t| t.cost_usd).sum();
+        self.earlier_cost_usd + kept
     }
 }
 
@@ -390,6 +394,27 @@ pub enum End {
 }
 
 impl State {
+    /// Who cancels a task whose section was deleted.
+    pub(super) const DELETED_BY: &str = "queue file";
+    /// And in which words.
+    pub(super) const DELETED: &str = "its section was deleted";
+
+    /// Whether the task is cancelled, or is about to be, because its section was deleted.
+    pub fn is_deleted(&self) -> bool {
+        let (Self::Ended {
+            end: End::Cancelled { by, reason },
+            ..
+        }
+        | Self::Stopping {
+            reason: StopReason::Cancelled { by, reason },
+            ..
+        }) = self
+        else {
+            return false;
+        };
+        by == Self::DELETED_BY && reason == Self::DELETED
+    }
+
     /// The state as the contract's documents name it.
     pub fn name(&self) -> &'static str {
         match self {

@@ -21,5 +21,6 @@ mod standing;
 pub use detect::{RootFiles, detect};
 pub use feedback::feedback;
 pub use judge::{Gate, GateError, GateRequest};
+pub use process_tree::kill_orphans;
 pub use select::select;
 pub use standing::{Standing, standings};

@@ -20,6 +20,26 @@ const LAST_LOOKS: u32 = 20;
 /// How often it is looked whether they are.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Kills what the checks of a service that died left behind: all that runs below this folder of gate checkouts. Tells
+/// whether nobody is left. To be called before a new gate runs there.
+pub async fn kill_orphans(folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else {
+        return true;
+    };
+    ProcessTree {
+        leader: None,
+        mark: mark_of(&folder, ""),
+        folder,
+    }
+    .clear()
+    .await
+}
+
+/// The beginning of the environment entry by which the processes of a run are found.
+fn mark_of(home: &Path, run: &str) -> Vec<u8> {
+    format!("{MARK}={}/{run}", home.display()).into_bytes()
+}
+
 /// The processes of one check. Dropping it kills them.
 #[derive(Debug)]
 pub(super) struct ProcessTree {
@@ -30,11 +50,11 @@ pub(super) struct ProcessTree {
 }
 
 impl ProcessTree {
-    /// The tree below this process, marked so, in this folder.
-    pub(super) fn new(leader: Option<u32>, mark: &str, folder: &Path) -> Self {
+    /// The tree below this process, of this run in this folder.
+    pub(super) fn new(leader: Option<u32>, run: &str, folder: &Path) -> Self {
         Self {
             leader: leader.and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw),
-            mark: format!("{MARK}={mark}").into_bytes(),
+            mark: mark_of(folder, run),
             folder: folder.to_path_buf(),
         }
     }
@@ -87,7 +107,9 @@ impl ProcessTree {
         let of = |name: &str| PathBuf::from(format!("/proc/{pid}/{name}"));
         let marked = || {
             let environ = fs::read(of("environ")).unwrap_or_default();
-            environ.split(|b| *b == 0).any(|entry| entry == self.mark)
+            environ
+                .split(|b| *b == 0)
+                .any(|entry| entry.starts_with(&self.mark))
         };
         fs::read_link(of("cwd")).is_ok_and(|cwd| cwd.starts_with(&self.folder)) || marked()
     }

@@ -59,10 +59,10 @@ impl Script<'_> {
     /// Runs it.
     pub(super) async fn run(&self) -> io::Result<Ran> {
         let began = Instant::now();
-        let mark = uuid::Uuid::new_v4().to_string();
+        let run = uuid::Uuid::new_v4().to_string();
         let (reader, writer) = io::pipe()?;
-        let mut child = self.command(&mark, writer)?.spawn()?;
-        let mut tree = ProcessTree::new(child.id(), &mark, self.home);
+        let mut child = self.command(&run, writer)?.spawn()?;
+        let mut tree = ProcessTree::new(child.id(), &run, self.home);
         let mut pipe = Receiver::from_owned_fd(reader.into())?;
         let mut output = Capture::default();
         let ended = self.attend(&mut child, &tree, &mut output, &mut pipe).await?;
@@ -80,8 +80,8 @@ impl Script<'_> {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a home of processes: a check's script")]
-    fn command(&self, mark: &str, writer: io::PipeWriter) -> io::Result<Command> {
-        let file = self.home.join(format!("check-{mark}.sh"));
+    fn command(&self, run: &str, writer: io::PipeWriter) -> io::Result<Command> {
+        let file = self.home.join(format!("check-{run}.sh"));
         std::fs::write(&file, self.text)?;
         let mut command = Command::new(shell(self.text));
         command.arg("-eu").arg(&file).current_dir(self.directory);
@@ -89,7 +89,7 @@ impl Script<'_> {
         command
             .envs(environment::own(self.home))
             .envs(self.env)
-            .env(MARK, mark);
+            .env(MARK, self.home.join(run));
         command.stdin(Stdio::null());
         command.stdout(writer.try_clone()?).stderr(writer);
         command.process_group(0).kill_on_drop(true);

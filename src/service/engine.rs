@@ -93,6 +93,8 @@ pub struct Engine {
     seen: u64,
     /// The store's mark of other processes' writes, as it was at the last pass.
     written: Option<i64>,
+    /// When the scheduler last looked: what has become due since then is still to be looked at.
+    looked_at: DateTime<Utc>,
     stopped: bool,
     draining: bool,
 }
@@ -103,7 +105,8 @@ impl Engine {
         let (sender, inbox) = mpsc::channel(1024);
         let dispatcher = instance.dispatcher();
         let seen = instance.store.newest_seq().await?;
-        let board = Board::new(instance.store.live().await?);
+        let mut board = Board::new(instance.store.live().await?);
+        recall_signs_of_life(&instance, &mut board).await?;
         Ok(Self {
             queue: QueueSync::load(&instance).await?,
             outbox: Outbox::new(instance.clone()),
@@ -115,6 +118,7 @@ impl Engine {
             sender,
             seen,
             written: None,
+            looked_at: instance.clock.now(),
             stopped: instance.stopped().await?.is_some(),
             draining: false,
             instance,
@@ -204,11 +208,13 @@ impl Engine {
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
         let written = self.instance.store.data_version().await?;
-        if self.written.replace(written) != Some(written) {
+        if self.written != Some(written) {
             let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;
             self.seen = seen;
             tasks.into_iter().for_each(|t| self.board.put(t));
             self.stopped = self.instance.stopped().await?.is_some();
+            // Not before all of it is taken in: what could not be read now is read with the next pass.
+            self.written = Some(written);
         }
         Ok(())
     }
@@ -315,6 +321,7 @@ impl Engine {
 
     /// Assesses what is eligible and claims what is due, as far as slots go.
     async fn schedule(&mut self) -> Result<(), StoreError> {
+        self.looked_at = self.instance.clock.now();
         if self.stopped || self.draining {
             return Ok(());
         }
@@ -328,7 +335,7 @@ impl Engine {
         for id in eligible {
             self.apply(&id, Event::Eligible).await?;
         }
-        let now = self.instance.clock.now();
+        let now = self.looked_at;
         let used = Used::count(self.board.live());
         let fleet = &self.instance.fleet;
         let claims = ready::claims(self.board.runnable(), used, now, self.dispatcher.policy(), |t| {
@@ -431,13 +438,12 @@ impl Engine {
 
     /// When the board itself changes its answer: a retry that is due, a heartbeat that becomes stale.
     fn next_due(&self) -> Option<DateTime<Utc>> {
-        let now = self.instance.clock.now();
         if !self.pending.is_empty() {
-            return Some(now + STORE_PAUSE);
+            return Some(self.instance.clock.now() + STORE_PAUSE);
         }
         let stale_after = self.dispatcher.policy().heartbeat_stale_after;
         let due = self.board.live().filter_map(|task| match &task.state {
-            State::Ready { next, .. } => next.not_before.filter(|t| *t > now),
+            State::Ready { next, .. } => next.not_before.filter(|t| *t > self.looked_at),
             State::Claimed { attempt, .. } | State::Running { attempt, .. } => {
                 let last = self
                     .board
@@ -447,12 +453,26 @@ impl Engine {
             }
             _ => None,
         });
-        let rested = self.instance.fleet.rested_at(now);
+        let rested = self.instance.fleet.rested_at(self.looked_at);
         due.chain(rested)
             .chain(self.queue.recheck_at())
             .chain(self.outbox.retry_at())
             .min()
     }
+}
+
+/// What workers showed before this service was there, and while none was: silence counts from then.
+async fn recall_signs_of_life(instance: &Instance, board: &mut Board) -> Result<(), StoreError> {
+    let recorded = instance.store.open_facts().await?;
+    let seen = |task: &Task| {
+        let attempt = task.state.attempt()?;
+        let facts = recorded.get(&task.id).filter(|f| f.epoch == attempt.epoch);
+        let on_disk = driver::last_sign(instance, task, attempt);
+        Some((task.id.clone(), on_disk.max(facts.and_then(|f| f.beat_at))?))
+    };
+    let seen: Vec<_> = board.live().filter_map(seen).collect();
+    seen.iter().for_each(|(id, at)| board.beat(id, *at));
+    Ok(())
 }
 
 /// The same worker, another duty: a worker that was watched is now to be stopped.

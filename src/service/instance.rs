@@ -97,7 +97,7 @@ impl Instance {
             workspaces: Workspaces::new(layout.root(), &layout.state(), home.as_deref())?,
             fleet: Fleet::new(&config, &exe, &environment),
             files: Files::new(&layout),
-            redactor: redactor(&config),
+            redactor: redactor(&config, &environment),
             gate_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             layout,
             config,
@@ -132,7 +132,8 @@ impl Instance {
     }
 }
 
-fn redactor(config: &Config) -> Redactor {
+/// The secrets of the configuration, and what workers are handed from the environment under a name that speaks of one.
+fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Redactor {
     let key = |runtime: &section::Runtime| {
         let secret = match &runtime.kind {
             section::Kind::Command { .. } => None,
@@ -143,5 +144,15 @@ fn redactor(config: &Config) -> Redactor {
             .and_then(|s| s.value().ok())
             .map(|s| s.expose_secret().to_owned())
     };
-    Redactor::new(config.runtimes.values().filter_map(key))
+    let telling = |name: &&String| {
+        let name = name.to_ascii_uppercase();
+        let words = ["TOKEN", "SECRET", "KEY", "PASSWORD", "CREDENTIAL"];
+        words.iter().any(|word| name.contains(word))
+    };
+    let handed = config.runtimes.values().flat_map(|runtime| &runtime.env);
+    let handed = handed
+        .filter(telling)
+        .filter_map(|name| environment.get(std::ffi::OsStr::new(name)))
+        .filter_map(|value| value.to_str().map(str::to_owned));
+    Redactor::new(config.runtimes.values().filter_map(key).chain(handed))
 }

@@ -23,6 +23,8 @@ const PAUSE: TimeDelta = TimeDelta::seconds(5);
 pub struct Outbox {
     instance: Arc<Instance>,
     retry_at: Option<DateTime<Utc>>,
+    /// Before this time the queue file is not corrected again.
+    correct_at: Option<DateTime<Utc>>,
 }
 
 impl Outbox {
@@ -31,6 +33,7 @@ impl Outbox {
         Self {
             instance,
             retry_at: None,
+            correct_at: None,
         }
     }
 
@@ -41,7 +44,8 @@ impl Outbox {
 
     /// Performs all that is due.
     pub async fn flush(&mut self, queue: &mut QueueSync) -> Result<(), StoreError> {
-        self.retry_at = None;
+        let now = self.instance.clock.now();
+        self.retry_at = self.retry_at.filter(|t| *t > now);
         self.tell_people().await?;
         self.log_progress().await?;
         self.mirror(queue).await
@@ -112,7 +116,10 @@ impl Outbox {
             self.retry_at = Some(self.instance.clock.now());
         }
         let mut ids: BTreeSet<TaskId> = rows.iter().map(|r| r.task.clone()).collect();
-        ids.extend(queue.corrections());
+        let now = self.instance.clock.now();
+        if self.correct_at.is_none_or(|at| at <= now) {
+            ids.extend(queue.corrections().iter().cloned());
+        }
         let mut tasks: Vec<Task> = Vec::with_capacity(ids.len());
         for id in &ids {
             tasks.extend(self.instance.store.task(id).await?);
@@ -128,6 +135,11 @@ impl Outbox {
                 for row in &rows {
                     self.failed(row, error.to_string()).await?;
                 }
+                if rows.is_empty() {
+                    tracing::error!(%error, "the queue file is not corrected now, tried again later");
+                }
+                self.correct_at = Some(now + PAUSE);
+                self.retry_at = self.retry_at.max(self.correct_at);
                 Ok(())
             }
         }

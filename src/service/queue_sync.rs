@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
 
 use super::board::Board;
 use super::instance::Instance;
@@ -25,14 +26,19 @@ use crate::store::{Mirrored, StoreError};
 /// How long a section must be gone before its task is cancelled.
 const GRACE: TimeDelta = TimeDelta::seconds(2);
 
+/// A digest of the file.
+type Content = [u8; 32];
+
 /// What is known of the file.
 pub struct QueueSync {
     /// What the file was last told of each task, or was last seen to say.
     told: BTreeMap<TaskId, Mirror>,
     /// The files as they were when they were last taken in.
     seen: Option<Print>,
+    /// The queue file's content that is known: taken in, or made from that by our own writing.
+    content: Option<Content>,
     /// A reading that is being taken in.
-    reading: Option<(Print, BTreeMap<TaskId, Declared>)>,
+    reading: Option<(Print, Content, BTreeMap<TaskId, Declared>)>,
     missing: BTreeMap<TaskId, DateTime<Utc>>,
     /// Tasks whose values in the file are wrong.
     corrections: BTreeSet<TaskId>,
@@ -51,6 +57,7 @@ impl QueueSync {
         Ok(Self {
             told,
             seen: None,
+            content: None,
             reading: None,
             missing: BTreeMap::new(),
             corrections: BTreeSet::new(),
@@ -66,8 +73,12 @@ impl QueueSync {
         if self.seen.as_ref() == Some(&print) && !recheck {
             return Ok(None);
         }
-        let reading = match reading::load(instance).await? {
-            Ok(loaded) => loaded.reading,
+        if !recheck && self.is_our_own(instance, &print) {
+            self.seen = Some(print);
+            return Ok(None);
+        }
+        let (reading, content) = match reading::load(instance).await? {
+            Ok(loaded) => (loaded.reading, digest(&loaded.bytes)),
             Err(error) => {
                 self.fault = Some(error);
                 self.seen = Some(print);
@@ -81,8 +92,23 @@ impl QueueSync {
         let declared = declared
             .filter_map(|s| Some((s.id.clone(), s.declared?)))
             .collect();
-        self.reading = Some((print, declared));
+        self.reading = Some((print, content, declared));
         Ok(Some(intake))
+    }
+
+    /// Whether nothing is new but the file's times and place: our own writing is no news. The content decides, for a
+    /// person may have written in the same moment.
+    fn is_our_own(&self, instance: &Instance, print: &Print) -> bool {
+        let same_rest = self
+            .seen
+            .as_ref()
+            .is_some_and(|seen| seen.same_besides_queue(print));
+        same_rest
+            && instance
+                .files
+                .queue
+                .read()
+                .is_ok_and(|now| self.content == Some(digest(&now.bytes)))
     }
 
     /// Tasks that are over and have a section again, or still.
@@ -134,10 +160,11 @@ impl QueueSync {
 
     /// The last reading is taken in. Where the file still says something else than the state, it is to be corrected.
     pub fn taken(&mut self, board: &Board) {
-        let Some((print, declared)) = self.reading.take() else {
+        let Some((print, content, declared)) = self.reading.take() else {
             return;
         };
         self.seen = Some(print);
+        self.content = Some(content);
         for (id, declared) in declared {
             let Some(task) = board.get(&id) else { continue };
             let wanted = mirror(task);
@@ -149,8 +176,8 @@ impl QueueSync {
     }
 
     /// Tasks whose values in the file are wrong, and are to be written with the next mirroring.
-    pub fn corrections(&mut self) -> BTreeSet<TaskId> {
-        std::mem::take(&mut self.corrections)
+    pub fn corrections(&self) -> &BTreeSet<TaskId> {
+        &self.corrections
     }
 
     /// Writes what the file should say of these tasks, and moves the sections of completed ones to the archive.
@@ -161,7 +188,7 @@ impl QueueSync {
         let archive = instance.layout.archive();
         let month = instance.clock.now().format("%Y-%m").to_string();
         let mut failed = None;
-        let before = Print::take(instance);
+        let mut ours = None;
         instance.files.queue.update(|bytes| {
             let applied = apply(bytes, &self.edits(bytes, tasks));
             for section in &applied.overflow {
@@ -171,14 +198,17 @@ impl QueueSync {
                     return None;
                 }
             }
+            ours = applied.changed.then(|| (digest(bytes), digest(&applied.bytes)));
             applied.changed.then_some(applied.bytes)
         })?;
         if let Some(error) = failed {
             return Err(error.into());
         }
-        // Our own writing is no news, unless somebody else wrote as well.
-        if self.seen.as_ref() == Some(&before) {
-            self.seen = Some(Print::take(instance));
+        // Made from anything else, it holds what is still to be taken in.
+        if let Some((from, to)) = ours
+            && self.content == Some(from)
+        {
+            self.content = Some(to);
         }
         self.remember(instance, tasks).await?;
         Ok(())
@@ -215,6 +245,7 @@ impl QueueSync {
     async fn remember(&mut self, instance: &Instance, tasks: &[Task]) -> Result<(), StoreError> {
         let mut told = Vec::with_capacity(tasks.len());
         for task in tasks {
+            self.corrections.remove(&task.id);
             let wanted = mirror(task);
             if let Ok(body) = serde_json::to_value(&wanted) {
                 told.push((
@@ -244,6 +275,10 @@ pub enum MirrorError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn digest(bytes: &[u8]) -> Content {
+    Sha256::digest(bytes).into()
 }
 
 fn parsed(told: Mirrored) -> Option<Mirror> {

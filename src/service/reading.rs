@@ -31,6 +31,11 @@ impl Print {
             agents: folder::listing(&instance.layout.agents(), "md"),
         }
     }
+
+    /// Whether only the queue file may have changed.
+    pub fn same_besides_queue(&self, other: &Self) -> bool {
+        self.jobs == other.jobs && self.agents == other.agents
+    }
 }
 
 /// A reading with its source, for showing mistakes in their place.

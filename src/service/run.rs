@@ -13,6 +13,7 @@ use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::files::lock::LockError;
 use crate::files::{Changes, FileError, InstanceLock, Watch, atomic};
+use crate::gate;
 use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.
@@ -69,7 +70,11 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         tokio::select! {
             () = engine.wait() => {}
             changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
-            Some(_tick) = ticks.recv() => look_for_runtimes(&instance).await?,
+            Some(_tick) = ticks.recv() => {
+                if let Err(error) = look_for_runtimes(&instance).await {
+                    tracing::error!(%error, "what runtimes there are was not written down; the next tick tries again");
+                }
+            }
             () = shutdown.cancelled() => {}
         }
     }
@@ -129,6 +134,24 @@ pub async fn tick(
     fault.map_or(Ok(ticked), |fault| Err(RunError::Queue(fault)))
 }
 
+/// Where no service runs, ends every worker that the emergency stop condemns, and answers whether it did; a service that
+/// runs does that itself.
+pub async fn end_condemned(instance: &Arc<Instance>) -> Result<bool, StoreError> {
+    let Ok(_lock) = InstanceLock::acquire(&instance.layout.lock()) else {
+        return Ok(false);
+    };
+    let mut engine = Engine::load(instance.clone()).await?;
+    loop {
+        engine.pass().await?;
+        if engine.workers() == 0 {
+            break;
+        }
+        engine.wait().await;
+    }
+    engine.leave().await?;
+    Ok(true)
+}
+
 async fn leave(engine: Engine) -> Result<Ticked, StoreError> {
     let workers = engine.workers();
     engine.leave().await?;
@@ -139,6 +162,9 @@ async fn leave(engine: Engine) -> Result<Ticked, StoreError> {
 async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
     let lock = InstanceLock::acquire(&instance.layout.lock())?;
     sweep(instance);
+    if !gate::kill_orphans(&instance.layout.gates()).await {
+        tracing::warn!("checks of a service that died do not end on SIGKILL; look at them with ps");
+    }
     let live = instance.store.live_ids().await?;
     match instance.workspaces.prune(&live).await {
         Ok(pruned) => tracing::debug!(?pruned, "stale worktrees"),

@@ -106,7 +106,7 @@ async fn base_of(git: &Git) -> Result<Option<Base>, WorkspaceError> {
 }
 
 impl Repository {
-    /// Checks the task's branch out at `top`; a new branch starts at the base with its dependencies merged.
+    /// Checks the task's branch out at `top`, with its dependencies merged; a new branch starts at the base.
     pub(super) async fn check_out(
         &self,
         task: &TaskId,
@@ -123,6 +123,14 @@ impl Repository {
                 .arg(&branch)
                 .text()
                 .await?;
+            // Whoever made the branch can have been interrupted before the merges.
+            if self.is_bare_start(&git, &head).await? {
+                let merged = merge_dependencies(&git, task, top, dependencies).await;
+                if merged.is_err() {
+                    remove(&git, top).await?;
+                }
+                merged?;
+            }
             return self.base_under(&git, &head).await;
         }
         git.call(["worktree", "add", "--quiet", "--no-track", "-b", &branch, "--"])
@@ -132,15 +140,19 @@ impl Repository {
             .await?;
         let merged = merge_dependencies(&git, task, top, dependencies).await;
         if merged.is_err() {
-            git.call(["worktree", "remove", "--force", "--"])
-                .arg(top)
-                .text()
-                .await?;
+            remove(&git, top).await?;
             git.call(["branch", "-D", "--quiet", "--", &branch])
                 .text()
                 .await?;
         }
         merged.map(|()| self.base.clone())
+    }
+
+    /// Whether a branch holds nothing yet but its base and merges of dependencies.
+    async fn is_bare_start(&self, git: &Git, head: &str) -> Result<bool, WorkspaceError> {
+        let own = ["rev-list", "--count", "--first-parent", "--no-merges", head];
+        let count = git.call(own).arg(format!("^{}", self.base.commit)).text().await?;
+        Ok(count == "0")
     }
 
     /// The base of a branch that is older than our memory of it.
@@ -154,6 +166,12 @@ impl Repository {
             commit: common.unwrap_or_else(|| self.base.commit.clone()),
         })
     }
+}
+
+async fn remove(git: &Git, top: &Path) -> Result<(), WorkspaceError> {
+    let call = git.call(["worktree", "remove", "--force", "--"]);
+    call.arg(top).text().await?;
+    Ok(())
 }
 
 async fn merge_dependencies(

@@ -135,6 +135,21 @@ fn what_a_worker_wrote_is_shown_to_the_last_byte() {
 }
 
 #[test]
+fn an_attempt_of_a_lost_store_does_not_speak_for_a_new_one() {
+    let worker = "echo ran >> \"$ORCHESTRATOR_PROGRESS_FILE.runs\"; exit 77";
+    let queue = "### again\n- **Description:** do it\n- **Status:** pending\n";
+    let instance = Instance::new(worker, queue);
+    let before = instance.read("PROACTIVE-JOBS.md");
+    instance.run(&["tick", "--wait"]);
+    for name in ["orchestrator.db", "orchestrator.db-wal", "orchestrator.db-shm"] {
+        let _absent = std::fs::remove_file(instance.path().join(".orchestrator").join(name));
+    }
+    instance.write("PROACTIVE-JOBS.md", &before);
+    instance.run(&["tick", "--wait"]);
+    assert_eq!(instance.read("progress/again.md.runs"), "ran\nran\n");
+}
+
+#[test]
 fn every_command_that_reads_has_a_document() {
     let instance = Instance::new("exit 0", TWO);
     let reads: &[&[&str]] = &[
@@ -226,7 +241,7 @@ fn a_fresh_instance_has_no_tasks_and_no_mistakes() {
     );
     let after = instance.read("PROACTIVE-JOBS.md");
     assert!(after.find("### hello").unwrap() < after.find("## Archived Tasks\n\n<!--").unwrap());
-    assert!(after.starts_with(&before[..before.find("## Archived Tasks\n\n<!--").unwrap()].trim_end()));
+    assert!(after.starts_with(before[..before.find("## Archived Tasks\n\n<!--").unwrap()].trim_end()));
     assert_eq!(code(&instance.run(&["init"])), 0);
     assert_eq!(
         instance.read("PROACTIVE-JOBS.md"),

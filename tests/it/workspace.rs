@@ -210,6 +210,21 @@ async fn the_work_of_dependencies_is_merged_at_the_start() {
 }
 
 #[tokio::test]
+async fn a_start_that_was_interrupted_before_the_merges_is_brought_to_its_end() {
+    let world = World::new();
+    let dep = world.prepare("dep", "../repo").await.unwrap();
+    fs::write(dep.root.join("dep.txt"), "d").unwrap();
+    dep.commit_leftovers("dep's work", &dep.base.commit)
+        .await
+        .unwrap();
+    git(&world.path("repo"), &["branch", "orchestrator/t", "main"]);
+    let needs = [id("dep")];
+    let all = &world.all;
+    let ws = all.prepare(&id("t"), Some("../repo"), "T", &needs).await.unwrap();
+    assert!(ws.root.join("dep.txt").exists());
+}
+
+#[tokio::test]
 async fn a_dependency_that_conflicts_is_for_a_person_and_leaves_nothing_behind() {
     let world = World::new();
     let dep = world.prepare("dep", "../repo").await.unwrap();

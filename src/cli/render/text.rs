@@ -55,6 +55,8 @@ pub fn fit(text: &str, room: usize) -> String {
             used < room
         })
         .collect();
+    // A variation selector can make the character before it wider.
+    while width(&cut) >= room && cut.pop().is_some() {}
     cut.truncate(cut.trim_end().len());
     cut.push(ELLIPSIS);
     cut

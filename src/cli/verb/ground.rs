@@ -95,6 +95,7 @@ impl Ground {
         let exe = std::env::current_exe().map_err(|e| {
             Failure::failed(format!("this program cannot be found on disk: {e}")).help("reinstall it")
         })?;
+        let database = loaded.config.store.database(&home.layout());
         let console = loaded.config.reports.console;
         if console == Console::Plain {
             anstream::ColorChoice::Never.write_global();
@@ -110,7 +111,16 @@ impl Ground {
         Instance::open(opening, mode)
             .await
             .map(Arc::new)
-            .map_err(|e| unopened(&e))
+            .map_err(|e| match e {
+                OpenError::Store(
+                    StoreError::Damaged { .. }
+                    | StoreError::Full
+                    | StoreError::Busy
+                    | StoreError::ReadOnly
+                    | StoreError::Unreadable { .. },
+                ) => unopened(&e).at(database.display()),
+                _ => unopened(&e),
+            })
     }
 
     /// Opens the instance for a verb that reads or steers: a store that is there is never migrated under a service.
@@ -118,13 +128,7 @@ impl Ground {
         let home = self.home()?;
         let loaded = self.config(&home)?;
         self.log(&loaded)?;
-        let there = loaded.config.store.database(&home.layout()).exists();
-        let mode = if there {
-            OpenMode::Existing
-        } else {
-            OpenMode::Migrate
-        };
-        self.open(&home, loaded, mode).await
+        self.open(&home, loaded, OpenMode::Beside).await
     }
 
     /// Who sits at the keyboard.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::SecondsFormat;
+
 use super::super::args::queue::{Add, Lint};
 use super::super::exit::{Failure, Outcome};
 use super::super::render::lint::{self, LintDocument, LintFile, LintTask};
@@ -17,7 +19,8 @@ use crate::service::{reading, view::Problem};
 pub(super) async fn add(ground: &Ground, args: Add) -> Outcome {
     let instance = ground.any_instance().await?;
     let id = args.id.clone();
-    operations::add(&instance, new_task(args)).map_err(|e| match e {
+    let created = ground.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    operations::add(&instance, new_task(args, created)).map_err(|e| match e {
         AddError::Taken(_) => Failure::refused(e.to_string()),
         AddError::File(e) => Failure::failed(e.to_string()),
     })?;
@@ -26,7 +29,7 @@ pub(super) async fn add(ground: &Ground, args: Add) -> Outcome {
     ))
 }
 
-fn new_task(args: Add) -> NewTask {
+fn new_task(args: Add, created: String) -> NewTask {
     let text = |key: &str, value: Option<String>| value.map(|v| (key.to_owned(), v));
     let depends_on: Vec<String> = args.depends_on.iter().map(ToString::to_string).collect();
     let kind = if args.kind == Kind::Continuous {
@@ -49,6 +52,7 @@ fn new_task(args: Add) -> NewTask {
         ),
         text("Description", description),
         text("Status", Some("pending".to_owned())),
+        text("Created", Some(created)),
     ];
     let mut body = String::new();
     if !args.checks.is_empty() {

@@ -1,9 +1,5 @@
 //! The verbs that change something: commands to tasks, the emergency stop, the gate by hand.
 
-use std::sync::Arc;
-
-use tokio_util::sync::CancellationToken;
-
 use super::super::args::look::One;
 use super::super::args::steer::{Ruling, Steer, Stop};
 use super::super::exit::{Exit, Failure, Outcome};
@@ -14,9 +10,7 @@ use crate::domain::event::Command;
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
 use crate::service::dispatcher::{Applied, ApplyError};
-use crate::service::instance::Instance;
 use crate::service::operations;
-use crate::service::run::{self, RunError};
 
 pub(super) async fn pause(ground: &Ground, args: Steer) -> Outcome {
     command(ground, &args.id, Command::Pause).await
@@ -82,19 +76,7 @@ pub(super) async fn stop(ground: &Ground, args: Stop) -> Outcome {
     operations::stop_all(&instance, &ground.person())
         .await
         .map_err(of_store)?;
-    end_workers_without_service(&instance).await?;
     super::print("everything is stopped, also after a restart, until `orchestrator start`\n")
-}
-
-/// A running service ends the workers; where there is none, those of an earlier one are ended here.
-async fn end_workers_without_service(instance: &Arc<Instance>) -> Result<(), Failure> {
-    match run::tick(instance.clone(), true, CancellationToken::new()).await {
-        Ok(_) | Err(RunError::Lock(_)) => Ok(()),
-        Err(error) => Err(
-            Failure::failed(format!("the stop holds, but workers may still run: {error}"))
-                .help("`orchestrator status` shows them; `orchestrator tick` ends them"),
-        ),
-    }
 }
 
 pub(super) async fn start(ground: &Ground) -> Outcome {

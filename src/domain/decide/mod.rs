@@ -170,6 +170,18 @@ fn redefined(task: &Task, definition: Definition, hash: String, cx: &Context<'_>
             let state = replanned(&draft.task, *since, next, cx);
             draft.to(state).done()
         }
+        State::Paused {
+            since,
+            by,
+            next: Some(next),
+        } => {
+            let next = match replanned(&draft.task, *since, next, cx) {
+                State::Ready { next, .. } => Some(next),
+                _ => None,
+            };
+            let (since, by) = (*since, by.clone());
+            draft.to(State::Paused { since, by, next }).done()
+        }
         State::Claimed { .. } | State::Running { .. } if told => {
             let words = &draft.task.definition.description;
             let line = format!("the description of this task was changed meanwhile; it now says: {words}");
@@ -200,8 +212,8 @@ fn replanned(task: &Task, since: DateTime<Utc>, next: &Next, cx: &Context<'_>) -
 
 /// The section is gone: nobody wants the task any more.
 fn removed(task: &Task, cx: &Context<'_>) -> Ruling {
-    let by = "queue file".to_owned();
-    let reason = "its section was deleted".to_owned();
+    let by = State::DELETED_BY.to_owned();
+    let reason = State::DELETED.to_owned();
     match &task.state {
         State::Ended { .. } => Ruling::NoChange("an ended task's section may go"),
         State::Stopping {

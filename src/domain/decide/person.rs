@@ -74,6 +74,10 @@ fn resume(task: &Task, by: &str, cx: &Context<'_>) -> Result<Ruling, String> {
                 next: next.clone(),
             })
             .done()),
+        State::Stopping {
+            reason: StopReason::Paused { .. },
+            ..
+        } => Err("its worker is still being stopped; resume it when it is paused".to_owned()),
         State::Paused { next: None, .. }
         | State::Blocked {
             block: Block::Held { .. },

@@ -309,3 +309,28 @@ fn a_retry_by_a_person_resets_what_only_a_person_may() {
     assert_eq!(d.task.history.escalated_to, None);
     assert!(matches!(d.task.state, State::Pending { .. }));
 }
+
+#[test]
+fn what_a_held_task_may_use_can_be_edited_before_it_is_resumed() {
+    let planned = Next {
+        tier: TierName::new("opus"),
+        start: StartKind::Retry,
+        ..scene::next()
+    };
+    let subject = task(State::Paused {
+        since: now(),
+        by: "jane".into(),
+        next: Some(planned),
+    });
+    let definition = Box::new(Definition {
+        max_tier: Some(TierName::new("sonnet")),
+        ..Definition::default()
+    });
+    let hash = "h2".to_owned();
+    let d = changed(&subject, Event::Redefined { definition, hash });
+    assert!(
+        matches!(&d.task.state, State::Paused { next: Some(next), .. } if next.tier == TierName::new("sonnet")),
+        "{:?}",
+        d.task.state
+    );
+}

@@ -215,6 +215,21 @@ fn stop_rules() {
 }
 
 #[test]
+fn a_budget_remembers_what_the_history_forgets() {
+    let mut history = History::default();
+    for _ in 0..History::KEPT * 3 {
+        history.push(Try {
+            cost_usd: Some(0.1),
+            ..moved("haiku", Outcome::Continue, "x")
+        });
+    }
+    assert_eq!(history.tries.len(), History::KEPT);
+    assert!((history.cost_usd() - 0.1 * History::KEPT as f64 * 3.0).abs() < 1e-6);
+    history.reset();
+    assert_eq!(history.cost_usd(), 0.0);
+}
+
+#[test]
 fn provider_trouble_never_climbs_and_ignores_the_lifetime() {
     let policy = Policy::example();
     let history = History {
@@ -259,4 +274,32 @@ fn bounds_and_start() {
         assert_eq!(policy.start_tier(Bounds { min: 0, max: 2 }, &assessment), start);
         assert_eq!(policy.start_tier(Bounds { min: 1, max: 1 }, &assessment), 1);
     }
+}
+
+#[test]
+fn the_budget_counts_what_is_no_longer_kept_and_what_ended_in_provider_trouble() {
+    let policy = Policy::example();
+    let after = |history: &History| {
+        policy.after(&Situation {
+            bounds: Bounds { min: 0, max: 2 },
+            kind: Kind::Continuous,
+            budget_usd: Some(0.6),
+            history,
+        })
+    };
+    let run = |outcome| Try {
+        cost_usd: Some(0.01),
+        ..moved("haiku", outcome, "x")
+    };
+    let mut history = History::default();
+    for _ in 0..59 {
+        history.push(run(Outcome::Continue));
+    }
+    assert_eq!(short(&after(&history)), "0/Continuation/Continuation");
+    history.push(run(Outcome::Continue));
+    history.push(run(Outcome::Overloaded));
+    assert_eq!(history.tries.len(), History::KEPT);
+    assert_eq!(short(&after(&history)), "person");
+    history.reset();
+    assert!(history.cost_usd() < f64::EPSILON);
 }

@@ -76,7 +76,7 @@ const KEYS: &str =
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
     if let Some(line) = line_of(front, "schedule") {
         let message = "a job has no schedule: it runs when a task in the queue names it".to_owned();
-        let help = "remove 'schedule:' and let cron add the task: 0 6 * * 1 orchestrator add --job NAME";
+        let help = "remove 'schedule:' and let cron add the task: 0 6 * * 1 orchestrator add ID --job NAME";
         problems.push(place.error(line, 1, Code::ScheduleInJob, message, help));
         return None;
     }

@@ -89,8 +89,13 @@ pub(super) fn read_document(document: &Document, known: &Known) -> Reading {
     Reading {
         tasks,
         problems,
-        whole: document.is_whole(),
+        whole: document.is_whole() && !is_blank(document.bytes()),
     }
+}
+
+/// A file that is being written, or was lost with the power, looks like this; nobody deletes tasks in this way.
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| b.is_ascii_whitespace() || *b == 0)
 }
 
 fn candidate<'d>(

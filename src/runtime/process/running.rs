@@ -133,9 +133,10 @@ fn watchable(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// Writes down the wish and wakes the supervisor; a supervisor that is gone needs no waking.
 pub(super) fn request_stop(dir: &Path, supervisor: &Identity, grace: Duration) -> io::Result<()> {
     let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-    file::put(
-        &dir.join(file::STOP),
-        &serde_json::to_vec(&StopRequest { grace_ms })?,
-    )?;
+    let wish = serde_json::to_vec(&StopRequest { grace_ms })?;
+    // A full disk must not keep a worker alive: without the wish the supervisor gives the grace that it was started with.
+    if let Err(error) = file::put(&dir.join(file::STOP), &wish) {
+        tracing::warn!(dir = %dir.display(), %error, "how patiently to stop cannot be written down");
+    }
     supervisor.signal(Signal::TERM).map(|_was_there| ())
 }

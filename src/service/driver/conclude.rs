@@ -14,6 +14,9 @@ use crate::runtime::{OutcomeFile, Spent};
 
 /// How much of the worker's standard error is looked at.
 const LAST_WORDS: u64 = 8 * 1024;
+/// How often what an attempt left is looked at before that fails, and the pause between.
+const LOOKS: u32 = 3;
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 /// How many changed files are listed in the progress file.
 const LISTED: usize = 100;
 
@@ -26,10 +29,13 @@ impl Drive<'_> {
     ) -> AttemptReport {
         let word = self.outcome_file();
         let ending = self.ending(exit, &watch, word.as_ref());
-        let evidence = self.evidence(facts).await;
+        let (evidence, unseen) = self.evidence(facts).await;
         let stopped = stop_reason(exit);
-        let outcome = judge(&ending, &evidence, stopped.as_ref());
-        let reason = reason(&ending, outcome, stopped.as_ref());
+        let (outcome, reason) = match (judge(&ending, &evidence, stopped.as_ref()), unseen) {
+            // What nobody could look at is no proof that nothing was done.
+            (Outcome::Bailed, Some(error)) => (Outcome::Failed, error),
+            (outcome, _) => (outcome, reason(&ending, outcome, stopped.as_ref())),
+        };
         let account = watch.reader.account();
         let spent = total(account.spent, word.as_ref());
         let now = self.instance.clock.now();
@@ -70,12 +76,14 @@ impl Drive<'_> {
     }
 
     /// What the attempt left: uncommitted work is committed, then the commit and the work log are looked at.
-    async fn evidence(&self, facts: &StartFacts) -> Evidence {
-        let mut evidence = match self.commit_and_look(facts).await {
-            Ok(evidence) => evidence,
+    /// The second value says why that could not be done.
+    async fn evidence(&self, facts: &StartFacts) -> (Evidence, Option<String>) {
+        let (mut evidence, unseen) = match self.look_with_patience(facts).await {
+            Ok(evidence) => (evidence, None),
             Err(error) => {
                 tracing::error!(task = %self.task.id, %error, "what the attempt left cannot be looked at");
-                Evidence::default()
+                let why = format!("what the attempt left cannot be looked at: {error}");
+                (Evidence::default(), Some(why))
             }
         };
         let entries = self.worker_entries();
@@ -90,7 +98,24 @@ impl Drive<'_> {
                 .for_each(|e| digest.update(&e.text));
             evidence.fingerprint = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
         }
-        evidence
+        (evidence, unseen)
+    }
+
+    /// A disk that was full or a lock that was held a moment ago must not cost the worker its work.
+    async fn look_with_patience(
+        &self,
+        facts: &StartFacts,
+    ) -> Result<Evidence, crate::workspace::WorkspaceError> {
+        for _ in 1..LOOKS {
+            match self.commit_and_look(facts).await {
+                Ok(evidence) => return Ok(evidence),
+                Err(error) => {
+                    tracing::warn!(task = %self.task.id, %error, "what the attempt left is looked at again");
+                }
+            }
+            self.instance.clock.sleep(PAUSE).await;
+        }
+        self.commit_and_look(facts).await
     }
 
     async fn commit_and_look(
@@ -160,7 +185,7 @@ impl Drive<'_> {
         Some(list)
     }
 
-    async fn let_rest(&self, outcome: Outcome, until: Option<chrono::DateTime<chrono::Utc>>) {
+    pub(super) async fn let_rest(&self, outcome: Outcome, until: Option<chrono::DateTime<chrono::Utc>>) {
         let pause = if outcome == Outcome::Auth {
             chrono::TimeDelta::minutes(5)
         } else {

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tokio::sync::watch::Receiver;
+
+use super::super::engine::Wish;
 use super::super::prompt::{Material, prompt};
-use super::{Drive, NotStarted, OUTCOME, StartFacts};
+use super::{Drive, NotStarted, OUTCOME, StartFacts, stopped_first};
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
 use crate::format::progress;
@@ -14,12 +17,13 @@ use crate::runtime::process::{self, Limits, Spec};
 use crate::workspace::Workspace;
 
 impl Drive<'_> {
-    pub(super) async fn start(&self) -> Result<process::Running, NotStarted> {
+    pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
         let workspace = self.prepare_workspace().await?;
         let worker_entries = self.prepare_progress().map_err(workspace_fault)?;
         let commit = workspace.head().await.map_err(workspace_fault)?;
         let (session_cost_usd, session_tokens) = self.session_before().await;
         let facts = StartFacts {
+            claimed_at: Some(self.attempt.started_at),
             commit,
             worker_entries,
             session_cost_usd,
@@ -32,6 +36,10 @@ impl Drive<'_> {
         let prompt = self.prompt(&workspace).await;
         let brief = self.brief(workspace.root, prompt, &facts);
         let spec = self.spec(&brief);
+        // A workspace can take its time; meanwhile somebody may have changed their mind.
+        if matches!(*wishes.borrow(), Wish::Stop(_)) {
+            return Err(stopped_first());
+        }
         process::start(&self.instance.exe, &spec)
             .await
             .map_err(runtime_fault)

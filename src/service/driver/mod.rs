@@ -11,15 +11,19 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch as channel};
 
 pub use self::start_facts::StartFacts;
 use super::engine::{Input, Wish};
 use super::instance::Instance;
+use crate::clock::truncate;
 use crate::domain::event::{Event, StartFault};
-use crate::domain::task::{Attempt, Task};
+use crate::domain::outcome::Outcome;
+use crate::domain::task::{Attempt, State, Task};
+use crate::format::heartbeat;
 use crate::runtime::Runtime;
-use crate::runtime::process::{self, Adopted, Cause, Exit};
+use crate::runtime::process::{self, Adopted, Cause, Exit, file};
 
 /// Where the worker may say how it ended, in the attempt's folder.
 const OUTCOME: &str = "outcome.json";
@@ -44,6 +48,22 @@ struct NotStarted {
 enum Found {
     Running(process::Running),
     Ended(Exit),
+}
+
+/// The newest sign of life that an attempt left on disk: its last output, or its heartbeat.
+pub fn last_sign(instance: &Instance, task: &Task, attempt: &Attempt) -> Option<DateTime<Utc>> {
+    let now = instance.clock.now();
+    let output = instance
+        .layout
+        .attempt(&task.id, attempt.epoch)
+        .join(file::STDOUT);
+    let written = std::fs::metadata(output).and_then(|meta| meta.modified()).ok();
+    let heartbeat = instance.files.heartbeats.read(&task.id).ok();
+    let beat = heartbeat
+        .and_then(|bytes| heartbeat::parse(&bytes, &task.id, now, watch::FUTURE).ok())
+        .filter(|beat| beat.attempt.is_none_or(|n| n == attempt.n));
+    let written = written.map(|at| truncate(at.into()));
+    written.max(beat.map(|b| b.last_heartbeat)).map(|at| at.min(now))
 }
 
 /// Drives the live attempt of a task.
@@ -81,25 +101,28 @@ pub async fn drive(
         dir,
         inbox,
     };
-    match drive.find_or_start().await {
+    match drive.find_or_start(&wishes).await {
         Ok(found) => drive.see_to_its_end(found, wishes).await,
-        Err(problem) => tell_not_started(inbox, task, attempt, problem).await,
+        Err(problem) => {
+            if problem.fault == StartFault::Runtime {
+                // The next of the tier's runtimes gets its chance.
+                drive.let_rest(Outcome::Network, None).await;
+            }
+            tell_not_started(inbox, task, attempt, problem).await;
+        }
     }
 }
 
 impl Drive<'_> {
-    async fn find_or_start(&self) -> Result<Found, NotStarted> {
+    async fn find_or_start(&self, wishes: &channel::Receiver<Wish>) -> Result<Found, NotStarted> {
+        self.set_foreign_aside().await?;
         if !self.dir.exists() {
-            return self.start().await.map(Found::Running);
+            if matches!(self.task.state, State::Stopping { .. }) {
+                return Err(stopped_first());
+            }
+            return self.start(wishes).await.map(Found::Running);
         }
-        let unreadable = |error: std::io::Error| NotStarted {
-            fault: StartFault::Workspace,
-            reason: format!(
-                "cannot read {}: {error}; check its permissions",
-                self.dir.display()
-            ),
-        };
-        match process::adopt(&self.dir).map_err(unreadable)? {
+        match process::adopt(&self.dir).map_err(|error| self.unusable(error))? {
             Adopted::Running(running) => Ok(Found::Running(running)),
             Adopted::Ended(exit) => Ok(Found::Ended(exit)),
             Adopted::Vanished => Ok(Found::Ended(self.bury().await)),
@@ -107,6 +130,28 @@ impl Drive<'_> {
                 fault: StartFault::Interrupted,
                 reason: "the orchestrator went down before the worker was started".to_owned(),
             }),
+        }
+    }
+
+    /// What an attempt of the same number left that this store knows nothing of (it was lost, or restored from a
+    /// backup) is ended and kept elsewhere; it says nothing about this one.
+    async fn set_foreign_aside(&self) -> Result<(), NotStarted> {
+        let claimed_at = StartFacts::load(&self.dir).claimed_at;
+        let Some(foreign) = claimed_at.filter(|at| *at != self.attempt.started_at) else {
+            return Ok(());
+        };
+        self.bury().await;
+        let name = format!("{}-{}", self.attempt.epoch, foreign.format("%Y%m%dT%H%M%S%6f"));
+        std::fs::rename(&self.dir, self.dir.with_file_name(name)).map_err(|error| self.unusable(error))
+    }
+
+    fn unusable(&self, error: std::io::Error) -> NotStarted {
+        NotStarted {
+            fault: StartFault::Workspace,
+            reason: format!(
+                "cannot use {}: {error}; check its permissions",
+                self.dir.display()
+            ),
         }
     }
 
@@ -147,7 +192,7 @@ impl Drive<'_> {
                 watch.until_exit(&running, wishes).await
             }
         };
-        watch.last_look().await;
+        watch.look_to_the_end().await;
         let report = Box::new(self.conclude(&exit, watch, &facts).await);
         self.tell(Event::Finished {
             epoch: self.attempt.epoch,
@@ -158,6 +203,14 @@ impl Drive<'_> {
 
     async fn tell(&self, event: Event) {
         tell(self.inbox, self.task, event).await;
+    }
+}
+
+/// Whoever is to be stopped is not started first.
+fn stopped_first() -> NotStarted {
+    NotStarted {
+        fault: StartFault::Interrupted,
+        reason: "it was to be stopped before its worker was started".to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::files::atomic;
@@ -11,6 +12,9 @@ const FILE: &str = "start.json";
 /// What was so at the start of an attempt.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StartFacts {
+    /// When the attempt was claimed. It tells a folder of this attempt from one that an older state of the store left
+    /// under the same number (a lost database, a restored backup).
+    pub claimed_at: Option<DateTime<Utc>>,
     /// The head of the task's branch.
     pub commit: String,
     /// Entries of workers in the progress file's work log.

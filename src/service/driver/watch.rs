@@ -21,8 +21,10 @@ use crate::store::{Beat, ProgressMark};
 const LOOK: Duration = Duration::from_millis(500);
 /// How often signs of life are written down, at most.
 const NOTE: Duration = Duration::from_secs(10);
+/// Chunks of output that one look takes in at most, so that a worker that floods does not hold its driver.
+const CHUNKS: usize = 64;
 /// A heartbeat may be this much in the future before it counts as missing (clocks differ).
-const FUTURE: TimeDelta = TimeDelta::minutes(2);
+pub(super) const FUTURE: TimeDelta = TimeDelta::minutes(2);
 
 /// What was seen of a worker so far.
 pub(super) struct Watch<'a> {
@@ -32,11 +34,12 @@ pub(super) struct Watch<'a> {
     /// Output before this was taken in by an earlier driver: it is no new sign of life.
     old: u64,
     session: Option<String>,
+    /// The worker's first process, where it is held.
+    pid: Option<u32>,
     phase: Option<String>,
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
     last_beat: Option<DateTime<Utc>>,
-    pid: Option<u32>,
     /// The newest sign of life that the engine was told of.
     told: Option<DateTime<Utc>>,
     /// When signs of life were last written down, and the newest of them.
@@ -64,11 +67,11 @@ impl<'a> Watch<'a> {
             tail: Tail::new(&drive.dir.join(file::STDOUT), 0),
             old: known.transcript_offset,
             session: drive.attempt.session.clone(),
+            pid: None,
             phase: known.phase,
             pct: known.progress_pct,
             last_output: None,
             last_beat: known.beat_at,
-            pid: None,
             told: None,
             noted: None,
             file_seen: None,
@@ -79,10 +82,10 @@ impl<'a> Watch<'a> {
 
     /// Watches until nobody of the process tree is left.
     pub(super) async fn until_exit(&mut self, running: &Running, mut wishes: Receiver<Wish>) -> Exit {
+        self.pid = u32::try_from(running.worker().pid).ok();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut exit = std::pin::pin!(running.wait());
-        self.pid = u32::try_from(running.worker().pid).ok();
         self.heed(running, *wishes.borrow_and_update());
         loop {
             tokio::select! {
@@ -103,8 +106,17 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Takes in all that the dead worker left, also a last line without its end: the result may stand there.
+    pub(super) async fn look_to_the_end(&mut self) {
+        while self.read_output().await {}
+        if let Some(line) = self.tail.rest() {
+            self.hear(&line).await;
+        }
+        self.look().await;
+    }
+
     /// Takes in what is new.
-    pub(super) async fn look(&mut self) {
+    async fn look(&mut self) {
         self.read_output().await;
         self.read_heartbeat();
         if let Some(at) = self.last_output.max(self.last_beat) {
@@ -125,34 +137,33 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn read_output(&mut self) {
-        loop {
-            match self.tail.read() {
-                Ok(lines) if lines.is_empty() => return,
-                Ok(lines) => self.take_in(lines).await,
+    /// Reads on; answers whether there may be more.
+    async fn read_output(&mut self) -> bool {
+        for _ in 0..CHUNKS {
+            let lines = match self.tail.read() {
+                Ok(lines) => lines,
                 Err(error) => {
                     tracing::debug!(task = %self.drive.task.id, %error, "the worker's output cannot be read now");
-                    return;
+                    return false;
                 }
+            };
+            if lines.is_empty() {
+                return false;
             }
+            for line in &lines {
+                self.hear(line).await;
+            }
+            tokio::task::yield_now().await;
         }
+        true
     }
 
-    /// The last look, when nobody writes any more: also at a last line without an end.
-    pub(super) async fn last_look(&mut self) {
-        self.look().await;
-        let rest = self.tail.rest();
-        self.take_in(rest).await;
-    }
-
-    async fn take_in(&mut self, lines: impl IntoIterator<Item = Line>) {
-        for line in lines {
-            if line.next > self.old {
-                self.last_output = Some(self.drive.instance.clock.now());
-            }
-            for signal in self.reader.read(&line.bytes) {
-                self.heed_signal(signal).await;
-            }
+    async fn hear(&mut self, line: &Line) {
+        if line.next > self.old {
+            self.last_output = Some(self.drive.instance.clock.now());
+        }
+        for signal in self.reader.read(&line.bytes) {
+            self.heed_signal(signal).await;
         }
     }
 
@@ -167,11 +178,16 @@ impl<'a> Watch<'a> {
                     })
                     .await;
             }
-            Signal::Phase(phase) => self.phase = Some(phase),
-            Signal::Tool { name, .. } => self.phase = Some(format!("uses {name}")),
-            Signal::Retrying { error, .. } => self.phase = Some(format!("waits for its provider: {error}")),
+            Signal::Phase(phase) => self.at(&phase),
+            Signal::Tool { name, .. } => self.at(&format!("uses {name}")),
+            Signal::Retrying { error, .. } => self.at(&format!("waits for its provider: {error}")),
             _ => {}
         }
+    }
+
+    /// A phase is shown and kept: a command line in it may hold a secret.
+    fn at(&mut self, phase: &str) {
+        self.phase = Some(self.drive.instance.redactor.redact(phase).into_owned());
     }
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
@@ -244,8 +260,13 @@ impl<'a> Watch<'a> {
     pub(super) fn write_heartbeat(&mut self, at: DateTime<Utc>, status: &str) {
         let beat = self.heartbeat(at, status);
         let id = &self.drive.task.id;
+        let (now, n) = (self.drive.instance.clock.now(), self.drive.attempt.n);
+        // The worker may have written since the last look; this writing would hide it from the next one.
+        let mut newer = None;
         let merged = |old: Option<&[u8]>| {
-            let old = old.and_then(|bytes| heartbeat::parse(bytes, id, at, FUTURE).ok());
+            let old = old.and_then(|bytes| heartbeat::parse(bytes, id, now, FUTURE).ok());
+            let own = old.as_ref().filter(|o| o.attempt.is_none_or(|of| of == n));
+            newer = own.map(|o| o.last_heartbeat.min(now));
             Some(
                 old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone()))
                     .print()
@@ -259,6 +280,7 @@ impl<'a> Watch<'a> {
                 tracing::warn!(task = %self.drive.task.id, %error, "its heartbeat file was not written")
             }
         }
+        self.last_beat = self.last_beat.max(newer);
     }
 
     fn heartbeat(&self, at: DateTime<Utc>, status: &str) -> Heartbeat {

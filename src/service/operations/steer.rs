@@ -7,14 +7,16 @@ use super::super::instance::Instance;
 use super::super::judge;
 use super::super::outbox::Outbox;
 use super::super::queue_sync::QueueSync;
+use super::super::run;
 use super::super::view::GateView;
 use super::task_view::check_views;
 use super::unread;
 use crate::domain::event::{Command, Event};
 use crate::domain::gate::Verdict;
 use crate::domain::id::TaskId;
-use crate::domain::task::Claim;
+use crate::domain::task::{Claim, State};
 use crate::files::{FileError, InstanceLock, wake};
+use crate::runtime::process::{self, Adopted};
 use crate::store::StoreError;
 
 /// Applies a person's command; a running service is woken, otherwise the queue file is brought up to date here.
@@ -40,6 +42,7 @@ pub async fn apply(
 pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
     match InstanceLock::acquire(&instance.layout.lock()) {
         Ok(_lock) => {
+            stop_condemned(instance).await?;
             let mut queue = QueueSync::load(instance).await?;
             Outbox::new(instance.clone()).flush(&mut queue).await
         }
@@ -50,10 +53,30 @@ pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
     }
 }
 
-/// Pulls the emergency stop.
+/// Without a service nobody else asks the supervisors of condemned workers to stop them; the next run sees their end.
+async fn stop_condemned(instance: &Instance) -> Result<(), StoreError> {
+    for task in instance.store.live().await? {
+        let State::Stopping { attempt, .. } = &task.state else {
+            continue;
+        };
+        let dir = instance.layout.attempt(&task.id, attempt.epoch);
+        let asked = process::adopt(&dir).and_then(|found| match found {
+            Adopted::Running(running) => running.request_stop(instance.policy.kill_grace),
+            Adopted::Ended(_) | Adopted::NeverStarted | Adopted::Vanished => Ok(()),
+        });
+        if let Err(error) = asked {
+            tracing::error!(task = %task.id, %error, "its worker cannot be stopped; `orchestrator up` tries again");
+        }
+    }
+    Ok(())
+}
+
+/// Pulls the emergency stop. Workers that go on without a service are ended here.
 pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreError> {
     instance.set_stopped(Some(by)).await?;
-    nudge(instance);
+    if !run::end_condemned(instance).await? {
+        nudge(instance);
+    }
     Ok(())
 }
 

@@ -24,6 +24,8 @@ const READERS: u32 = 4;
 pub enum OpenMode {
     /// Make it where there is none, and bring it to this program's schema: the service, a tick.
     Migrate,
+    /// Make it where there is none, but never bring one forward that somebody else may be using: commands.
+    Beside,
     /// It must be there with this program's schema; it can be read and written: commands beside a service.
     Existing,
     /// It must be there with this program's schema, and every writing verb is [`StoreError::ReadOnly`].
@@ -38,7 +40,7 @@ impl Store {
     /// [`StoreError::EditedHistory`], [`StoreError::Damaged`], [`StoreError::Open`].
     pub async fn open(path: &Path, mode: OpenMode) -> Result<Self, StoreError> {
         match mode {
-            OpenMode::Migrate => make(path)?,
+            OpenMode::Migrate | OpenMode::Beside => make(path)?,
             _ if !path.exists() => {
                 return Err(StoreError::Missing {
                     path: path.to_owned(),
@@ -49,6 +51,10 @@ impl Store {
         let mut conn = connect(path, mode).await?;
         match mode {
             OpenMode::Migrate => migrate::apply_on(path, &mut conn).await?,
+            OpenMode::Beside => match migrate::check_on(path, &mut conn).await {
+                Err(StoreError::OlderSchema { found: 0, .. }) => migrate::apply_on(path, &mut conn).await?,
+                checked => checked?,
+            },
             OpenMode::Existing | OpenMode::ReadOnly => migrate::check_on(path, &mut conn).await?,
         }
         let readers = SqlitePoolOptions::new()
@@ -107,7 +113,7 @@ fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
 fn writer_options(path: &Path, mode: OpenMode) -> SqliteConnectOptions {
     match mode {
         OpenMode::ReadOnly => connect_options(path).read_only(true),
-        OpenMode::Migrate | OpenMode::Existing => connect_options(path)
+        OpenMode::Migrate | OpenMode::Beside | OpenMode::Existing => connect_options(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // What a savepoint would be undone with; on disk it is most of what a commit writes.

@@ -1,0 +1,13 @@
+//! The main job from outside: the real program on temporary instances, its workers small scripts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to say where")]
+
+mod bad_input;
+mod choices;
+mod commands;
+mod crashes;
+mod edits;
+mod life;
+mod outcomes;
+mod stuck;
+mod world;
