@@ -18,7 +18,9 @@ use crate::domain::id::TaskId;
 use crate::domain::mirror::{Mirror, mirror};
 use crate::domain::task::Task;
 use crate::files::FileError;
-use crate::format::queue::{Document, Edit, Place, Section, StatusField, apply, parse_status};
+use crate::format::queue::{
+    Document, Edit, Place, QueuedTask, Reading, Section, StatusField, apply, parse_status,
+};
 use crate::store::{Mirrored, StoreError};
 
 /// How long a section must be gone before its task is cancelled.
@@ -114,21 +116,22 @@ impl QueueSync {
         &mut self,
         instance: &Instance,
         board: &Board,
-        reading: &crate::format::queue::Reading,
+        reading: &Reading,
     ) -> Result<BTreeMap<TaskId, Task>, StoreError> {
+        let asked = |s: &&QueuedTask| s.place == Place::Active && s.runnable && board.get(&s.id).is_none();
+        let absent: Vec<TaskId> = reading.tasks.iter().filter(asked).map(|s| s.id.clone()).collect();
         let mut over = BTreeMap::new();
-        for section in reading
-            .tasks
-            .iter()
-            .filter(|s| s.runnable && board.get(&s.id).is_none())
-        {
-            let Some(task) = instance.store.task(&section.id).await? else {
+        if absent.is_empty() {
+            return Ok(over);
+        }
+        for id in instance.store.dependency_states(&absent).await?.into_keys() {
+            let Some(task) = instance.store.task(&id).await? else {
                 continue;
             };
-            if let Some(told) = instance.store.mirrored(&section.id).await?.and_then(parsed) {
-                self.told.insert(section.id.clone(), told);
+            if let Some(told) = instance.store.mirrored(&id).await?.and_then(parsed) {
+                self.told.insert(id.clone(), told);
             }
-            over.insert(section.id.clone(), task);
+            over.insert(id, task);
         }
         Ok(over)
     }

@@ -2,7 +2,6 @@
 //!
 //! Invariants: one runner an instance (a lock); a pass never overlaps another; what the store refuses is tried again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use super::engine::Engine;
 use super::instance::Instance;
 use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
-use crate::domain::id::TaskId;
 use crate::files::lock::LockError;
 use crate::files::{Changes, FileError, InstanceLock, Watch, atomic};
 use crate::gate;
@@ -167,7 +165,7 @@ async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
     if !gate::kill_orphans(&instance.layout.gates()).await {
         tracing::warn!("checks of a service that died do not end on SIGKILL; look at them with ps");
     }
-    let live: BTreeSet<TaskId> = instance.store.live().await?.into_iter().map(|t| t.id).collect();
+    let live = instance.store.live_ids().await?;
     match instance.workspaces.prune(&live).await {
         Ok(pruned) => tracing::debug!(?pruned, "stale worktrees"),
         Err(error) => tracing::warn!(%error, "stale worktrees stay"),

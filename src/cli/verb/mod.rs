@@ -16,13 +16,21 @@ use super::args::{self, Args, Verb};
 use super::exit::{Exit, Failure, Outcome};
 use ground::Ground;
 
+/// The most threads that the program runs its tasks on: it waits for processes and the disk, and each thread costs memory.
+const THREADS: usize = 4;
+
 /// Reads the arguments, does what they ask, and gives the exit code.
 pub fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os()) {
         Ok(args) => args,
         Err(exit) => return exit.into(),
     };
-    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS));
+    let outcome = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(dispatch(args)),
         Err(error) => Err(Failure::failed(format!("cannot start: {error}"))),
     };

@@ -40,7 +40,10 @@ pub(super) struct Watch<'a> {
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
     last_beat: Option<DateTime<Utc>>,
-    noted: Option<DateTime<Utc>>,
+    /// The newest sign of life that the engine was told of.
+    told: Option<DateTime<Utc>>,
+    /// When signs of life were last written down, and the newest of them.
+    noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
     flaw_told: bool,
 }
@@ -69,6 +72,7 @@ impl<'a> Watch<'a> {
             pct: known.progress_pct,
             last_output: None,
             last_beat: known.beat_at,
+            told: None,
             noted: None,
             file_seen: None,
             flaw_told: false,
@@ -116,10 +120,20 @@ impl<'a> Watch<'a> {
         self.read_output().await;
         self.read_heartbeat();
         if let Some(at) = self.last_output.max(self.last_beat) {
-            let (task, epoch) = (self.drive.task.id.clone(), self.drive.attempt.epoch);
-            // A full inbox is a busy engine; the next look tells the same.
-            let _ = self.drive.inbox.try_send(Input::Beat { task, epoch, at });
+            self.tell_engine(at);
             self.note(at).await;
+        }
+    }
+
+    /// Only of what is new: each word costs the engine a pass.
+    fn tell_engine(&mut self, at: DateTime<Utc>) {
+        if self.told >= Some(at) {
+            return;
+        }
+        let (task, epoch) = (self.drive.task.id.clone(), self.drive.attempt.epoch);
+        // A full inbox is a busy engine; the next look tells the same.
+        if self.drive.inbox.try_send(Input::Beat { task, epoch, at }).is_ok() {
+            self.told = Some(at);
         }
     }
 
@@ -199,16 +213,18 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Writes down the newest sign of life: in the store, and in the heartbeat file for people and other programs.
+    /// Writes the newest sign of life down where that is not done yet: in the store, and in the heartbeat file for
+    /// people and other programs.
     async fn note(&mut self, at: DateTime<Utc>) {
         let now = self.drive.instance.clock.now();
+        let pause = TimeDelta::from_std(NOTE).unwrap_or_default();
         if self
             .noted
-            .is_some_and(|t| now - t < TimeDelta::from_std(NOTE).unwrap_or_default())
+            .is_some_and(|(when, what)| what >= at || now - when < pause)
         {
             return;
         }
-        self.noted = Some(now);
+        self.noted = Some((now, at));
         self.persist(at).await;
         self.write_heartbeat(at, "running");
     }

@@ -115,7 +115,9 @@ fn writer_options(path: &Path, mode: OpenMode) -> SqliteConnectOptions {
         OpenMode::ReadOnly => connect_options(path).read_only(true),
         OpenMode::Migrate | OpenMode::Beside | OpenMode::Existing => connect_options(path)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full),
+            .synchronous(SqliteSynchronous::Full)
+            // What a savepoint would be undone with; on disk it is most of what a commit writes.
+            .pragma("temp_store", "memory"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading tasks and their log. What is asked often costs what is live or changed, not what was ever archived.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Store;
 use crate::domain::id::TaskId;
@@ -36,6 +36,14 @@ impl Store {
     pub async fn live(&self) -> Result<Vec<Task>, StoreError> {
         let rows: Vec<TaskRow> = sqlx::query_as(LIVE).fetch_all(&self.readers).await?;
         rows.into_iter().map(TaskRow::into_task).collect()
+    }
+
+    /// The ids of every task that is not over.
+    pub async fn live_ids(&self) -> Result<BTreeSet<TaskId>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM task WHERE live = 1")
+            .fetch_all(&self.readers)
+            .await?;
+        ids.iter().map(|id| task_id(id)).collect()
     }
 
     /// One task, live or over.

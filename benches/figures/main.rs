@@ -1,0 +1,80 @@
+//! The figures of docs/PERFORMANCE.md: one plain harness, one table, the machine that it ran on.
+//!
+//! `cargo bench` runs every section, `cargo bench -- parse spawn` those whose names contain one of the words.
+//! A figure is the median and the 95th percentile of `n` samples; a goal is held against the worse of the two.
+//! Deliberately absent: a statistics package, comparison with earlier runs (that is the document's work).
+
+// A benchmark sets the scene and reads the real clock; the program itself is checked when it is built without it.
+#![allow(clippy::disallowed_methods)]
+
+mod crowd;
+mod decide;
+mod figure;
+mod idle;
+mod lifecycle;
+mod machine;
+mod pass;
+mod queue;
+mod scene;
+mod service;
+mod spawn;
+mod status;
+mod store;
+mod way;
+
+use figure::Figure;
+
+/// A part of the table, which can be run alone.
+struct Section {
+    name: &'static str,
+    run: fn(&crowd::Crowds) -> anyhow::Result<Vec<Figure>>,
+}
+
+const SECTIONS: [Section; 8] = [
+    Section {
+        name: "parse",
+        run: |_| queue::figures(),
+    },
+    Section {
+        name: "decide",
+        run: |_| decide::figures(),
+    },
+    Section {
+        name: "store",
+        run: |_| store::figures(),
+    },
+    Section {
+        name: "spawn",
+        run: |_| spawn::figures(),
+    },
+    Section {
+        name: "lifecycle",
+        run: |_| lifecycle::figures(),
+    },
+    Section {
+        name: "pass",
+        run: pass::figures,
+    },
+    Section {
+        name: "status",
+        run: status::figures,
+    },
+    Section {
+        name: "idle",
+        run: idle::figures,
+    },
+];
+
+fn main() -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wanted = |s: &&Section| words.is_empty() || words.iter().any(|w| s.name.contains(w.as_str()));
+    println!("{}\n", machine::statement());
+    println!("{}", figure::HEAD);
+    let crowds = crowd::Crowds::default();
+    for section in SECTIONS.iter().filter(wanted) {
+        for figure in (section.run)(&crowds)? {
+            println!("{}", figure.row(section.name));
+        }
+    }
+    Ok(())
+}
