@@ -6,11 +6,11 @@ RUN apt-get update \
 WORKDIR /src
 # Dependencies first: this layer is built again only when they change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/it \
+RUN mkdir -p src tests/it benches/figures \
     && echo '//! Stands in until the sources are copied.' | tee src/lib.rs > tests/it/main.rs \
-    && echo 'fn main() {}' > src/main.rs \
+    && echo 'fn main() {}' | tee src/main.rs > benches/figures/main.rs \
     && cargo build --release --locked \
-    && rm -rf src tests
+    && rm -rf src tests benches
 COPY . .
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::id::TaskId;
 use super::policy::{Order, Policy};
@@ -74,9 +74,14 @@ impl Used {
 /// Whether a task's planned attempt is due.
 pub fn is_due(task: &Task, now: DateTime<Utc>) -> bool {
     match &task.state {
-        State::Ready { next, .. } => next.not_before.is_none_or(|t| t <= now),
+        State::Ready { since, next } => next.not_before.is_none_or(|t| t <= now) || was_set_back(*since, now),
         _ => false,
     }
+}
+
+/// Whether the clock was set back since: a time that was planned before would be waited for far too long.
+fn was_set_back(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    now + TimeDelta::minutes(1) < since
 }
 
 /// The order in which due tasks get slots; smaller comes first.

@@ -19,6 +19,8 @@ pub struct Board {
     over: HashMap<TaskId, DependencyState>,
     /// Tasks whose section has a mistake: they wait.
     pub held: BTreeSet<TaskId>,
+    /// Tasks of which the store refuses the next step: nothing new is begun with them before a restart.
+    quarantined: BTreeSet<TaskId>,
     /// The newest sign of life of each live attempt.
     beats: HashMap<TaskId, DateTime<Utc>>,
 }
@@ -62,7 +64,19 @@ impl Board {
 
     /// Live tasks that the scheduler may look at.
     pub fn runnable(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.values().filter(|t| !self.held.contains(&t.id))
+        self.tasks
+            .values()
+            .filter(|t| !self.held.contains(&t.id) && !self.is_quarantined(&t.id))
+    }
+
+    /// Sets a task aside that the store refuses, so that it cannot hold up the others.
+    pub fn quarantine(&mut self, id: &TaskId) {
+        self.quarantined.insert(id.clone());
+    }
+
+    /// Whether a task is set aside.
+    pub fn is_quarantined(&self, id: &TaskId) -> bool {
+        self.quarantined.contains(id)
     }
 
     /// How a task stands that another one depends on.

@@ -279,6 +279,10 @@ impl Engine {
         match applied {
             Ok(Applied::Changed(task)) => self.board.put(*task),
             Ok(Applied::Unchanged(why)) => tracing::debug!(task = %id, why, "nothing to change"),
+            Err(ApplyError::Store(error)) if error.is_of_one_task() => {
+                tracing::error!(task = %id, %error, "the store refuses this task's next step; it is set aside until a restart");
+                self.board.quarantine(id);
+            }
             Err(ApplyError::Store(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(task = %id, %error, "what was asked is refused");
@@ -394,7 +398,8 @@ impl Engine {
 
     /// What a task's state owes it; under the emergency stop only the care for workers.
     fn owed(&self, task: &Task) -> Option<Duty> {
-        duty(task).filter(|d| !self.stopped || matches!(d, Duty::Launch | Duty::Watch | Duty::Stop))
+        let only_care = self.stopped || self.board.is_quarantined(&task.id);
+        duty(task).filter(|d| !only_care || matches!(d, Duty::Launch | Duty::Watch | Duty::Stop))
     }
 
     fn begin(&mut self, id: &TaskId, duty: Duty) {

@@ -106,9 +106,14 @@ fn author(version: Option<&str>) -> String {
 }
 
 impl StoreError {
+    /// Whether it is about the one task that was to be written or read, and trying again would end the same way.
+    pub fn is_of_one_task(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Unreadable { .. })
+    }
+
     /// Whether the whole transaction is lost with it, and not the one change alone.
     pub(super) fn ends_transaction(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Unreadable { .. })
+        !self.is_of_one_task()
     }
 }
 

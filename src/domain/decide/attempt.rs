@@ -3,6 +3,7 @@
 use super::super::assess::Assessment;
 use super::super::event::StartFault;
 use super::super::outcome::{AttemptReport, Evidence, Outcome};
+use super::super::ready::is_due;
 use super::super::report::Report;
 use super::super::retry::come_back;
 use super::super::task::{Attempt, Block, Claim, End, Next, StartKind, State, StopReason, Task, Try};
@@ -55,7 +56,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
     let State::Ready { next, .. } = &task.state else {
         return Ruling::NoChange("is not ready");
     };
-    if next.not_before.is_some_and(|t| t > cx.now) {
+    if !is_due(task, cx.now) {
         return Ruling::NoChange("its time has not come");
     }
     let mut draft = Draft::new(task, "claimed", cx);

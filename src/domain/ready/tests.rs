@@ -162,6 +162,13 @@ fn breadth_first_starts_new_ones_and_depth_first_ends_begun_ones() {
     }
 }
 
+fn tasks_next(tasks: &[Task]) -> Next {
+    match &tasks[0].state {
+        State::Ready { next, .. } => next.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn nothing_is_claimed_before_its_time_or_without_a_runtime() {
     let later = Next {
@@ -176,6 +183,15 @@ fn nothing_is_claimed_before_its_time_or_without_a_runtime() {
         },
     )];
     assert_eq!(claimed(&tasks, &Policy::example()), Vec::<String>::new());
+    let planned = State::Ready {
+        since: now() + Duration::hours(1),
+        next: tasks_next(&tasks),
+    };
+    assert_eq!(
+        claimed(&[task("back", planned)], &Policy::example()),
+        ["back"],
+        "the clock was set back by an hour"
+    );
     let tasks = [ready("a", "haiku")];
     let none = claims(tasks.iter(), Used::default(), now(), &Policy::example(), |_| None);
     assert_eq!(none, vec![]);
