@@ -63,7 +63,9 @@ fn write_task(file: &mut String, n: usize, status: &str, depends: bool) {
         "### task-{n}: Task number {n} of the plan\n- **Type:** one-off\n- **Min Model:** haiku <!-- cheap -->\n\
          - **Priority:** P{}\n{depends}- **Status:** {status}\n- **Description:** Do the work of step {n},\n  \
          carefully, and write down\n  - what was done\n  - what is left\n\n#### Acceptance Criteria\n- [ ] it works\n\
-         - [x] it is written down, in the words of those who asked for it\n\n#### Validation\nTests:\n```bash\n\
+         - [x] it is written down, in the words of those who asked for it\n\n#### Notes\nSeen first by those who keep \
+         the books; **not** urgent for them. See `docs/steps/{n}.md` and [the list](https://example.org/{n}), both \
+         older than this plan.\n\n#### Validation\nTests:\n```bash\n\
          cargo test # all of them, also the slow ones\n```\n\n",
         n % 4
     );

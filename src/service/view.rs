@@ -22,6 +22,9 @@ pub struct Status {
     pub slots: Slots,
     /// The tasks, the ones with problems first.
     pub tasks: Vec<TaskView>,
+    /// Whether earlier tasks that are over are left out; for the page alone, `--all` leaves nothing out.
+    #[serde(skip)]
+    pub more_ended: bool,
     /// Mistakes in the queue file and in what the instance needs.
     pub problems: Vec<Problem>,
 }

@@ -147,6 +147,7 @@ pub(crate) fn status(tasks: Vec<TaskView>) -> Status {
         },
         slots: Slots { used: 1, total: 3 },
         tasks,
+        more_ended: false,
         problems: Vec::new(),
     }
 }

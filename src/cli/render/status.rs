@@ -63,7 +63,8 @@ fn rows(view: &Status, recent: usize, look: &Look) -> (Vec<Row>, usize) {
             tasks.len()
         };
         hidden += tasks.len() - shown;
-        rows.push(Row::Heading(heading(group, shown, tasks.len())));
+        let earlier = group == Group::Done && view.more_ended;
+        rows.push(Row::Heading(heading(group, shown, tasks.len(), earlier)));
         // What a person must decide on is told in full, even where it takes more lines.
         let row = if group == Group::NeedsYou {
             Row::Tall
@@ -75,8 +76,11 @@ fn rows(view: &Status, recent: usize, look: &Look) -> (Vec<Row>, usize) {
     (rows, hidden)
 }
 
-fn heading(group: Group, shown: usize, all: usize) -> String {
-    if shown < all {
+/// `earlier`: there are more than the document holds, so nobody knows how many.
+fn heading(group: Group, shown: usize, all: usize, earlier: bool) -> String {
+    if earlier {
+        format!("{} (the last {shown})", group.title())
+    } else if shown < all {
         format!("{} (the last {shown} of {all})", group.title())
     } else {
         format!("{} ({all})", group.title())

@@ -35,7 +35,8 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     };
     let ours = |t: &Task| scope.project.as_ref().is_none_or(|p| *p == t.definition.project);
     let mut tasks: Vec<Task> = live.into_iter().filter(ours).collect();
-    tasks.extend(ended(instance, scope).await?);
+    let (ended, more_ended) = ended(instance, scope).await?;
+    tasks.extend(ended);
     let loaded = reading::load(instance).await?;
     let unread = match &loaded {
         Ok(loaded) => unread::tasks(instance, &loaded.reading).await?,
@@ -51,11 +52,13 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
         service: service(instance).await?,
         slots,
         tasks: views,
+        more_ended,
         problems: problems(instance, &loaded),
     })
 }
 
-async fn ended(instance: &Instance, scope: &Scope) -> Result<Vec<Task>, StoreError> {
+/// The tasks that are over and are to be shown, and whether there are earlier ones.
+async fn ended(instance: &Instance, scope: &Scope) -> Result<(Vec<Task>, bool), StoreError> {
     let limit = if scope.all { 1000 } else { RECENT };
     let mut filter = Filter {
         scope: Stored::Ended,
@@ -67,9 +70,9 @@ async fn ended(instance: &Instance, scope: &Scope) -> Result<Vec<Task>, StoreErr
     loop {
         let page = instance.store.tasks(&filter).await?;
         ended.extend(page.rows);
-        match page.next.filter(|_| scope.all) {
-            Some(before) => filter.before = Some(before),
-            None => return Ok(ended),
+        match page.next {
+            Some(before) if scope.all => filter.before = Some(before),
+            next => return Ok((ended, next.is_some())),
         }
     }
 }

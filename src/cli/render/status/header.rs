@@ -4,7 +4,7 @@ use crate::cli::render::look::{BOLD, GREEN, Look, RED, YELLOW};
 use crate::cli::render::{age, text};
 use crate::service::view::{ServiceView, Slots, Status, Stopped};
 
-use super::groups;
+use super::groups::{self, Group};
 
 /// More slots than this are told by numbers alone.
 const DRAWN: u32 = 16;
@@ -15,7 +15,12 @@ pub(super) fn header(view: &Status, look: &Look) -> String {
     facts.push(slots(view.slots));
     let cost: f64 = view.tasks.iter().map(|task| task.cost_usd).sum();
     if cost > 0.0 {
-        facts.push(format!("{} spent", age::money(cost)));
+        let on_what = if view.more_ended {
+            "spent on these"
+        } else {
+            "spent"
+        };
+        facts.push(format!("{} {on_what}", age::money(cost)));
     }
     let mut page = flowed(&facts, look.width);
     if let Some(stop) = &view.service.stopped {
@@ -92,7 +97,13 @@ fn counts(view: &Status) -> String {
     let groups = groups::grouped(&view.tasks);
     let parts: Vec<String> = groups
         .iter()
-        .map(|(group, tasks)| format!("{} {}", tasks.len(), group.counted()))
+        .map(|(group, tasks)| match group {
+            Group::Done if view.more_ended => format!("the last {} done", tasks.len()),
+            group => format!("{} {}", tasks.len(), group.counted()),
+        })
         .collect();
+    if view.more_ended {
+        return parts.join(", ");
+    }
     format!("{}: {}", text::count(view.tasks.len(), "task"), parts.join(", "))
 }

@@ -116,6 +116,21 @@ fn old_finished_tasks_are_counted_not_shown() {
 }
 
 #[test]
+fn where_the_document_leaves_out_earlier_ones_no_total_is_claimed() {
+    let done: Vec<_> = (0..9).map(|n| task(&format!("d{n}"), "completed")).collect();
+    let view = Status {
+        more_ended: true,
+        ..view(done)
+    };
+    let page = status(&view, RECENT, &look(80));
+    assert!(
+        page.contains("the last 9 done") && page.contains("Done (the last 5)"),
+        "{page}"
+    );
+    assert!(!page.contains("of 9") && !page.contains("9 tasks"), "{page}");
+}
+
+#[test]
 fn waiting_tasks_say_until_when() {
     let mut task = task("x", "pending");
     task.waiting = WaitingView {
