@@ -88,10 +88,10 @@ fn heading(group: Group, shown: usize, all: usize, earlier: bool) -> String {
 }
 
 fn empty(view: &Status, look: &Look) -> String {
-    let hint = if view.problems.is_empty() {
-        "No tasks yet. Write one into PROACTIVE-JOBS.md, or:"
-    } else {
+    let hint = if problems::any_error(&view.problems) {
         "No task can be read yet. See the problems above, or add one:"
+    } else {
+        "No tasks yet. Write one into PROACTIVE-JOBS.md, or:"
     };
     let command = "orchestrator add fix-login \"Fix the login\" --check 'cargo test'";
     format!("{hint}\n\n  {}\n", look.paint(GREEN, command))
