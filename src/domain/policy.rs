@@ -34,6 +34,8 @@ pub struct Policy {
     pub order: Order,
     /// A rejected first attempt that cost more than this goes to a person at once, in US dollars.
     pub stop_if_first_attempt_cost_over: Option<f64>,
+    /// A failed attempt that cost more than this skips the tiers between and goes to the highest one, in US dollars.
+    pub skip_to_top_if_attempt_cost_over: Option<f64>,
     /// Wait before the same work goes on.
     pub continuation_delay: Duration,
     /// First wait after a failure; doubled with each further one.
@@ -305,8 +307,12 @@ impl Policy {
                 ),
             };
         }
+        let dear = self
+            .skip_to_top_if_attempt_cost_over
+            .zip(last.cost_usd)
+            .is_some_and(|(limit, cost)| cost > limit);
         Step::Attempt {
-            tier: tier + 1,
+            tier: if dear { situation.bounds.max } else { tier + 1 },
             start: StartKind::Escalation,
             keep_session: false,
             wait,
@@ -332,6 +338,7 @@ impl Policy {
             start: Start::Assessed,
             order: Order::BreadthFirst,
             stop_if_first_attempt_cost_over: None,
+            skip_to_top_if_attempt_cost_over: None,
             continuation_delay: Duration::from_secs(1),
             backoff_initial: Duration::from_secs(10),
             backoff_max: Duration::from_secs(300),

@@ -31,6 +31,8 @@ pub struct PolicyRules {
     pub kill_grace: Duration,
     /// A rejected first attempt that cost more than this goes to a person at once, in US dollars.
     pub stop_if_first_attempt_cost_over: Option<f64>,
+    /// A failed attempt that cost more than this goes to the highest tier at once, in US dollars.
+    pub skip_to_top_if_attempt_cost_over: Option<f64>,
 }
 
 words!(Start { "assessed" => Assessed, "lowest" => Lowest });
@@ -95,6 +97,9 @@ impl PolicyRules {
             kill_grace: section.get("kill_grace", kill_grace),
             stop_if_first_attempt_cost_over: section
                 .maybe::<Usd>("stop_if_first_attempt_cost_over")
+                .map(|amount| amount.0),
+            skip_to_top_if_attempt_cost_over: section
+                .maybe::<Usd>("skip_to_top_if_attempt_cost_over")
                 .map(|amount| amount.0),
         };
         if rules.backoff_max < rules.backoff_initial {

@@ -303,3 +303,44 @@ fn the_budget_counts_what_is_no_longer_kept_and_what_ended_in_provider_trouble()
     history.reset();
     assert!(history.cost_usd() < f64::EPSILON);
 }
+
+#[test]
+fn a_dear_failure_skips_the_tiers_between_and_a_cheap_one_does_not() {
+    let policy = Policy {
+        skip_to_top_if_attempt_cost_over: Some(0.5),
+        ..Policy::example()
+    };
+    let failed = |tier: &str, cost_usd| Try {
+        cost_usd,
+        ..tried(tier, Outcome::GateFailed)
+    };
+    let rows = [
+        (failed("haiku", Some(0.6)), "2/Escalation/Backoff(1)"),
+        (failed("haiku", Some(0.5)), "1/Escalation/Backoff(1)"),
+        (failed("haiku", None), "1/Escalation/Backoff(1)"),
+        (failed("opus", Some(9.0)), "person"),
+    ];
+    for (last, expected) in rows {
+        assert_eq!(
+            short(&ask(&policy, Kind::OneOff, vec![last.clone()])),
+            expected,
+            "{last:?}"
+        );
+    }
+    let history = History {
+        tries: vec![failed("haiku", Some(0.6))],
+        ..History::default()
+    };
+    let bounds = Bounds { min: 0, max: 1 };
+    let allowed = Situation {
+        bounds,
+        kind: Kind::OneOff,
+        budget_usd: None,
+        history: &history,
+    };
+    assert_eq!(
+        short(&policy.after(&allowed)),
+        "1/Escalation/Backoff(1)",
+        "never above Max Model"
+    );
+}
