@@ -76,6 +76,13 @@ pub struct Brief {
     pub budget_usd: Option<f64>,
     /// The limit of turns; a runtime's own setting holds where this is absent.
     pub max_turns: Option<u32>,
+    /// Files that the task hands to the worker, pictures among them; absolute paths.
+    pub attachments: Vec<PathBuf>,
+    /// The command of the MCP server that offers the agent verbs as tools; empty where there is none.
+    pub mcp: Vec<OsString>,
+    /// Whether the worker runs inside a sandbox or a container of ours, so that its own permission questions can be
+    /// answered with yes.
+    pub contained: bool,
     /// The caller's environment; only allow-listed names of it reach the worker.
     pub inherited: BTreeMap<OsString, OsString>,
 }

@@ -24,6 +24,10 @@ pub const SUPERVISOR: &str = "supervisor.json";
 pub const EXIT: &str = "exit.json";
 /// That somebody wants it stopped, and how patiently.
 pub const STOP: &str = "stop.json";
+/// The folder that is the worker's own to write in; nothing in it is trusted.
+pub const DESK: &str = "desk";
+/// Where the worker may say how it ended, on its desk.
+pub const OUTCOME: &str = "outcome.json";
 /// What the supervisor itself had to complain about.
 pub const COMPLAINTS: &str = "supervisor.log";
 

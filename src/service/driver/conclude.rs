@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::prompt::commit_message;
 use super::watch::Watch;
-use super::{Drive, OUTCOME, StartFacts};
+use super::{Drive, StartFacts};
 use crate::domain::outcome::{AttemptReport, EndKind, Ending, Evidence, Outcome, judge};
 use crate::domain::retry::come_back;
 use crate::domain::task::StopReason;
@@ -63,7 +63,7 @@ impl Drive<'_> {
     }
 
     fn outcome_file(&self) -> Option<OutcomeFile> {
-        OutcomeFile::load(&self.dir.join(OUTCOME)).unwrap_or_else(|error| {
+        OutcomeFile::load(&self.outcome_path()).unwrap_or_else(|error| {
             tracing::warn!(task = %self.task.id, %error, "the worker's outcome file counts as missing");
             None
         })

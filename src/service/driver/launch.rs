@@ -7,13 +7,13 @@ use tokio::sync::watch::Receiver;
 
 use super::super::engine::Wish;
 use super::super::prompt::{Material, prompt};
-use super::{Drive, NotStarted, OUTCOME, StartFacts, stopped_first};
+use super::{Drive, NotStarted, StartFacts, stopped_first};
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
 use crate::format::progress;
 use crate::gate;
 use crate::runtime::Brief;
-use crate::runtime::process::{self, Limits, Spec};
+use crate::runtime::process::{self, Limits, Spec, file};
 use crate::workspace::Workspace;
 
 impl Drive<'_> {
@@ -29,7 +29,7 @@ impl Drive<'_> {
             session_cost_usd,
             session_tokens,
         };
-        std::fs::create_dir_all(&self.dir)
+        std::fs::create_dir_all(self.dir.join(file::DESK))
             .and_then(|()| facts.save(&self.dir))
             .map_err(workspace_fault)?;
         self.remove_old_heartbeat();
@@ -106,7 +106,7 @@ impl Drive<'_> {
             memory: read(layout.project_memory(&d.project)),
             branch: Some(workspace.branch.clone()),
             progress_file: layout.progress_of(&self.task.id).display().to_string(),
-            outcome_file: self.dir.join(OUTCOME).display().to_string(),
+            outcome_file: self.outcome_path().display().to_string(),
         };
         prompt(self.task, self.attempt, &material)
     }
@@ -127,7 +127,7 @@ impl Drive<'_> {
             prompt,
             heartbeat_file: layout.heartbeat(&self.task.id),
             progress_file: layout.progress_of(&self.task.id),
-            outcome_file: self.dir.join(OUTCOME),
+            outcome_file: self.outcome_path(),
             token: uuid::Uuid::new_v4().simple().to_string(),
             url: None,
             timeout: d
@@ -139,8 +139,16 @@ impl Drive<'_> {
             session_tokens_before: facts.session_tokens,
             budget_usd: self.budget_left(tier.and_then(|t| t.budget_usd)),
             max_turns: None,
+            attachments: Vec::new(),
+            mcp: Vec::new(),
+            contained: false,
             inherited: self.instance.environment.clone(),
         }
+    }
+
+    /// Where the worker may say how it ended.
+    pub(super) fn outcome_path(&self) -> PathBuf {
+        self.dir.join(file::DESK).join(file::OUTCOME)
     }
 
     /// The smaller of what the tier allows an attempt and what the task has left.

@@ -25,9 +25,6 @@ use crate::format::heartbeat;
 use crate::runtime::Runtime;
 use crate::runtime::process::{self, Adopted, Cause, Exit, file};
 
-/// Where the worker may say how it ended, in the attempt's folder.
-const OUTCOME: &str = "outcome.json";
-
 /// What a driver knows of its attempt.
 struct Drive<'a> {
     instance: &'a Instance,

@@ -48,6 +48,9 @@ fn brief() -> Brief {
         session_tokens_before: None,
         budget_usd: None,
         max_turns: None,
+        attachments: Vec::new(),
+        mcp: Vec::new(),
+        contained: false,
         inherited: BTreeMap::new(),
     }
 }

@@ -154,6 +154,9 @@ fn brief(folder: &Path) -> Brief {
         session_tokens_before: None,
         budget_usd: None,
         max_turns: None,
+        attachments: Vec::new(),
+        mcp: Vec::new(),
+        contained: false,
         inherited: std::env::vars_os().collect(),
     }
 }

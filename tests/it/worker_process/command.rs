@@ -24,6 +24,9 @@ fn brief(attempt: &Attempt, inherited: BTreeMap<OsString, OsString>) -> Brief {
         session_tokens_before: None,
         budget_usd: None,
         max_turns: None,
+        attachments: Vec::new(),
+        mcp: Vec::new(),
+        contained: false,
         inherited,
     }
 }

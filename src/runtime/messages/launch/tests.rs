@@ -33,6 +33,9 @@ fn brief() -> Brief {
         session_tokens_before: None,
         budget_usd: Some(0.5),
         max_turns: Some(9),
+        attachments: Vec::new(),
+        mcp: Vec::new(),
+        contained: false,
         inherited: inherited
             .chain(known)
             .map(|(n, v)| (n.into(), v.into()))
