@@ -6,6 +6,7 @@
 //! Deliberately absent: rendering (surfaces), rules (domain), SQL, git and process handling (adapters).
 
 pub mod assessor;
+pub mod attachments;
 pub mod board;
 pub mod dispatcher;
 pub mod driver;

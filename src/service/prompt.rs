@@ -18,6 +18,8 @@ pub struct Material {
     pub gate_feedback: Option<String>,
     /// The project's memory.
     pub memory: Option<String>,
+    /// The files that go with the task, where the worker finds them.
+    pub attachments: Vec<String>,
     /// The branch that the work is on.
     pub branch: Option<String>,
     /// Where the progress file is.
@@ -32,6 +34,7 @@ pub fn prompt(task: &Task, attempt: &Attempt, material: &Material) -> String {
     section(&mut text, "", material.agent.as_deref());
     section(&mut text, "", task.definition.prompt.as_deref());
     section(&mut text, "", Some(&what(task)));
+    section(&mut text, "", attached(&material.attachments).as_deref());
     section(&mut text, "## Project memory", material.memory.as_deref());
     section(
         &mut text,
@@ -107,6 +110,12 @@ fn list(text: &mut String, heading: &str, items: impl Iterator<Item = String>) {
     for item in items {
         let _ = writeln!(text, "- {item}");
     }
+}
+
+fn attached(files: &[String]) -> Option<String> {
+    let mut text = String::new();
+    list(&mut text, "Files that go with the task", files.iter().cloned());
+    (!text.is_empty()).then_some(text)
 }
 
 fn one_line(script: &str) -> String {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tokio::sync::watch::Receiver;
 
+use super::super::attachments::{self, AttachmentError};
 use super::super::engine::Wish;
 use super::super::prompt::{Material, prompt};
 use super::{Drive, NotStarted, StartFacts, stopped_first};
@@ -33,8 +34,12 @@ impl Drive<'_> {
             .and_then(|()| facts.save(&self.dir))
             .map_err(workspace_fault)?;
         self.remove_old_heartbeat();
-        let prompt = self.prompt(&workspace).await;
-        let brief = self.brief(workspace.root, prompt, &facts);
+        let attachments = self.attachments(&workspace).map_err(workspace_fault)?;
+        let prompt = self.prompt(&workspace, &attachments).await;
+        let brief = Brief {
+            attachments,
+            ..self.brief(workspace.root, prompt, &facts)
+        };
         let spec = self.spec(&brief);
         // A workspace can take its time; meanwhile somebody may have changed their mind.
         if matches!(*wishes.borrow(), Wish::Stop(_)) {
@@ -96,7 +101,12 @@ impl Drive<'_> {
         }
     }
 
-    async fn prompt(&self, workspace: &Workspace) -> String {
+    fn attachments(&self, workspace: &Workspace) -> Result<Vec<PathBuf>, AttachmentError> {
+        let desk = self.dir.join(file::DESK);
+        attachments::gather(self.instance, &self.task.definition, &workspace.root, &desk)
+    }
+
+    async fn prompt(&self, workspace: &Workspace, attachments: &[PathBuf]) -> String {
         let layout = &self.instance.layout;
         let d = &self.task.definition;
         let material = Material {
@@ -105,6 +115,7 @@ impl Drive<'_> {
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
             branch: Some(workspace.branch.clone()),
+            attachments: attachments.iter().map(|path| path.display().to_string()).collect(),
             progress_file: layout.progress_of(&self.task.id).display().to_string(),
             outcome_file: self.outcome_path().display().to_string(),
         };
