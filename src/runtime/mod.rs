@@ -22,6 +22,7 @@ use crate::domain::outcome::Ending;
 use crate::domain::tier::TierName;
 
 pub mod claude_code;
+pub mod codex;
 pub mod command;
 pub mod environment;
 pub mod messages;
