@@ -21,6 +21,7 @@ use crate::domain::id::TaskId;
 use crate::domain::outcome::Ending;
 use crate::domain::tier::TierName;
 
+pub mod acp;
 pub mod attachment;
 pub mod claude_code;
 pub mod codex;

@@ -115,7 +115,10 @@ impl Drive<'_> {
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
             branch: Some(workspace.branch.clone()),
-            attachments: attachments.iter().map(|path| path.display().to_string()).collect(),
+            attachments: attachments
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
             progress_file: layout.progress_of(&self.task.id).display().to_string(),
             outcome_file: self.outcome_path().display().to_string(),
         };
