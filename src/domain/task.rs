@@ -256,6 +256,20 @@ pub struct Attempt {
 pub enum StopReason {
     /// Its heartbeat is stale though its process lives.
     Stuck,
+    /// It lives and does not get on.
+    Standstill {
+        /// What one sees of it, in one sentence.
+        what: String,
+    },
+    /// It waits for its provider longer than its slot is held for it.
+    ProviderWait {
+        /// Which trouble the provider has.
+        trouble: Outcome,
+        /// When the provider said to come back.
+        until: Option<DateTime<Utc>>,
+        /// What it waits for, in one sentence.
+        what: String,
+    },
     /// It took longer than it may.
     Timeout,
     /// It spent more than it may.
@@ -282,10 +296,23 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    /// Whether the worker itself gave the reason, so that its attempt counts against the caps.
+    pub fn is_its_own(&self) -> bool {
+        match self {
+            Self::Stuck | Self::Standstill { .. } | Self::Timeout | Self::Budget => true,
+            Self::ProviderWait { .. }
+            | Self::Paused { .. }
+            | Self::Cancelled { .. }
+            | Self::Retried { .. }
+            | Self::EmergencyStop => false,
+        }
+    }
+
     /// The outcome of an attempt that was stopped for this reason.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Stuck => Outcome::Stuck,
+            Self::Stuck | Self::Standstill { .. } => Outcome::Stuck,
+            Self::ProviderWait { trouble, .. } => *trouble,
             Self::Timeout => Outcome::Timeout,
             Self::Budget => Outcome::Budget,
             Self::Paused { .. } | Self::Cancelled { .. } | Self::Retried { .. } | Self::EmergencyStop => {
@@ -298,6 +325,7 @@ impl StopReason {
     pub fn sentence(&self) -> String {
         match self {
             Self::Stuck => "no sign of life for too long".to_owned(),
+            Self::Standstill { what } | Self::ProviderWait { what, .. } => what.clone(),
             Self::Timeout => "took longer than its timeout".to_owned(),
             Self::Budget => "spent more than its budget".to_owned(),
             Self::Paused { by } => format!("paused by {by}"),
