@@ -17,5 +17,6 @@ pub mod ready;
 pub mod report;
 pub mod retry;
 pub mod steady;
+pub mod stop;
 pub mod task;
 pub mod tier;

@@ -199,17 +199,18 @@ fn call(input: &Value) -> String {
     )
 }
 
-/// A call with arguments that its text does not show is told apart by a digest of them all.
+/// A call with arguments that its text does not show is told apart by a digest of them. How the model describes the
+/// call is no part of it.
 fn distinct(call: String, input: &Value) -> String {
-    let whole = input.to_string();
-    let shown = input
-        .as_object()
-        .is_none_or(|fields| fields.len() < 2 && whole.len() < SHOWN);
-    if shown {
-        call
-    } else {
-        format!("{call} #{}", digest(&[whole]))
+    let mut input = input.clone();
+    if let Some(fields) = input.as_object_mut() {
+        fields.remove("description");
     }
+    let whole = input.to_string();
+    if input.as_object().is_none_or(|fields| fields.len() < 2) && whole.len() < SHOWN {
+        return call;
+    }
+    format!("{call} #{}", digest(&[whole]))
 }
 
 /// What the tools gave back.

@@ -48,8 +48,9 @@ impl Drive<'_> {
         watch.persist(now).await;
         watch.write_heartbeat(now, outcome.as_str());
         self.log_end(outcome, &reason, facts).await;
-        let retry_at = match ending.kind {
-            EndKind::RateLimited { until } => until,
+        let retry_at = match (&stopped, ending.kind) {
+            (Some(StopReason::ProviderWait { until, .. }), _) => *until,
+            (None, EndKind::RateLimited { until }) => until,
             _ => None,
         };
         if outcome.is_provider_trouble() {

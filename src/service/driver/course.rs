@@ -107,9 +107,6 @@ impl<'a> Course<'a> {
             return;
         }
         let reason = self.reason(&standstill);
-        if let StopReason::ProviderWait { trouble, until, .. } = &reason {
-            self.drive.let_rest(*trouble, *until).await;
-        }
         self.condemned = Some(reason.clone());
         let epoch = self.drive.attempt.epoch;
         self.drive.tell(Event::Condemned { epoch, reason }).await;
