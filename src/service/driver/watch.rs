@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 
 use super::super::engine::{Input, Wish};
+use super::course::Course;
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
 use crate::domain::task::{Attempt, Try};
@@ -45,6 +46,8 @@ pub(super) struct Watch<'a> {
     /// When signs of life were last written down, and the newest of them.
     noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
+    /// Whether it gets on.
+    pub(super) course: Course<'a>,
     flaw_told: bool,
 }
 
@@ -75,6 +78,7 @@ impl<'a> Watch<'a> {
             told: None,
             noted: None,
             file_seen: None,
+            course: Course::new(drive, facts),
             flaw_told: false,
             drive,
         }
@@ -90,7 +94,10 @@ impl<'a> Watch<'a> {
         loop {
             tokio::select! {
                 exit = &mut exit => return exit,
-                _ = look.tick() => self.look().await,
+                _ = look.tick() => {
+                    self.look().await;
+                    self.course.judge().await;
+                }
                 Ok(()) = wishes.changed() => {
                     self.heed(running, *wishes.borrow_and_update());
                     self.look().await;
@@ -162,7 +169,9 @@ impl<'a> Watch<'a> {
         if line.next > self.old {
             self.last_output = Some(self.drive.instance.clock.now());
         }
+        let is_old = line.next <= self.old;
         for signal in self.reader.read(&line.bytes) {
+            self.course.hear(&signal, is_old);
             self.heed_signal(signal).await;
         }
     }
@@ -201,6 +210,7 @@ impl<'a> Watch<'a> {
         match heartbeat::parse(&snapshot.bytes, &self.drive.task.id, now, FUTURE) {
             Ok(beat) if beat.attempt.is_none_or(|n| n == self.drive.attempt.n) => {
                 self.last_beat = self.last_beat.max(Some(beat.last_heartbeat.min(now)));
+                self.course.beat(beat.progress_pct, beat.current_phase.as_deref());
                 self.pct = beat.progress_pct.or(self.pct);
                 self.phase = beat.current_phase.or(self.phase.take());
             }
@@ -226,6 +236,7 @@ impl<'a> Watch<'a> {
         }
         self.noted = Some((now, at));
         self.persist(at).await;
+        self.course.keep();
         self.write_heartbeat(at, "running");
     }
 
