@@ -28,7 +28,6 @@ pub mod messages;
 pub mod outcome_file;
 pub mod printable;
 pub mod process;
-pub mod redact;
 pub mod supervisor;
 pub mod transcript;
 

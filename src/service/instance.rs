@@ -5,17 +5,20 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 
 use super::dispatcher::Dispatcher;
 use super::files::Files;
 use super::fleet::Fleet;
+use super::token::Tokens;
 use super::view::Stopped;
 use crate::clock::Clock;
 use crate::config::{Config, Layout, section};
+use crate::domain::id::TaskId;
 use crate::domain::policy::Policy;
-use crate::runtime::redact::Redactor;
+use crate::format::redact::Redactor;
 use crate::store::{OpenMode, Store, StoreError};
 use crate::workspace::{WorkspaceError, Workspaces};
 
@@ -58,6 +61,8 @@ pub struct Instance {
     pub files: Files,
     /// Hides secrets in what is kept and shown.
     pub redactor: Redactor,
+    /// Makes the tokens of attempts.
+    pub tokens: Tokens,
     /// This very program.
     pub exe: PathBuf,
     /// The environment of the caller.
@@ -98,6 +103,7 @@ impl Instance {
             fleet: Fleet::new(&config, &exe, &environment),
             files: Files::new(&layout),
             redactor: redactor(&config, &environment),
+            tokens: Tokens::new(layout.token_key()),
             gate_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             layout,
             config,
@@ -113,6 +119,12 @@ impl Instance {
     /// A dispatcher over its store.
     pub fn dispatcher(&self) -> Dispatcher {
         Dispatcher::new(self.store.clone(), self.policy.clone(), self.clock.clone())
+    }
+
+    /// What hides the token of this attempt as well; where the token cannot be told, it was never handed out.
+    pub fn redactor_of(&self, task: &TaskId, epoch: u64, claimed_at: DateTime<Utc>) -> Redactor {
+        let token = self.tokens.of(task, epoch, claimed_at);
+        self.redactor.with(token.ok())
     }
 
     /// The emergency stop, where it is pulled.

@@ -72,7 +72,7 @@ impl Drive<'_> {
     fn ending(&self, exit: &Exit, watch: &Watch<'_>, word: Option<&OutcomeFile>) -> Ending {
         let stderr = last_words(&self.dir.join(file::STDERR), LAST_WORDS).unwrap_or_default();
         let mut ending = watch.reader.ending(exit, word, &stderr);
-        ending.reason = self.instance.redactor.redact(&ending.reason).into_owned();
+        ending.reason = self.redactor.redact(&ending.reason).into_owned();
         ending
     }
 
@@ -154,7 +154,7 @@ impl Drive<'_> {
             outcome.as_str()
         );
         let written = self.instance.files.log(&self.task.id, |text| {
-            let text = progress::append_log(text, now, &line);
+            let text = progress::append_log(&self.redactor.redact(text), now, &line);
             match &changed {
                 Some(list) => progress::set_section(&text, Section::FilesChanged, list),
                 None => text,

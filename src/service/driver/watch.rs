@@ -187,7 +187,7 @@ impl<'a> Watch<'a> {
 
     /// A phase is shown and kept: a command line in it may hold a secret.
     fn at(&mut self, phase: &str) {
-        self.phase = Some(self.drive.instance.redactor.redact(phase).into_owned());
+        self.phase = Some(self.drive.redactor.redact(phase).into_owned());
     }
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
@@ -202,7 +202,9 @@ impl<'a> Watch<'a> {
             Ok(beat) if beat.attempt.is_none_or(|n| n == self.drive.attempt.n) => {
                 self.last_beat = self.last_beat.max(Some(beat.last_heartbeat.min(now)));
                 self.pct = beat.progress_pct.or(self.pct);
-                self.phase = beat.current_phase.or(self.phase.take());
+                if let Some(phase) = beat.current_phase {
+                    self.at(&phase);
+                }
             }
             Ok(_of_another_attempt) => {}
             Err(flaw) if !self.flaw_told => {
