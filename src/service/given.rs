@@ -139,7 +139,8 @@ impl Given {
 
     fn put(&self, name: &str, text: &str) -> io::Result<()> {
         let path = self.0.join(name);
-        atomic::write(&path, text.as_bytes()).map_err(|fault: FileError| io::Error::other(fault.to_string()))?;
+        atomic::write(&path, text.as_bytes())
+            .map_err(|fault: FileError| io::Error::other(fault.to_string()))?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o400))
     }
 

@@ -88,11 +88,6 @@ impl Seat {
         Ok(seat)
     }
 
-    /// The task.
-    pub fn task_id(&self) -> &TaskId {
-        &self.task
-    }
-
     fn prove(&self, given: &Given) -> Result<(), SeatError> {
         let token = self.variable("ORCHESTRATOR_TOKEN")?;
         let known = given.fingerprint().map_err(SeatError::Given)?;

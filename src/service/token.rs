@@ -51,10 +51,7 @@ impl Tokens {
         if key.len() == KEY {
             return Ok(key);
         }
-        let what = format!(
-            "{} is damaged; remove it while nothing runs",
-            self.key.display()
-        );
+        let what = format!("{} is damaged; remove it while nothing runs", self.key.display());
         Err(io::Error::other(what))
     }
 

@@ -86,3 +86,10 @@ Examples:
   orchestrator agent heartbeat --pct 40 --phase 'writing tests'
   orchestrator agent log Found the cause: the address is not escaped.
   orchestrator agent done --reason 'the login accepts every valid address'";
+
+pub(super) const MCP: &str = "\
+Runtimes that take MCP servers are given it; it needs nothing but the environment of an attempt, and refuses
+to serve where the token is not that of the attempt.
+
+For a tool that is configured by hand:
+  { \"mcpServers\": { \"orchestrator\": { \"command\": \"orchestrator\", \"args\": [\"mcp\"] } } }";

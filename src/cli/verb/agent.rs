@@ -1,4 +1,4 @@
-//! `agent`: what a worker says about itself, with nothing but the environment of its attempt.
+//! `agent` and `mcp`: what a worker says about itself, with nothing but the environment of its attempt.
 
 use super::super::args::house::{Agent, Said, Spawn};
 use super::super::exit::{Exit, Failure, Outcome};
@@ -14,6 +14,13 @@ const ASKED: &str = "Your question goes to a person. End your turn now (exit cod
 pub(super) fn agent(ground: &Ground, verb: Agent) -> Outcome {
     let seat = Seat::of(&ground.environment, &ground.clock).map_err(unheard)?;
     say(&seat, verb).map_err(unheard)?;
+    Ok(Exit::Done)
+}
+
+pub(super) async fn mcp(ground: &Ground) -> Outcome {
+    let seat = Seat::proven(&ground.environment, &ground.clock).map_err(unheard)?;
+    let served = crate::mcp::serve(seat).await;
+    served.map_err(|error| Failure::failed(error.to_string()))?;
     Ok(Exit::Done)
 }
 
@@ -48,12 +55,11 @@ fn part(spawn: Spawn) -> request::Spawn {
 }
 
 /// What a worker is told that is not heard, with its exit code.
-pub(super) fn unheard(error: SeatError) -> Failure {
+fn unheard(error: SeatError) -> Failure {
     let what = error.to_string();
     match error {
-        SeatError::Unset { .. } => Failure::usage(what).help(
-            "this verb is for workers, who get it from the orchestrator; people use the other verbs",
-        ),
+        SeatError::Unset { .. } => Failure::usage(what)
+            .help("this verb is for workers, who get it from the orchestrator; people use the other verbs"),
         SeatError::NoTask(_) | SeatError::Unusable(_) => Failure::usage(what),
         SeatError::Refused { .. } => Failure::refused(what),
         SeatError::File(_) | SeatError::Given(_) => Failure::failed(what),

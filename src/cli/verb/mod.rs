@@ -66,6 +66,7 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Migrate(migrate) => house::migrate(&ground, migrate).await,
         Verb::Completions(completions) => house::completions(completions),
         Verb::Agent(agent) => agent::agent(&ground, agent),
+        Verb::Mcp => agent::mcp(&ground).await,
     }
 }
 

@@ -61,12 +61,14 @@ fn base64_forms_of_json(secret: &str) -> Vec<Vec<u8>> {
 
 /// The characters that depend on the secret alone, for each of the three ways that it can fall into groups of three bytes.
 fn base64_forms(bytes: &[u8]) -> impl Iterator<Item = String> {
-    [(0, 0), (1, 2), (2, 3)].into_iter().flat_map(move |(before, first)| {
-        let padded = [&[0; 2][..before], bytes].concat();
-        // A last group that is not full shares its last character with what follows.
-        let last = padded.len() * 8 / 6;
-        [STANDARD_NO_PAD, URL_SAFE_NO_PAD]
-            .into_iter()
-            .map(move |engine| engine.encode(&padded)[first..last].to_owned())
-    })
+    [(0, 0), (1, 2), (2, 3)]
+        .into_iter()
+        .flat_map(move |(before, first)| {
+            let padded = [&[0; 2][..before], bytes].concat();
+            // A last group that is not full shares its last character with what follows.
+            let last = padded.len() * 8 / 6;
+            [STANDARD_NO_PAD, URL_SAFE_NO_PAD]
+                .into_iter()
+                .map(move |engine| engine.encode(&padded)[first..last].to_owned())
+        })
 }

@@ -142,7 +142,7 @@ impl Known {
     fn look(&self, bytes: &[u8], view: &View) -> Sight {
         let Some(automaton) = &self.automaton else {
             return Sight {
-                found: vec![0..bytes.len()],
+                found: std::iter::once(0..bytes.len()).collect(),
                 safe: 0,
             };
         };

@@ -15,7 +15,10 @@ fn all_percent(secret: &str) -> String {
 }
 
 fn all_unicode(secret: &str) -> String {
-    secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+    secret
+        .encode_utf16()
+        .map(|unit| format!("\\u{unit:04x}"))
+        .collect()
 }
 
 #[test]
@@ -27,21 +30,42 @@ fn every_form_is_found() {
         ("json, every character escaped", all_unicode(SECRET)),
         ("base64", STANDARD.encode(SECRET)),
         ("base64 url", URL_SAFE.encode(SECRET)),
-        ("base64 of json", STANDARD.encode(serde_json::json!([SECRET]).to_string())),
+        (
+            "base64 of json",
+            STANDARD.encode(serde_json::json!([SECRET]).to_string()),
+        ),
         ("hex", hex),
         ("url", "sk-%22ant%5c%2fp%2bs%20%3f%c3%a9%3d%26v".to_owned()),
         ("url, laxly", "sk-%22ant%5C/p+s%20?%C3%A9=&v".to_owned()),
         ("url, every byte", all_percent(SECRET)),
         ("form", "sk-%22ant%5C%2Fp%2Bs+%3F%C3%A9%3D%26v".to_owned()),
-        ("in colours", "sk-\"\x1b[1;31mant\\/p\x1b[0m+s ?é=\x1b]8;;x\x07&v".to_owned()),
-        ("in colours, in json", "sk-\\\"\\u001b[1;31mant\\\\/p\\u001b[0m+s ?é=&v".to_owned()),
-        ("over two lines", "sk-\"ant\\/p+s\n    ?é=&v".replace("\n   ", " \n   ")),
-        ("over two lines, in json", "sk-\\\"ant\\\\/p\\n+s ?é=&v".to_owned()),
-        ("with marks of no width", "sk-\"ant\u{200b}\\/p+s ?é=\u{2060}&v".to_owned()),
+        (
+            "in colours",
+            "sk-\"\x1b[1;31mant\\/p\x1b[0m+s ?é=\x1b]8;;x\x07&v".to_owned(),
+        ),
+        (
+            "in colours, in json",
+            "sk-\\\"\\u001b[1;31mant\\\\/p\\u001b[0m+s ?é=&v".to_owned(),
+        ),
+        (
+            "over two lines",
+            "sk-\"ant\\/p+s\n    ?é=&v".replace("\n   ", " \n   "),
+        ),
+        (
+            "over two lines, in json",
+            "sk-\\\"ant\\\\/p\\n+s ?é=&v".to_owned(),
+        ),
+        (
+            "with marks of no width",
+            "sk-\"ant\u{200b}\\/p+s ?é=\u{2060}&v".to_owned(),
+        ),
     ] {
         let clean = clean(SECRET, &format!("before {text} after"));
         assert!(clean.contains(MARK), "{name}: {clean}");
-        assert!(clean.starts_with("before ") && clean.ends_with(" after"), "{name}: {clean}");
+        assert!(
+            clean.starts_with("before ") && clean.ends_with(" after"),
+            "{name}: {clean}"
+        );
         assert!(!clean.contains("ant") && !clean.contains("&v"), "{name}: {clean}");
     }
     assert_eq!(clean(SECRET, "nothing here"), "nothing here");

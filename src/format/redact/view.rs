@@ -135,7 +135,11 @@ impl View {
             return next;
         };
         let end = match first {
-            b'[' => rest.iter().skip(1).position(|b| (0x40..=0x7e).contains(b)).map(|n| n + 2),
+            b'[' => rest
+                .iter()
+                .skip(1)
+                .position(|b| (0x40..=0x7e).contains(b))
+                .map(|n| n + 2),
             b']' | b'P' | b'X' | b'^' | b'_' => string_end(rest),
             _ => Some(0),
         };
@@ -181,7 +185,9 @@ fn invisible(rest: &[u8]) -> usize {
     match rest {
         [0xc2, 0x80..=0x9f, ..] => 2,
         [0xc2, 0xad, ..] => 2,
-        [0xe2, 0x80, 0x8b..=0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa0..=0xaf, ..] | [0xef, 0xbb, 0xbf, ..] => 3,
+        [0xe2, 0x80, 0x8b..=0x8f | 0xaa..=0xae, ..]
+        | [0xe2, 0x81, 0xa0..=0xaf, ..]
+        | [0xef, 0xbb, 0xbf, ..] => 3,
         _ => 0,
     }
 }
