@@ -117,7 +117,7 @@ pub enum Verb {
     Retry(steer::Steer),
     /// Accept the work of a task that waits for you
     #[command(after_help = examples::APPROVE)]
-    Approve(steer::Ruling),
+    Approve(steer::Approval),
     /// Send the work of a task that waits for you back
     Reject(steer::Ruling),
 

@@ -28,6 +28,7 @@ pub mod messages;
 pub mod outcome_file;
 pub mod printable;
 pub mod process;
+pub mod scrub;
 pub mod supervisor;
 pub mod transcript;
 

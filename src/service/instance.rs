@@ -145,7 +145,7 @@ impl Instance {
 }
 
 /// The secrets of the configuration, and what workers are handed from the environment under a name that speaks of one.
-fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Redactor {
+pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Redactor {
     let key = |runtime: &section::Runtime| {
         let secret = match &runtime.kind {
             section::Kind::Command { .. } => None,
@@ -156,15 +156,45 @@ fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Reda
             .and_then(|s| s.value().ok())
             .map(|s| s.expose_secret().to_owned())
     };
-    let telling = |name: &&String| {
-        let name = name.to_ascii_uppercase();
-        let words = ["TOKEN", "SECRET", "KEY", "PASSWORD", "CREDENTIAL"];
-        words.iter().any(|word| name.contains(word))
-    };
     let handed = config.runtimes.values().flat_map(|runtime| &runtime.env);
-    let handed = handed
-        .filter(telling)
-        .filter_map(|name| environment.get(std::ffi::OsStr::new(name)))
-        .filter_map(|value| value.to_str().map(str::to_owned));
+    let handed = handed.filter_map(|name| {
+        let value = environment.get(std::ffi::OsStr::new(name))?.to_str()?;
+        match telling(name) {
+            true => Some(value.to_owned()),
+            false => password_in(value).map(str::to_owned),
+        }
+    });
     Redactor::new(config.runtimes.values().filter_map(key).chain(handed))
+}
+
+/// Whether a variable's name speaks of a secret.
+fn telling(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let words = ["TOKEN", "SECRET", "KEY", "PASS", "CREDENTIAL", "COOKIE"];
+    words.iter().any(|word| name.contains(word))
+}
+
+/// The password of an address such as `postgres://user:password@host/`.
+fn password_in(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_found_in_an_address() {
+        assert_eq!(
+            password_in("postgres://me:pa55:word@db:5432/x"),
+            Some("pa55:word")
+        );
+        for none in ["plain", "https://example.org/a:b@c", "https://me@example.org"] {
+            assert_eq!(password_in(none), None, "{none}");
+        }
+        assert!(telling("db_passwd") && !telling("EDITOR"));
+    }
 }

@@ -66,6 +66,7 @@ An approval is bound to the commit that was judged. See it first: `orchestrator 
 
 Examples:
   orchestrator approve fix-login --comment 'Checked by hand on staging.'
+  orchestrator approve fix-login --commit 3f9c2ab    refused if another commit waits by now
   orchestrator reject fix-login --comment 'The error page is still blank.'";
 
 pub(super) const CONFIG: &str = "\

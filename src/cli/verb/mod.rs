@@ -75,6 +75,7 @@ fn print(text: &str) -> Outcome {
     use std::io::Write;
     let mut out = anstream::stdout().lock();
     // A closed pipe (`| head`) is the reader's wish, not a failure.
+    let text = crate::telemetry::clean(text);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(Exit::Done)
 }

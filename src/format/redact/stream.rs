@@ -10,6 +10,7 @@ const HELD: usize = 64 * 1024;
 pub struct Stream<'a> {
     redactor: &'a Redactor,
     held: Vec<u8>,
+    any: bool,
 }
 
 impl<'a> Stream<'a> {
@@ -17,6 +18,7 @@ impl<'a> Stream<'a> {
         Self {
             redactor,
             held: Vec::new(),
+            any: false,
         }
     }
 
@@ -30,11 +32,18 @@ impl<'a> Stream<'a> {
         let safe = cut.map_or(safe, |range| range.start);
         let rest = self.held.split_off(safe);
         let ready = std::mem::replace(&mut self.held, rest);
-        self.redactor.redact_bytes(&ready).into_owned()
+        self.clean(&ready)
     }
 
-    /// What was held back, when nothing more comes.
-    pub fn finish(self) -> Vec<u8> {
-        self.redactor.redact_bytes(&self.held).into_owned()
+    /// What was held back, when nothing more comes, and whether there was any secret in the whole.
+    pub fn finish(mut self) -> (Vec<u8>, bool) {
+        let rest = std::mem::take(&mut self.held);
+        (self.clean(&rest), self.any)
+    }
+
+    fn clean(&mut self, ready: &[u8]) -> Vec<u8> {
+        let clean = self.redactor.redact_bytes(ready);
+        self.any |= matches!(clean, std::borrow::Cow::Owned(_));
+        clean.into_owned()
     }
 }

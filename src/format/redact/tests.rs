@@ -103,7 +103,7 @@ fn what_may_go_on_is_known() {
 fn streamed(redactor: &Redactor, pieces: &[&[u8]]) -> String {
     let mut stream = redactor.stream();
     let mut shown: Vec<u8> = pieces.iter().flat_map(|piece| stream.push(piece)).collect();
-    shown.extend(stream.finish());
+    shown.extend(stream.finish().0);
     String::from_utf8(shown).unwrap()
 }
 

@@ -10,6 +10,7 @@ use crate::domain::retry::come_back;
 use crate::domain::task::StopReason;
 use crate::format::progress::{self, Entry, Section};
 use crate::runtime::process::{Cause, Exit, file};
+use crate::runtime::scrub::scrub;
 use crate::runtime::transcript::last_words;
 use crate::runtime::{OutcomeFile, Spent};
 
@@ -43,6 +44,7 @@ impl Drive<'_> {
         watch.persist(now).await;
         watch.write_heartbeat(now, outcome.as_str());
         self.log_end(outcome, &reason, facts).await;
+        self.clean_transcript().await;
         let retry_at = match ending.kind {
             EndKind::RateLimited { until } => until,
             _ => None,
@@ -59,6 +61,17 @@ impl Drive<'_> {
             output_tokens: spent.output_tokens,
             session: account.session,
             retry_at,
+        }
+    }
+
+    /// What was written stays for people to read, without secrets.
+    async fn clean_transcript(&self) {
+        for name in [file::STDOUT, file::STDERR] {
+            let (path, redactor) = (self.dir.join(name), self.redactor.clone());
+            let scrubbed = tokio::task::spawn_blocking(move || scrub(&path, &redactor)).await;
+            if let Ok(Err(error)) = scrubbed {
+                tracing::error!(task = %self.task.id, %error, "{name} was not cleaned of secrets");
+            }
         }
     }
 
