@@ -113,6 +113,8 @@ pub enum Command {
     Approve {
         /// In which words.
         comment: String,
+        /// The commit that was looked at, or the beginning of its name; where absent, whatever waits now.
+        seen: Option<String>,
     },
     /// Do not accept what is shown; send it back.
     Reject {

@@ -31,7 +31,7 @@ pub mod messages;
 pub mod outcome_file;
 pub mod printable;
 pub mod process;
-pub mod redact;
+pub mod scrub;
 pub mod supervisor;
 pub mod transcript;
 

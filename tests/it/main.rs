@@ -13,6 +13,7 @@ mod config;
 mod files;
 mod gate;
 mod main_job;
+mod mcp;
 mod messages;
 mod outcomes;
 mod queue_edit;

@@ -15,7 +15,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         &["pause", "resume", "cancel", "retry", "approve", "reject"],
     ),
     ("Keep", &["config", "migrate", "completions"]),
-    ("For workers", &["agent"]),
+    ("For workers", &["agent", "mcp"]),
 ];
 
 /// The command line's grammar; also what completions are made from.

@@ -15,6 +15,17 @@ pub struct Steer {
     pub reason: Option<String>,
 }
 
+/// `approve`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Approval {
+    /// What and in which words
+    #[command(flatten)]
+    pub ruling: Ruling,
+    /// The commit that you looked at (7 letters or more); refused where another one waits by now
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+}
+
 /// `approve`, `reject`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Ruling {

@@ -28,6 +28,8 @@ pub const STOP: &str = "stop.json";
 pub const DESK: &str = "desk";
 /// Where the worker may say how it ended, on its desk.
 pub const OUTCOME: &str = "outcome.json";
+/// The folder of what the worker is given to read: its task, its gate reports, the digest of its token.
+pub const GIVEN: &str = "given";
 /// What the supervisor itself had to complain about.
 pub const COMPLAINTS: &str = "supervisor.log";
 

@@ -23,6 +23,7 @@ use crate::domain::event::{Event, StartFault};
 use crate::domain::outcome::Outcome;
 use crate::domain::task::{Attempt, State, Task};
 use crate::format::heartbeat;
+use crate::format::redact::Redactor;
 use crate::runtime::Runtime;
 use crate::runtime::process::{self, Adopted, Cause, Exit, file};
 
@@ -33,6 +34,8 @@ struct Drive<'a> {
     attempt: &'a Attempt,
     runtime: Arc<dyn Runtime>,
     dir: PathBuf,
+    /// Knows the instance's secrets and the attempt's token.
+    redactor: Redactor,
     inbox: &'a mpsc::Sender<Input>,
 }
 
@@ -96,6 +99,7 @@ pub async fn drive(
         task,
         attempt,
         runtime,
+        redactor: instance.redactor_of(&task.id, attempt.epoch, attempt.started_at),
         dir,
         inbox,
     };
@@ -106,7 +110,8 @@ pub async fn drive(
                 // The next of the tier's runtimes gets its chance.
                 drive.let_rest(Outcome::Network, None).await;
             }
-            tell_not_started(inbox, task, attempt, problem).await;
+            let reason = drive.redactor.redact(&problem.reason).into_owned();
+            tell_not_started(inbox, task, attempt, NotStarted { reason, ..problem }).await;
         }
     }
 }

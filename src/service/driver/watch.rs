@@ -196,7 +196,7 @@ impl<'a> Watch<'a> {
 
     /// A phase is shown and kept: a command line in it may hold a secret.
     fn at(&mut self, phase: &str) {
-        self.phase = Some(self.drive.instance.redactor.redact(phase).into_owned());
+        self.phase = Some(self.drive.redactor.redact(phase).into_owned());
     }
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
@@ -212,7 +212,9 @@ impl<'a> Watch<'a> {
                 self.last_beat = self.last_beat.max(Some(beat.last_heartbeat.min(now)));
                 self.course.beat(beat.progress_pct, beat.current_phase.as_deref());
                 self.pct = beat.progress_pct.or(self.pct);
-                self.phase = beat.current_phase.or(self.phase.take());
+                if let Some(phase) = beat.current_phase {
+                    self.at(&phase);
+                }
             }
             Ok(_of_another_attempt) => {}
             Err(flaw) if !self.flaw_told => {

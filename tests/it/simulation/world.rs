@@ -375,6 +375,7 @@ impl World {
             Command::Claim,
             Command::Approve {
                 comment: String::new(),
+                seen: None,
             },
             Command::Reject {
                 comment: String::new(),
@@ -457,6 +458,7 @@ impl World {
                         by: by(),
                         command: Command::Approve {
                             comment: String::new(),
+                            seen: None,
                         },
                     },
                 );

@@ -219,7 +219,13 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("cancel", person(Command::Cancel { reason: "no".into() })),
         ("retry", person(Command::Retry)),
         ("claim", person(Command::Claim)),
-        ("approve", person(Command::Approve { comment: "ok".into() })),
+        (
+            "approve",
+            person(Command::Approve {
+                comment: "ok".into(),
+                seen: None,
+            }),
+        ),
         ("reject", person(Command::Reject { comment: "no".into() })),
     ]
 }
