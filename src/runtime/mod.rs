@@ -21,6 +21,7 @@ use crate::domain::id::TaskId;
 use crate::domain::outcome::Ending;
 use crate::domain::tier::TierName;
 
+mod cgroup;
 pub mod claude_code;
 pub mod command;
 pub mod environment;

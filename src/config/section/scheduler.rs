@@ -23,6 +23,8 @@ pub struct Scheduler {
     pub max_concurrent: NonZeroU32,
     /// A heartbeat older than this is stale.
     pub heartbeat_stale_after: Duration,
+    /// How long a worker may run on after the orchestrator was last seen.
+    pub lease: Duration,
     /// Failures at a tier before the next one.
     pub attempts_per_tier: NonZeroU32,
     /// Attempts a task may spend before a person must look; only a person resets the count.
@@ -54,6 +56,11 @@ fn heartbeat_stale_after() -> Duration {
     Duration::from_mins(20)
 }
 
+/// Longer than a restart or an upgrade should take.
+fn lease() -> Duration {
+    Duration::from_mins(10)
+}
+
 /// One failure is enough: the next tier costs less than a second try that fails the same way.
 fn attempts_per_tier() -> NonZeroU32 {
     NonZeroU32::MIN
@@ -77,6 +84,7 @@ impl Scheduler {
                 heartbeat_stale_after,
                 longer_than_zero,
             ),
+            lease: section.get_if("lease", lease, long_enough_to_renew),
             attempts_per_tier: section.get("attempts_per_tier", attempts_per_tier),
             lifetime_attempts: section.get("lifetime_attempts", lifetime_attempts),
         }
@@ -85,6 +93,14 @@ impl Scheduler {
     /// The due times of `cron` in `timezone`. Cannot fail for a configuration that was loaded.
     pub fn schedule(&self) -> Result<Schedule, BadSchedule> {
         Schedule::parse(&self.cron, self.timezone)
+    }
+}
+
+/// It is renewed twice a second at most.
+fn long_enough_to_renew(lease: &Duration) -> Result<(), String> {
+    match lease.as_millis() {
+        0..2000 => Err("must be at least 2s".to_owned()),
+        _ => Ok(()),
     }
 }
 

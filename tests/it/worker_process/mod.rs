@@ -48,6 +48,7 @@ impl Attempt {
             prompt: "the prompt".to_owned(),
             timeout: Duration::from_secs(60),
             grace: Duration::from_millis(100),
+            lease: None,
             limits: Limits::default(),
             key: format!("test-{:x}", unguessed()),
         };
