@@ -4,6 +4,8 @@
 
 mod adopt;
 mod command;
+mod lease;
+mod limits;
 mod start;
 mod stop;
 
