@@ -12,8 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::assess::Assessment;
 use super::definition::{Definition, Kind};
 use super::outcome::Outcome;
-use super::task::{History, StartKind, Try};
+use super::task::{History, StartKind, StopReason, Try};
 use super::tier::TierName;
+
+/// The most time to end by itself that a worker gets which is not wanted any more.
+const SHORT_GRACE: Duration = Duration::from_secs(1);
 
 /// All that the decisions depend on besides the task itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +51,7 @@ pub struct Policy {
     pub ageing: Duration,
     /// A heartbeat older than this is stale.
     pub heartbeat_stale_after: Duration,
-    /// Between asking a worker to end and killing it.
+    /// Between asking a worker to end and killing it, at most (see [`Policy::grace`]).
     pub kill_grace: Duration,
 }
 
@@ -225,6 +228,19 @@ impl Policy {
             _ => self.after_failure(situation, tier, last),
         };
         self.unless_repeated(situation, last, step)
+    }
+
+    /// The time that a worker gets to end by itself when it is stopped. Who stops something for good wants it gone; who
+    /// pauses it wants its work to be there later.
+    pub fn grace(&self, reason: &StopReason) -> Duration {
+        match reason {
+            StopReason::Cancelled { .. } | StopReason::Retried { .. } | StopReason::EmergencyStop => {
+                self.kill_grace.min(SHORT_GRACE)
+            }
+            StopReason::Stuck | StopReason::Timeout | StopReason::Budget | StopReason::Paused { .. } => {
+                self.kill_grace
+            }
+        }
     }
 
     /// Rules that end all trying.

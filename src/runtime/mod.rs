@@ -23,6 +23,7 @@ use crate::domain::tier::TierName;
 
 pub mod acp;
 pub mod attachment;
+mod cgroup;
 pub mod claude_code;
 pub mod codex;
 pub mod command;

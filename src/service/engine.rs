@@ -387,10 +387,10 @@ impl Engine {
             }
             still
         });
-        let grace = self.dispatcher.policy().kill_grace;
         for (id, (_, duty)) in owed {
+            let wish = self.board.get(&id).map(|task| self.wish(task));
             match self.running.get_mut(&id) {
-                Some(running) => adjust(running, duty, grace),
+                Some(running) => adjust(running, duty, wish),
                 None => self.begin(&id, duty),
             }
         }
@@ -402,18 +402,21 @@ impl Engine {
         duty(task).filter(|d| !only_care || matches!(d, Duty::Launch | Duty::Watch | Duty::Stop))
     }
 
+    /// What a task's state wants of its driver.
+    fn wish(&self, task: &Task) -> Wish {
+        match &task.state {
+            State::Stopping { reason, .. } => Wish::Stop(self.dispatcher.policy().grace(reason)),
+            _ => Wish::Watch,
+        }
+    }
+
     fn begin(&mut self, id: &TaskId, duty: Duty) {
         let Some(task) = self.board.get(id).cloned() else {
             return;
         };
         let epoch = task.epoch;
         let cancel = CancellationToken::new();
-        let first = if duty == Duty::Stop {
-            Wish::Stop(self.dispatcher.policy().kill_grace)
-        } else {
-            Wish::Watch
-        };
-        let (wish, wishes) = watch::channel(first);
+        let (wish, wishes) = watch::channel(self.wish(&task));
         let (instance, sender) = (self.instance.clone(), self.sender.clone());
         let work = async move {
             match duty {
@@ -480,10 +483,12 @@ async fn recall_signs_of_life(instance: &Instance, board: &mut Board) -> Result<
     Ok(())
 }
 
-/// The same worker, another duty: a worker that was watched is now to be stopped.
-fn adjust(running: &mut Running, duty: Duty, grace: Duration) {
-    if duty == Duty::Stop && running.duty != Duty::Stop {
-        running.wish.send_replace(Wish::Stop(grace));
+/// The same worker, another duty: a worker that was watched is now to be stopped, or sooner than before.
+fn adjust(running: &mut Running, duty: Duty, wish: Option<Wish>) {
+    if let Some(wish @ Wish::Stop(_)) = wish {
+        running
+            .wish
+            .send_if_modified(|before| std::mem::replace(before, wish) != wish);
     }
     running.duty = duty;
 }

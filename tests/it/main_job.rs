@@ -8,6 +8,7 @@ mod choices;
 mod commands;
 mod crashes;
 mod edits;
+mod leases;
 mod life;
 mod outcomes;
 mod stuck;

@@ -220,12 +220,15 @@ impl Drive<'_> {
         let limits = &self.instance.config.limits;
         let limits = Limits {
             output_bytes: limits.output_bytes,
+            output_rate: limits.output_rate,
             memory_bytes: limits.memory_bytes,
-            processes: limits.processes.map(|n| u64::from(n.get())),
+            processes: Some(u64::from(limits.processes.get())),
+            disk_bytes: limits.disk_bytes,
             file_bytes: limits.file_bytes,
         };
         Spec {
             grace: self.instance.policy.kill_grace,
+            lease: Some(self.instance.config.scheduler.lease),
             ..Spec::new(brief, launch, limits)
         }
     }

@@ -22,6 +22,8 @@ use crate::store::{Beat, ProgressMark};
 const LOOK: Duration = Duration::from_millis(500);
 /// How often signs of life are written down, at most.
 const NOTE: Duration = Duration::from_secs(10);
+/// How often a lease is renewed in its length.
+const RENEWALS: u32 = 40;
 /// Chunks of output that one look takes in at most, so that a worker that floods does not hold its driver.
 const CHUNKS: usize = 64;
 /// A heartbeat may be this much in the future before it counts as missing (clocks differ).
@@ -37,6 +39,8 @@ pub(super) struct Watch<'a> {
     session: Option<String>,
     /// The worker's first process, where it is held.
     pid: Option<u32>,
+    /// When its lease was last renewed.
+    renewed: Option<DateTime<Utc>>,
     phase: Option<String>,
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
@@ -71,6 +75,7 @@ impl<'a> Watch<'a> {
             old: known.transcript_offset,
             session: drive.attempt.session.clone(),
             pid: None,
+            renewed: None,
             phase: known.phase,
             pct: known.progress_pct,
             last_output: None,
@@ -95,6 +100,7 @@ impl<'a> Watch<'a> {
             tokio::select! {
                 exit = &mut exit => return exit,
                 _ = look.tick() => {
+                    self.renew_lease(running);
                     self.look().await;
                     self.course.judge().await;
                 }
@@ -103,6 +109,23 @@ impl<'a> Watch<'a> {
                     self.look().await;
                 }
             }
+        }
+    }
+
+    /// Here, where the worker is looked after: whoever does not get to it any more loses it.
+    fn renew_lease(&mut self, running: &Running) {
+        let (now, lease) = (
+            self.drive.instance.clock.now(),
+            self.drive.instance.config.scheduler.lease,
+        );
+        let every = TimeDelta::from_std(lease / RENEWALS).unwrap_or_default();
+        // A clock that was set back is no reason to wait.
+        if self.renewed.is_some_and(|at| at <= now && now - at < every) {
+            return;
+        }
+        match running.renew_lease(lease) {
+            Ok(()) => self.renewed = Some(now),
+            Err(error) => tracing::warn!(task = %self.drive.task.id, %error, "its lease was not renewed"),
         }
     }
 
