@@ -10,6 +10,7 @@ pub mod board;
 pub mod dispatcher;
 pub mod driver;
 pub mod engine;
+pub mod family;
 pub mod files;
 pub mod fleet;
 pub mod instance;

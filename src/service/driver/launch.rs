@@ -104,6 +104,8 @@ impl Drive<'_> {
             progress: self.instance.files.progress_text(&self.task.id),
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
+            may_spawn: self.may_spawn().await,
+            children: self.children().await,
             branch: Some(workspace.branch.clone()),
             progress_file: layout.progress_of(&self.task.id).display().to_string(),
             outcome_file: self.outcome_path().display().to_string(),
@@ -152,7 +154,7 @@ impl Drive<'_> {
     }
 
     /// The smaller of what the tier allows an attempt and what the task has left.
-    fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
+    pub(super) fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
         let left = self
             .task
             .definition

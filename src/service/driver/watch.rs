@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 
 use super::super::engine::{Input, Wish};
+use super::requests::Taken;
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
 use crate::domain::task::{Attempt, Try};
@@ -46,6 +47,7 @@ pub(super) struct Watch<'a> {
     noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
     flaw_told: bool,
+    requests: Taken,
 }
 
 impl<'a> Watch<'a> {
@@ -76,6 +78,7 @@ impl<'a> Watch<'a> {
             noted: None,
             file_seen: None,
             flaw_told: false,
+            requests: Taken::default(),
             drive,
         }
     }
@@ -119,6 +122,7 @@ impl<'a> Watch<'a> {
     async fn look(&mut self) {
         self.read_output().await;
         self.read_heartbeat();
+        self.drive.take_requests(&mut self.requests).await;
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
             self.note(at).await;
