@@ -11,6 +11,7 @@ pub mod board;
 pub mod dispatcher;
 pub mod driver;
 pub mod engine;
+pub mod family;
 pub mod files;
 pub mod fleet;
 pub mod given;

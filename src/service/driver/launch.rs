@@ -119,6 +119,8 @@ impl Drive<'_> {
             progress: self.progress_cleaned(),
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
+            may_spawn: self.may_spawn().await,
+            children: self.children().await,
             branch: Some(workspace.branch.clone()),
             attachments: attachments
                 .iter()
@@ -191,7 +193,7 @@ impl Drive<'_> {
     }
 
     /// The smaller of what the tier allows an attempt and what the task has left.
-    fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
+    pub(super) fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
         let left = self
             .task
             .definition

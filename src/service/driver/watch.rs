@@ -8,6 +8,7 @@ use tokio::sync::watch::Receiver;
 
 use super::super::engine::{Input, Wish};
 use super::course::Course;
+use super::requests::Taken;
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
 use crate::domain::task::{Attempt, Try};
@@ -53,6 +54,7 @@ pub(super) struct Watch<'a> {
     /// Whether it gets on.
     pub(super) course: Course<'a>,
     flaw_told: bool,
+    requests: Taken,
 }
 
 impl<'a> Watch<'a> {
@@ -85,6 +87,7 @@ impl<'a> Watch<'a> {
             file_seen: None,
             course: Course::new(drive, facts),
             flaw_told: false,
+            requests: Taken::default(),
             drive,
         }
     }
@@ -149,6 +152,7 @@ impl<'a> Watch<'a> {
     async fn look(&mut self) {
         self.read_output().await;
         self.read_heartbeat();
+        self.drive.take_requests(&mut self.requests).await;
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
             self.note(at).await;
