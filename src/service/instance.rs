@@ -138,6 +138,7 @@ fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Reda
         let secret = match &runtime.kind {
             section::Kind::Command { .. } => None,
             section::Kind::ClaudeCode(claude) => claude.api_key.as_ref(),
+            section::Kind::Codex(codex) => codex.api_key.as_ref(),
             section::Kind::Messages(api) => api.api_key.as_ref(),
         };
         secret
