@@ -150,6 +150,7 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
         let secret = match &runtime.kind {
             section::Kind::Command { .. } | section::Kind::Acp(_) => None,
             section::Kind::ClaudeCode(claude) => claude.api_key.as_ref(),
+            section::Kind::Codex(codex) => codex.api_key.as_ref(),
             section::Kind::Messages(api) => api.api_key.as_ref(),
         };
         secret

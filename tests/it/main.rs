@@ -8,6 +8,7 @@
 
 mod architecture;
 mod claude_code;
+mod codex;
 mod commands;
 mod config;
 mod files;
