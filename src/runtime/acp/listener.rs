@@ -104,6 +104,11 @@ impl<W: Write> Listener<W> {
         self.replaying = replaying;
     }
 
+    /// The agent counts its cost from zero with every process.
+    pub fn counts_anew(&mut self) {
+        self.spend.counts_anew();
+    }
+
     /// From now on every question is answered as cancelled.
     pub fn cancel(&mut self) {
         self.cancelled = true;

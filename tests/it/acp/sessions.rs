@@ -84,17 +84,16 @@ fn the_cost_of_a_session_is_not_counted_twice() {
     let cost = update(
         json!({"sessionUpdate":"usage_update","used":1,"size":2,"cost":{"amount":0.75,"currency":"USD"}}),
     );
-    let mut rig = reopening(
-        "session/load",
-        json!({"loadSession":true}),
-        &[answer(1, json!({})), cost],
-    );
-    rig.brief.session_cost_usd_before = Some(0.5);
-    let account = rig.run().account;
-    assert_eq!(
-        (account.spent.cost_usd, account.session_cost_usd),
-        (Some(0.25), Some(0.75))
-    );
+    let cost_of = |capabilities: Value| {
+        let steps = [answer(1, json!({})), cost.clone()];
+        let mut rig = reopening("session/load", capabilities, &steps);
+        rig.brief.session_cost_usd_before = Some(0.5);
+        let account = rig.run().account;
+        (account.spent.cost_usd, account.session_cost_usd)
+    };
+    assert_eq!(cost_of(json!({"loadSession":true})), (Some(0.25), Some(0.75)));
+    let by_process = json!({"loadSession":true,"_meta":{"claudeCode":{}}});
+    assert_eq!(cost_of(by_process), (Some(0.75), Some(0.75)));
 }
 
 #[test]
