@@ -32,7 +32,12 @@ impl Desk {
     }
 
     /// A file of at most `limit` bytes, where it is there and is another than the one that `seen` tells of.
-    pub fn read(&self, name: &Path, limit: u64, seen: Option<Identity>) -> Result<Option<Snapshot>, FileError> {
+    pub fn read(
+        &self,
+        name: &Path,
+        limit: u64,
+        seen: Option<Identity>,
+    ) -> Result<Option<Snapshot>, FileError> {
         let path = self.path(name);
         let file = match self.open(name) {
             Err(FileError::Missing { .. }) => return Ok(None),

@@ -19,6 +19,13 @@ use super::view;
 /// The interface that is required: signals and abstract sockets stay within the cell (Linux 6.12).
 const NEEDED: ABI = ABI::V6;
 
+/// What bubblewrap stops and this does not.
+pub(super) const GAPS: [&str; 3] = [
+    "other processes of the machine are seen, though not touched",
+    "a port that may be connected to may be connected to at any address",
+    "configuration within the workspace can be changed",
+];
+
 /// Devices that programs use.
 const DEVICES: [&str; 8] = [
     "/dev/null",

@@ -47,19 +47,13 @@ impl Local {
             .as_deref()
             .ok_or("there is no program 'bwrap' on the PATH")?;
         probe::probe(cell, Some(program)).await?;
-        Ok(Probed::new(
-            cell,
-            Tier::Sandbox,
-            "bubblewrap",
-            &probe::TRIED,
-            Some(program),
-        ))
+        Ok(Probed::new(cell, Tier::Sandbox, "bubblewrap", Some(program), &[]))
     }
 
     async fn by_landlock(&self, cell: &Cell) -> Result<Probed, String> {
         landlock::obstacle(cell).map_or(Ok(()), Err)?;
         probe::probe(cell, None).await?;
-        Ok(Probed::new(cell, Tier::Sandbox, LANDLOCK, &probe::TRIED, None))
+        Ok(Probed::new(cell, Tier::Sandbox, LANDLOCK, None, &landlock::GAPS))
     }
 }
 

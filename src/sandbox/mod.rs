@@ -63,17 +63,21 @@ pub struct Probed {
     pub policy: String,
     /// What was tried, and found to be so.
     pub tried: Vec<String>,
+    /// What it does not stop that others of its tier do.
+    #[serde(default)]
+    pub gaps: Vec<String>,
     /// The program that makes it, where it is one.
     program: Option<PathBuf>,
 }
 
 impl Probed {
-    fn new(cell: &Cell, tier: Tier, by: &str, tried: &[&str], program: Option<&Path>) -> Self {
+    fn new(cell: &Cell, tier: Tier, by: &str, program: Option<&Path>, gaps: &[&str]) -> Self {
         Self {
             tier,
             by: by.to_owned(),
             policy: cell.digest(),
-            tried: tried.iter().map(|&what| what.to_owned()).collect(),
+            tried: probe::TRIED.iter().map(|&what| what.to_owned()).collect(),
+            gaps: gaps.iter().map(|&what| what.to_owned()).collect(),
             program: program.map(Path::to_owned),
         }
     }

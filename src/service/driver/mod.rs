@@ -4,6 +4,8 @@
 //! it lets the worker run on under its supervisor; whatever it does can be done again by the next driver.
 
 mod conclude;
+mod contain;
+mod desk;
 mod launch;
 mod start_facts;
 mod watch;

@@ -45,6 +45,8 @@ pub(super) struct Watch<'a> {
     /// When signs of life were last written down, and the newest of them.
     noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
+    /// The worker's copy of the progress file as it was last taken in.
+    copy_seen: Option<Identity>,
     flaw_told: bool,
 }
 
@@ -75,6 +77,7 @@ impl<'a> Watch<'a> {
             told: None,
             noted: None,
             file_seen: None,
+            copy_seen: None,
             flaw_told: false,
             drive,
         }
@@ -119,6 +122,7 @@ impl<'a> Watch<'a> {
     async fn look(&mut self) {
         self.read_output().await;
         self.read_heartbeat();
+        self.copy_seen = self.drive.take_in_progress(self.copy_seen);
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
             self.note(at).await;
@@ -192,8 +196,7 @@ impl<'a> Watch<'a> {
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
     fn read_heartbeat(&mut self) {
-        let files = &self.drive.instance.files.heartbeats;
-        let Ok(Some(snapshot)) = files.read_if_other(&self.drive.task.id, self.file_seen) else {
+        let Ok(Some(snapshot)) = self.drive.heartbeat_if_other(self.file_seen) else {
             return;
         };
         self.file_seen = Some(snapshot.identity);
@@ -274,8 +277,9 @@ impl<'a> Watch<'a> {
             )
         };
         match self.drive.instance.files.heartbeats.update(id, merged) {
-            Ok(Updated::Written(identity)) => self.file_seen = Some(identity),
-            Ok(Updated::Unchanged) => {}
+            // A contained worker writes elsewhere: this one is nobody's sign of life.
+            Ok(Updated::Written(identity)) if !self.drive.is_contained() => self.file_seen = Some(identity),
+            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(task = %self.drive.task.id, %error, "its heartbeat file was not written")
             }
