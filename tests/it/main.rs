@@ -10,6 +10,7 @@ mod architecture;
 mod claude_code;
 mod commands;
 mod config;
+mod containment;
 mod files;
 mod gate;
 mod main_job;

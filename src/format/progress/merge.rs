@@ -45,20 +45,21 @@ fn new_entries(ours: &str, before: &str, theirs: &str) -> Vec<String> {
 
 /// What was taken in is found again in its tame form.
 fn same(one: &Entry, other: &Entry) -> bool {
-    one.at == other.at && (one.text == other.text || tame(&one.text) == tame(&other.text))
+    one.at == other.at && tame(&one.text) == tame(&other.text)
 }
 
 fn line(entry: &Entry) -> String {
     let text = tame(&entry.text);
     match entry.at {
         Some(at) => format!("- {} {text}", stamp(at)),
-        // Without a time it cannot be taken for the orchestrator's, whatever it says.
-        None => format!("- {}", text.strip_prefix(MARK).unwrap_or(&text).trim_start()),
+        None => format!("- {text}"),
     }
 }
 
-/// An entry that is one item and nothing else: what would open a code block or a comment is made one plain line.
+/// An entry that is one item and nothing else: what would open a code block or a comment is made one plain line, and
+/// the orchestrator's mark is its own alone.
 fn tame(text: &str) -> String {
+    let text = text.strip_prefix(MARK).unwrap_or(text);
     let wild = ["```", "~~~", "<!--"].iter().any(|mark| text.contains(mark));
     if wild {
         return one_line(text)
@@ -177,7 +178,7 @@ mod tests {
         let more = append_worker_log(&theirs, at(4), "more\nlines");
         assert_eq!(
             texts(&take_in(&merged, &theirs, &more)).last().unwrap(),
-            "more\nlines"
+            "more\n  lines"
         );
     }
 
