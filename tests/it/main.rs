@@ -12,6 +12,7 @@ mod claude_code;
 mod codex;
 mod commands;
 mod config;
+mod containment;
 mod files;
 mod gate;
 mod main_job;

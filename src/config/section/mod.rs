@@ -1,6 +1,7 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
 mod acp;
+mod containment;
 mod gate;
 mod limits;
 mod logging;
@@ -15,6 +16,7 @@ mod tiers;
 use std::time::Duration;
 
 pub use acp::{Acp, Permission};
+pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use gate::Gate;
 pub use limits::Limits;
 pub use logging::{Format, Logging};

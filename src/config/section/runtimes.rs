@@ -4,12 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::{Component, Path, PathBuf};
 
 use super::acp::Acp;
 use crate::config::fault::Origin;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
 use crate::config::setting::words;
+
+use super::containment::Tier as ContainmentTier;
 
 /// One configured runtime.
 #[derive(Debug, Clone)]
@@ -18,6 +21,10 @@ pub struct Runtime {
     pub kind: Kind,
     /// Names of variables that its workers see besides the usual ones.
     pub env: Vec<String>,
+    /// How its workers are contained; absent where `[containment]` or its kind decides.
+    pub containment: Option<ContainmentTier>,
+    /// Files of the person's home that its workers may use although they hold a login, relative to the home.
+    pub credentials: Vec<PathBuf>,
 }
 
 /// The kinds of runtime.
@@ -161,7 +168,7 @@ const BUILT_IN: [(&str, KindName); 3] = [
 ];
 
 /// Every key of every kind, to tell a key of another kind from a misspelt one.
-const KIND_KEYS: [&str; 11] = [
+const KIND_KEYS: [&str; 15] = [
     "command",
     "binary",
     "args",
@@ -175,6 +182,8 @@ const KIND_KEYS: [&str; 11] = [
     "permission",
     "auth_method",
     "env",
+    "containment",
+    "credentials",
 ];
 
 /// Found on the PATH.
@@ -269,8 +278,25 @@ impl Runtime {
         };
         let env: Vec<String> = section.get("env", no_texts);
         check_variable_names(section, &env);
+        let containment = section.maybe("containment");
+        let credentials = credentials(section);
         section.explain_unknown_keys(&KIND_KEYS, "does not belong to a runtime of this kind");
-        kind.map(|kind| Self { kind, env })
+        kind.map(|kind| Self {
+            kind,
+            env,
+            containment,
+            credentials,
+        })
+    }
+
+    /// How its workers are contained, where `general` is what `[containment]` says: a program of the operator's own is
+    /// run as it is unless somebody asks for more, everything else that talks to a model is in the sandbox.
+    pub fn contained(&self, general: Option<ContainmentTier>) -> ContainmentTier {
+        let of_kind = match &self.kind {
+            Kind::Command { .. } => ContainmentTier::None,
+            _ => ContainmentTier::Sandbox,
+        };
+        self.containment.or(general).unwrap_or(of_kind)
     }
 }
 
@@ -338,6 +364,25 @@ fn messages(section: &mut Section<'_, '_>) -> Messages {
         max_turns: section.get("max_turns", max_turns),
         max_tokens: section.get("max_tokens", max_tokens),
     }
+}
+
+/// Paths below the home, by which a worker finds its provider's login.
+fn credentials(section: &mut Section<'_, '_>) -> Vec<PathBuf> {
+    let given: Vec<String> = section.get("credentials", no_texts);
+    for (place, text) in given.iter().enumerate() {
+        let parts = || Path::new(text).components();
+        if !parts().all(|part| matches!(part, Component::Normal(_))) {
+            let at = section.origin_of_item("credentials", place);
+            let help =
+                "write a file of the home folder, relative to it: \".claude/.credentials.json\"".to_owned();
+            section.fault(
+                at,
+                format!("'{}' does not lie in the home folder", text.escape_debug()),
+                Some(help),
+            );
+        }
+    }
+    given.into_iter().map(PathBuf::from).collect()
 }
 
 fn check_url(section: &mut Section<'_, '_>, url: &str) -> bool {

@@ -53,6 +53,8 @@ pub(super) struct Watch<'a> {
     file_seen: Option<Identity>,
     /// Whether it gets on.
     pub(super) course: Course<'a>,
+    /// The worker's copy of the progress file as it was last taken in.
+    copy_seen: Option<Identity>,
     flaw_told: bool,
     requests: Taken,
 }
@@ -86,6 +88,7 @@ impl<'a> Watch<'a> {
             noted: None,
             file_seen: None,
             course: Course::new(drive, facts),
+            copy_seen: None,
             flaw_told: false,
             requests: Taken::default(),
             drive,
@@ -153,6 +156,7 @@ impl<'a> Watch<'a> {
         self.read_output().await;
         self.read_heartbeat();
         self.drive.take_requests(&mut self.requests).await;
+        self.copy_seen = self.drive.take_in_progress(self.copy_seen);
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
             self.note(at).await;
@@ -228,8 +232,7 @@ impl<'a> Watch<'a> {
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
     fn read_heartbeat(&mut self) {
-        let files = &self.drive.instance.files.heartbeats;
-        let Ok(Some(snapshot)) = files.read_if_other(&self.drive.task.id, self.file_seen) else {
+        let Ok(Some(snapshot)) = self.drive.heartbeat_if_other(self.file_seen) else {
             return;
         };
         self.file_seen = Some(snapshot.identity);
@@ -314,8 +317,9 @@ impl<'a> Watch<'a> {
             )
         };
         match self.drive.instance.files.heartbeats.update(id, merged) {
-            Ok(Updated::Written(identity)) => self.file_seen = Some(identity),
-            Ok(Updated::Unchanged) => {}
+            // A contained worker writes elsewhere: this one is nobody's sign of life.
+            Ok(Updated::Written(identity)) if !self.drive.is_contained() => self.file_seen = Some(identity),
+            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(task = %self.drive.task.id, %error, "its heartbeat file was not written")
             }
