@@ -25,6 +25,7 @@ mod queue_properties;
 mod queue_size;
 mod queue_support;
 mod render;
+mod responses;
 mod service_faults;
 mod simulation;
 mod store;

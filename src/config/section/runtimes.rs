@@ -2,17 +2,22 @@
 //!
 //! `claude`, `codex` and `api` exist without configuration; a table of that name changes only the keys that it gives.
 
+mod acp;
+mod codex;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 
-use super::acp::Acp;
 use crate::config::fault::Origin;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
 use crate::config::setting::words;
 
 use super::containment::Tier as ContainmentTier;
+
+pub use acp::{Acp, Permission};
+pub use codex::{Codex, CodexSandbox};
 
 /// One configured runtime.
 #[derive(Debug, Clone)]
@@ -60,34 +65,6 @@ pub struct ClaudeCode {
     pub base_url: Option<String>,
     /// A key, where the tool is not signed in by itself.
     pub api_key: Option<Secret>,
-}
-
-/// Settings of a `codex` runtime.
-#[derive(Debug, Clone)]
-pub struct Codex {
-    /// The program.
-    pub binary: String,
-    /// Arguments that are added to its own.
-    pub args: Vec<String>,
-    /// What the tool's own sandbox lets commands do.
-    pub sandbox: CodexSandbox,
-    /// Whether the person's own `config.toml` and rules count.
-    pub user_config: bool,
-    /// Another API to talk to.
-    pub base_url: Option<String>,
-    /// A key, where the tool is not signed in by itself.
-    pub api_key: Option<Secret>,
-}
-
-/// What the sandbox of the Codex tool lets commands do (its `--sandbox`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodexSandbox {
-    /// Look, change nothing.
-    ReadOnly,
-    /// Write in the workspace and for temporary files; no network.
-    WorkspaceWrite,
-    /// Everything.
-    DangerFullAccess,
 }
 
 /// Settings of a `messages` runtime.
@@ -147,11 +124,6 @@ words!(KindName {
     "command" => Command,
     "acp" => Acp,
 });
-words!(CodexSandbox {
-    "read-only" => ReadOnly,
-    "workspace-write" => WorkspaceWrite,
-    "danger-full-access" => DangerFullAccess,
-});
 words!(PermissionMode {
     "default" => Default,
     "acceptEdits" => AcceptEdits,
@@ -189,21 +161,6 @@ const KIND_KEYS: [&str; 15] = [
 /// Found on the PATH.
 fn binary() -> String {
     "claude".to_owned()
-}
-
-/// Found on the PATH.
-fn codex_binary() -> String {
-    "codex".to_owned()
-}
-
-/// Its own sandbox lets commands write where they work.
-fn codex_sandbox() -> CodexSandbox {
-    CodexSandbox::WorkspaceWrite
-}
-
-/// With it, a repository that the person trusts may run commands of its own.
-fn user_config() -> bool {
-    false
 }
 
 /// None.
@@ -273,7 +230,7 @@ impl Runtime {
             KindName::Command => command(section).map(|command| Kind::Command { command }),
             KindName::Acp => command(section).map(|command| Kind::Acp(Acp::read(section, command))),
             KindName::ClaudeCode => Some(Kind::ClaudeCode(claude_code(section))),
-            KindName::Codex => Some(Kind::Codex(codex(section))),
+            KindName::Codex => Some(Kind::Codex(codex::read(section))),
             KindName::Messages => Some(Kind::Messages(messages(section))),
         };
         let env: Vec<String> = section.get("env", no_texts);
@@ -335,19 +292,6 @@ fn claude_code(section: &mut Section<'_, '_>) -> ClaudeCode {
         args: section.get("args", no_texts),
         permission_mode: section.get("permission_mode", permission_mode),
         max_turns: section.maybe("max_turns"),
-        base_url: section
-            .maybe::<String>("base_url")
-            .filter(|url| check_url(section, url)),
-        api_key: section.secret("api_key", None),
-    }
-}
-
-fn codex(section: &mut Section<'_, '_>) -> Codex {
-    Codex {
-        binary: section.get("binary", codex_binary),
-        args: section.get("args", no_texts),
-        sandbox: section.get("sandbox", codex_sandbox),
-        user_config: section.get("user_config", user_config),
         base_url: section
             .maybe::<String>("base_url")
             .filter(|url| check_url(section, url)),
