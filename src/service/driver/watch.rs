@@ -23,6 +23,9 @@ use crate::store::{Beat, ProgressMark};
 const LOOK: Duration = Duration::from_millis(500);
 /// How often signs of life are written down, at most.
 const NOTE: Duration = Duration::from_secs(10);
+/// How often the engine hears of signs of life, at most: after a time, and after a part of what makes a worker stale.
+const TELL: Duration = Duration::from_secs(5);
+const TELLINGS: u32 = 60;
 /// How often a lease is renewed in its length.
 const RENEWALS: u32 = 40;
 /// Chunks of output that one look takes in at most, so that a worker that floods does not hold its driver.
@@ -46,8 +49,8 @@ pub(super) struct Watch<'a> {
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
     last_beat: Option<DateTime<Utc>>,
-    /// The newest sign of life that the engine was told of.
-    told: Option<DateTime<Utc>>,
+    /// When the engine was last told of signs of life, and the newest of them.
+    told: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// When signs of life were last written down, and the newest of them.
     noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
@@ -163,15 +166,21 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Only of what is new: each word costs the engine a pass.
+    /// Only of what is new, and no more often than it takes to see that a worker is stale: each word costs the engine a pass.
     fn tell_engine(&mut self, at: DateTime<Utc>) {
-        if self.told >= Some(at) {
+        let now = self.drive.instance.clock.now();
+        let stale_after = self.drive.instance.policy.heartbeat_stale_after;
+        let pause = TimeDelta::from_std(TELL.min(stale_after / TELLINGS)).unwrap_or_default();
+        if self
+            .told
+            .is_some_and(|(when, what)| what >= at || (now - when < pause && when <= now))
+        {
             return;
         }
         let (task, epoch) = (self.drive.task.id.clone(), self.drive.attempt.epoch);
         // A full inbox is a busy engine; the next look tells the same.
         if self.drive.inbox.try_send(Input::Beat { task, epoch, at }).is_ok() {
-            self.told = Some(at);
+            self.told = Some((now, at));
         }
     }
 
