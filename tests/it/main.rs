@@ -21,6 +21,7 @@ mod queue_properties;
 mod queue_size;
 mod queue_support;
 mod render;
+mod security;
 mod service_faults;
 mod simulation;
 mod store;
