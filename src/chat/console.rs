@@ -26,8 +26,8 @@ pub fn post(task: &TaskId, report: &Report, at: DateTime<Utc>) -> std::io::Resul
 fn style(report: &Report) -> Style {
     let colour = match report {
         Report::Completed { .. } => AnsiColor::Green,
-        Report::Blocked { .. } | Report::GateFailed { .. } => AnsiColor::Red,
-        Report::Stuck | Report::Escalating { .. } => AnsiColor::Yellow,
+        Report::Blocked { .. } | Report::Question { .. } | Report::GateFailed { .. } => AnsiColor::Red,
+        Report::Stuck | Report::Escalating { .. } | Report::Medic { .. } => AnsiColor::Yellow,
         Report::Spawning { .. } | Report::Resuming { .. } => AnsiColor::Cyan,
         Report::Paused { .. } | Report::Cancelled { .. } => AnsiColor::BrightBlack,
     };

@@ -120,6 +120,9 @@ pub enum Verb {
     Approve(steer::Approval),
     /// Send the work of a task that waits for you back
     Reject(steer::Ruling),
+    /// Answer what a task's worker asked; it goes on with that
+    #[command(after_help = examples::ANSWER)]
+    Answer(steer::Answer),
 
     /// The effective configuration, and whether it is right
     #[command(subcommand, after_help = examples::CONFIG)]

@@ -5,6 +5,7 @@
 use super::assess::Assessment;
 use super::definition::Definition;
 use super::gate::GateReport;
+use super::id::TaskId;
 use super::outcome::AttemptReport;
 use super::tier::Route;
 
@@ -44,6 +45,20 @@ pub enum Event {
         epoch: u64,
         /// The session.
         session: String,
+    },
+    /// Its worker asks a person.
+    Asked {
+        /// The attempt's fencing number.
+        epoch: u64,
+        /// The question.
+        text: String,
+    },
+    /// Its worker made a sub-task.
+    Spawned {
+        /// The attempt's fencing number.
+        epoch: u64,
+        /// The sub-task.
+        child: TaskId,
     },
     /// Its worker could not be started.
     NotStarted {
@@ -121,6 +136,11 @@ pub enum Command {
         /// In which words.
         comment: String,
     },
+    /// The answer to what its worker asked.
+    Answer {
+        /// In which words.
+        text: String,
+    },
     /// It is said to be complete: run the gate.
     Claim,
     /// Do nothing until a person says so (`Status: blocked` in the file).
@@ -137,6 +157,7 @@ impl Command {
             Self::Retry => "retry",
             Self::Approve { .. } => "approve",
             Self::Reject { .. } => "reject",
+            Self::Answer { .. } => "answer",
             Self::Claim => "claim",
             Self::Hold => "hold",
         }

@@ -13,7 +13,9 @@ use secrecy::SecretString;
 use crate::config::{Config, Secret, section};
 use crate::domain::task::{State, Task};
 use crate::domain::tier::{Route, TierName};
+use crate::runtime::acp::{self, Acp};
 use crate::runtime::claude_code::{self, ClaudeCode};
+use crate::runtime::codex::{self, Codex};
 use crate::runtime::command::{self, Command};
 use crate::runtime::messages::{self, Messages};
 use crate::runtime::{Available, Runtime, Unavailable};
@@ -290,6 +292,16 @@ fn build(runtime: &section::Runtime, exe: &Path, environment: &Environment) -> A
             inherited,
             ..claude_code::Options::default()
         })),
+        section::Kind::Codex(settings) => Arc::new(Codex::new(codex::Options {
+            binary: settings.binary.clone(),
+            args: settings.args.clone(),
+            env,
+            sandbox: codex_sandbox(settings.sandbox),
+            user_config: settings.user_config,
+            base_url: settings.base_url.clone(),
+            api_key: secret(settings.api_key.as_ref()),
+            inherited,
+        })),
         section::Kind::Messages(api) => Arc::new(Messages::new(messages::Options {
             base_url: api.base_url.clone(),
             api_key: secret(api.api_key.as_ref()),
@@ -299,6 +311,32 @@ fn build(runtime: &section::Runtime, exe: &Path, environment: &Environment) -> A
             idle_timeout: Duration::from_secs(120),
             ..messages::Options::new(exe.to_owned())
         })),
+        section::Kind::Acp(agent) => Arc::new(Acp::new(acp::Options {
+            permission: permission(agent.permission),
+            auth_method: agent.auth_method.clone(),
+            max_turns: agent.max_turns.map(std::num::NonZeroU32::get),
+            env,
+            inherited,
+            ..acp::Options::new(exe.to_owned(), agent.command.clone())
+        })),
+    }
+}
+
+fn permission(word: section::Permission) -> acp::Permission {
+    match word {
+        section::Permission::Contained => acp::Permission::Contained,
+        section::Permission::All => acp::Permission::All,
+        section::Permission::Edit => acp::Permission::Edit,
+        section::Permission::ReadOnly => acp::Permission::ReadOnly,
+        section::Permission::Deny => acp::Permission::Deny,
+    }
+}
+
+fn codex_sandbox(mode: section::CodexSandbox) -> codex::SandboxMode {
+    match mode {
+        section::CodexSandbox::ReadOnly => codex::SandboxMode::ReadOnly,
+        section::CodexSandbox::WorkspaceWrite => codex::SandboxMode::WorkspaceWrite,
+        section::CodexSandbox::DangerFullAccess => codex::SandboxMode::DangerFullAccess,
     }
 }
 

@@ -6,10 +6,12 @@
 //! Deliberately absent: rendering (surfaces), rules (domain), SQL, git and process handling (adapters).
 
 pub mod assessor;
+pub mod attachments;
 pub mod board;
 pub mod dispatcher;
 pub mod driver;
 pub mod engine;
+pub mod family;
 pub mod files;
 pub mod fleet;
 pub mod given;

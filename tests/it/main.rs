@@ -8,6 +8,7 @@
 
 mod architecture;
 mod claude_code;
+mod codex;
 mod commands;
 mod config;
 mod files;
@@ -15,6 +16,7 @@ mod gate;
 mod main_job;
 mod mcp;
 mod messages;
+mod outcomes;
 mod queue_edit;
 mod queue_file;
 mod queue_properties;

@@ -69,6 +69,12 @@ Examples:
   orchestrator approve fix-login --commit 3f9c2ab    refused if another commit waits by now
   orchestrator reject fix-login --comment 'The error page is still blank.'";
 
+pub(super) const ANSWER: &str = "\
+The question is in `orchestrator why ID`. The answer stands in every further prompt of the task.
+
+Examples:
+  orchestrator answer fix-login 'Yes, plus signs are allowed.'";
+
 pub(super) const CONFIG: &str = "\
 Examples:
   orchestrator config show
@@ -86,6 +92,8 @@ These need nothing but the environment that the orchestrator gives to its worker
 Examples:
   orchestrator agent heartbeat --pct 40 --phase 'writing tests'
   orchestrator agent log Found the cause: the address is not escaped.
+  orchestrator agent ask May an address hold a plus sign?
+  orchestrator agent spawn --id docs --title 'Document it' --description 'Write docs/login.md.'
   orchestrator agent done --reason 'the login accepts every valid address'";
 
 pub(super) const MCP: &str = "\

@@ -12,7 +12,9 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Queue", &["add", "lint", "validate"]),
     (
         "Decide",
-        &["pause", "resume", "cancel", "retry", "approve", "reject"],
+        &[
+            "pause", "resume", "cancel", "retry", "approve", "reject", "answer",
+        ],
     ),
     ("Keep", &["config", "migrate", "completions"]),
     ("For workers", &["agent", "mcp"]),

@@ -37,6 +37,17 @@ pub struct Ruling {
     pub comment: Option<String>,
 }
 
+/// `answer`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Answer {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// The answer
+    #[arg(value_name = "TEXT", required = true, num_args = 1..)]
+    pub text: Vec<String>,
+}
+
 /// `stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
 pub struct Stop {

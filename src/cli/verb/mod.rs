@@ -62,6 +62,7 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Retry(s) => steer::retry(&ground, s).await,
         Verb::Approve(r) => steer::approve(&ground, r).await,
         Verb::Reject(r) => steer::reject(&ground, r).await,
+        Verb::Answer(a) => steer::answer(&ground, a).await,
         Verb::Config(config) => house::config(&ground, config),
         Verb::Migrate(migrate) => house::migrate(&ground, migrate).await,
         Verb::Completions(completions) => house::completions(completions),

@@ -1,7 +1,7 @@
 //! The verbs that change something: commands to tasks, the emergency stop, the gate by hand.
 
 use super::super::args::look::One;
-use super::super::args::steer::{Approval, Ruling, Steer, Stop};
+use super::super::args::steer::{Answer, Approval, Ruling, Steer, Stop};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::render;
 use super::ground::{Ground, of_store};
@@ -37,6 +37,14 @@ pub(super) async fn approve(ground: &Ground, args: Approval) -> Outcome {
 pub(super) async fn reject(ground: &Ground, args: Ruling) -> Outcome {
     let comment = args.comment.unwrap_or_else(|| "no comment".to_owned());
     command(ground, &args.id, Command::Reject { comment }).await
+}
+
+pub(super) async fn answer(ground: &Ground, args: Answer) -> Outcome {
+    let text = args.text.join(" ").trim().to_owned();
+    if text.is_empty() {
+        return Err(Failure::usage("the answer is empty").help("say it: `orchestrator answer ID TEXT`"));
+    }
+    command(ground, &args.id, Command::Answer { text }).await
 }
 
 async fn command(ground: &Ground, id: &TaskId, command: Command) -> Outcome {

@@ -1,5 +1,6 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
+mod acp;
 mod gate;
 mod limits;
 mod logging;
@@ -13,12 +14,13 @@ mod tiers;
 
 use std::time::Duration;
 
+pub use acp::{Acp, Permission};
 pub use gate::Gate;
 pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;
 pub use reports::{Console, Reports};
-pub use runtimes::{ClaudeCode, Kind, Messages, PermissionMode, Runtime};
+pub use runtimes::{ClaudeCode, Codex, CodexSandbox, Kind, Messages, PermissionMode, Runtime};
 pub use scheduler::Scheduler;
 pub use server::Server;
 pub use store::{Bus, Store};

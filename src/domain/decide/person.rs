@@ -6,7 +6,7 @@ use super::super::outcome::{AttemptReport, Evidence, Outcome};
 use super::super::task::{Attempt, Block, Claim, End, StartKind, State, StopReason, Task};
 use super::super::tier::{Route, TierName};
 use super::draft::Draft;
-use super::{AttemptChange, Context, Refused, Ruling, gate};
+use super::{AttemptChange, Context, Refused, Ruling, desk, gate};
 
 pub(super) fn decide(task: &Task, by: String, command: Command, cx: &Context<'_>) -> Result<Ruling, Refused> {
     let verb = command.verb();
@@ -23,6 +23,7 @@ pub(super) fn decide(task: &Task, by: String, command: Command, cx: &Context<'_>
         Command::Resume => resume(task, &by, cx).or_else(|why| refuse(&why)),
         Command::Cancel { reason } => Ok(cancel(task, by, reason, cx)),
         Command::Retry => Ok(retry(task, by, cx)),
+        Command::Answer { text } => desk::answered(task, by, text, cx).or_else(|why| refuse(&why)),
         Command::Claim => claim(task, by, cx).or_else(|why| refuse(&why)),
         Command::Approve { comment, seen } => {
             approve(task, &by, &comment, seen.as_deref(), cx).or_else(|why| refuse(&why))
@@ -89,6 +90,10 @@ fn resume(task: &Task, by: &str, cx: &Context<'_>) -> Result<Ruling, String> {
             block: Block::Approval { .. },
             ..
         } => Err("it waits for approve or reject".to_owned()),
+        State::Blocked {
+            block: Block::Question { .. },
+            ..
+        } => Err("it waits for an answer; answer it, or retry it without one".to_owned()),
         State::Blocked { .. } => Err("it is blocked; settle what it names, then retry it".to_owned()),
         State::Ended { .. } => Err(format!("it is {}; retry runs it again", task.state.name())),
         _ => Ok(Ruling::NoChange("is not paused")),

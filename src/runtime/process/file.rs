@@ -24,6 +24,8 @@ pub const SUPERVISOR: &str = "supervisor.json";
 pub const EXIT: &str = "exit.json";
 /// That somebody wants it stopped, and how patiently.
 pub const STOP: &str = "stop.json";
+/// How long it may run on after an orchestrator last touched this file.
+pub const LEASE: &str = "lease.json";
 /// The folder that is the worker's own to write in; nothing in it is trusted.
 pub const DESK: &str = "desk";
 /// Where the worker may say how it ended, on its desk.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tokio::sync::watch::Receiver;
 
+use super::super::attachments::{self, AttachmentError};
 use super::super::engine::Wish;
 use super::super::given::Given;
 use super::super::prompt::{Material, prompt};
@@ -35,9 +36,11 @@ impl Drive<'_> {
             .and_then(|()| facts.save(&self.dir))
             .map_err(workspace_fault)?;
         self.remove_old_heartbeat();
-        let prompt = self.prompt(&workspace).await;
+        let attachments = self.attachments(&workspace).map_err(workspace_fault)?;
+        let prompt = self.prompt(&workspace, &attachments).await;
         let token = self.hand_over().await.map_err(workspace_fault)?;
         let brief = Brief {
+            attachments,
             token,
             mcp: vec![self.instance.exe.clone().into(), "mcp".into()],
             ..self.brief(workspace.root, prompt, &facts)
@@ -103,7 +106,12 @@ impl Drive<'_> {
         }
     }
 
-    async fn prompt(&self, workspace: &Workspace) -> String {
+    fn attachments(&self, workspace: &Workspace) -> Result<Vec<PathBuf>, AttachmentError> {
+        let desk = self.dir.join(file::DESK);
+        attachments::gather(self.instance, &self.task.definition, &workspace.root, &desk)
+    }
+
+    async fn prompt(&self, workspace: &Workspace, attachments: &[PathBuf]) -> String {
         let layout = &self.instance.layout;
         let d = &self.task.definition;
         let material = Material {
@@ -111,7 +119,13 @@ impl Drive<'_> {
             progress: self.progress_cleaned(),
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
+            may_spawn: self.may_spawn().await,
+            children: self.children().await,
             branch: Some(workspace.branch.clone()),
+            attachments: attachments
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
             progress_file: layout.progress_of(&self.task.id).display().to_string(),
             outcome_file: self.outcome_path().display().to_string(),
         };
@@ -179,7 +193,7 @@ impl Drive<'_> {
     }
 
     /// The smaller of what the tier allows an attempt and what the task has left.
-    fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
+    pub(super) fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
         let left = self
             .task
             .definition
@@ -208,12 +222,15 @@ impl Drive<'_> {
         let limits = &self.instance.config.limits;
         let limits = Limits {
             output_bytes: limits.output_bytes,
+            output_rate: limits.output_rate,
             memory_bytes: limits.memory_bytes,
-            processes: limits.processes.map(|n| u64::from(n.get())),
+            processes: Some(u64::from(limits.processes.get())),
+            disk_bytes: limits.disk_bytes,
             file_bytes: limits.file_bytes,
         };
         Spec {
             grace: self.instance.policy.kill_grace,
+            lease: Some(self.instance.config.scheduler.lease),
             ..Spec::new(brief, launch, limits)
         }
     }

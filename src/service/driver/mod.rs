@@ -4,7 +4,9 @@
 //! it lets the worker run on under its supervisor; whatever it does can be done again by the next driver.
 
 mod conclude;
+mod course;
 mod launch;
+mod requests;
 mod start_facts;
 mod watch;
 
@@ -15,6 +17,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch as channel};
 
 pub use self::start_facts::StartFacts;
+use super::board::Board;
 use super::engine::{Input, Wish};
 use super::instance::Instance;
 use crate::clock::truncate;
@@ -25,6 +28,7 @@ use crate::format::heartbeat;
 use crate::format::redact::Redactor;
 use crate::runtime::Runtime;
 use crate::runtime::process::{self, Adopted, Cause, Exit, file};
+use crate::store::StoreError;
 
 /// What a driver knows of its attempt.
 struct Drive<'a> {
@@ -64,6 +68,20 @@ pub fn last_sign(instance: &Instance, task: &Task, attempt: &Attempt) -> Option<
         .filter(|beat| beat.attempt.is_none_or(|n| n == attempt.n));
     let written = written.map(|at| truncate(at.into()));
     written.max(beat.map(|b| b.last_heartbeat)).map(|at| at.min(now))
+}
+
+/// What workers showed before this service was there, and while none was: silence counts from then.
+pub async fn recall_signs_of_life(instance: &Instance, board: &mut Board) -> Result<(), StoreError> {
+    let recorded = instance.store.open_facts().await?;
+    let seen = |task: &Task| {
+        let attempt = task.state.attempt()?;
+        let facts = recorded.get(&task.id).filter(|f| f.epoch == attempt.epoch);
+        let on_disk = last_sign(instance, task, attempt);
+        Some((task.id.clone(), on_disk.max(facts.and_then(|f| f.beat_at))?))
+    };
+    let seen: Vec<_> = board.live().filter_map(seen).collect();
+    seen.iter().for_each(|(id, at)| board.beat(id, *at));
+    Ok(())
 }
 
 /// Drives the live attempt of a task.
