@@ -6,6 +6,7 @@
     reason = "a test sets the scene: processes, variables, times"
 )]
 
+mod acp;
 mod architecture;
 mod claude_code;
 mod codex;

@@ -161,7 +161,7 @@ const BUILT_IN: [(&str, KindName); 3] = [
 ];
 
 /// Every key of every kind, to tell a key of another kind from a misspelt one.
-const KIND_KEYS: [&str; 11] = [
+const KIND_KEYS: [&str; 13] = [
     "command",
     "binary",
     "args",
