@@ -26,6 +26,7 @@ mod queue_size;
 mod queue_support;
 mod render;
 mod responses;
+mod security;
 mod service_faults;
 mod simulation;
 mod store;

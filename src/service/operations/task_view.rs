@@ -176,9 +176,11 @@ impl Live {
             .beat_at
             .max(file.as_ref().map(|b| b.last_heartbeat))
             .unwrap_or(attempt.started_at);
+        let pct = file.as_ref().and_then(|b| b.progress_pct).or(facts.progress_pct);
+        let phase = file.and_then(|b| b.current_phase).or(facts.phase);
         Self {
-            pct: file.as_ref().and_then(|b| b.progress_pct).or(facts.progress_pct),
-            phase: file.and_then(|b| b.current_phase).or(facts.phase),
+            pct,
+            phase: phase.map(|words| instance.redactor.redact(&words).into_owned()),
             age_s: Some((now - beat).num_milliseconds().max(0) as f64 / 1000.0),
             session: if alive { "alive" } else { "gone" },
         }
