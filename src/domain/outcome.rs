@@ -53,7 +53,7 @@ pub enum EndKind {
     Poisoned,
     /// It ended by a signal or without any result.
     Interrupted,
-    /// Its process vanished without an exit record.
+    /// Its process vanished without an exit record, or the session that it was to go on in is gone.
     Vanished,
 }
 

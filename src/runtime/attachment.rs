@@ -27,7 +27,9 @@ pub struct Picture {
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
     /// It is too long.
-    #[error("the picture {path} has {bytes} bytes, more than the {LONGEST_PICTURE} that a model is shown; make it smaller")]
+    #[error(
+        "the picture {path} has {bytes} bytes, more than the {LONGEST_PICTURE} that a model is shown; make it smaller"
+    )]
     TooLong {
         /// The file.
         path: PathBuf,
@@ -129,7 +131,9 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let told = Picture::read(&path).unwrap_err().to_string();
         assert!(told.contains("large.png") && told.contains("5242881"), "{told}");
-        let gone = Picture::read(&folder.path().join("gone.png")).unwrap_err().to_string();
+        let gone = Picture::read(&folder.path().join("gone.png"))
+            .unwrap_err()
+            .to_string();
         assert!(gone.contains("cannot be read"), "{gone}");
     }
 }

@@ -31,7 +31,9 @@ pub enum AttachmentError {
     #[error("the attachment '{0}' is no regular file; name the files themselves")]
     NoFile(String),
     /// It is too long to be copied.
-    #[error("the attachment '{path}' has {bytes} bytes, more than the {LONGEST} that are copied; put it into the repository")]
+    #[error(
+        "the attachment '{path}' has {bytes} bytes, more than the {LONGEST} that are copied; put it into the repository"
+    )]
     TooLong {
         /// As the task names it.
         path: String,
@@ -139,7 +141,10 @@ pub fn missing(instance: &Instance, reading: &Reading) -> BTreeSet<(TaskId, Stri
     let here = active.filter(|t| t.definition.workspace.as_deref().is_none_or(is_folder));
     let nowhere = |task: &TaskId, definition: &Definition| {
         let bases = Bases::of(instance, definition, None);
-        let lost = definition.attachments.iter().filter(|path| bases.find(path).is_err());
+        let lost = definition
+            .attachments
+            .iter()
+            .filter(|path| bases.find(path).is_err());
         lost.map(|path| (task.clone(), path.clone())).collect::<Vec<_>>()
     };
     here.flat_map(|t| nowhere(&t.id, &t.definition)).collect()
@@ -187,7 +192,10 @@ mod tests {
         assert_eq!(found(root.join("secret").to_str().unwrap()).unwrap(), "s");
         assert!(matches!(found("nowhere"), Err(AttachmentError::Missing(_))));
         for outside in ["link", "../secret"] {
-            assert!(matches!(found(outside), Err(AttachmentError::Outside(_))), "{outside}");
+            assert!(
+                matches!(found(outside), Err(AttachmentError::Outside(_))),
+                "{outside}"
+            );
         }
     }
 

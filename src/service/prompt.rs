@@ -18,6 +18,8 @@ pub struct Material {
     pub gate_feedback: Option<String>,
     /// The project's memory.
     pub memory: Option<String>,
+    /// Files of the workspace by which its repository tells agents how to work in it.
+    pub guides: Vec<&'static str>,
     /// The files that go with the task, where the worker finds them.
     pub attachments: Vec<String>,
     /// The branch that the work is on.
@@ -153,6 +155,12 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
             material.outcome_file
         ),
     ];
+    if !material.guides.is_empty() {
+        rules.push(format!(
+            "How this repository wants to be worked in stands in {}: read that first.",
+            material.guides.join(" and ")
+        ));
+    }
     if let Some(branch) = &material.branch {
         rules.push(format!(
             "You are on branch {branch}; stay on it, and push nothing."

@@ -28,7 +28,9 @@ impl Conversation {
 
     /// Whether this block was said before, for what need not be said twice.
     pub fn holds(&self, block: &Block) -> bool {
-        self.messages.iter().any(|message| message.content.contains(block))
+        self.messages
+            .iter()
+            .any(|message| message.content.contains(block))
     }
 
     /// Adds the model's reply; an empty one is left out, because the API refuses it.

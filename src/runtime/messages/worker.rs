@@ -111,7 +111,11 @@ fn client(environment: &Environment) -> Result<Client, Closing> {
 
 /// A picture that cannot be shown is for a person to mend: no stronger model would see it.
 fn pictures(environment: &Environment) -> Result<Vec<Block>, Closing> {
-    let shown = environment.settings.attachments.iter().map(|path| Picture::read(path));
+    let shown = environment
+        .settings
+        .attachments
+        .iter()
+        .map(|path| Picture::read(path));
     let shown = shown.filter_map(Result::transpose);
     shown
         .map(|picture| picture.map(|p| Block::Other(p.to_block())))

@@ -17,6 +17,9 @@ use crate::runtime::Brief;
 use crate::runtime::process::{self, Limits, Spec, file};
 use crate::workspace::Workspace;
 
+/// Not every client reads these by itself: Claude Code does not when the settings of a repository are not trusted.
+const GUIDES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
+
 impl Drive<'_> {
     pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
         let workspace = self.prepare_workspace().await?;
@@ -115,7 +118,14 @@ impl Drive<'_> {
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
             branch: Some(workspace.branch.clone()),
-            attachments: attachments.iter().map(|path| path.display().to_string()).collect(),
+            guides: GUIDES
+                .into_iter()
+                .filter(|name| workspace.root.join(name).is_file())
+                .collect(),
+            attachments: attachments
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
             progress_file: layout.progress_of(&self.task.id).display().to_string(),
             outcome_file: self.outcome_path().display().to_string(),
         };

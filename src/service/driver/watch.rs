@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const NOTE: Duration = Duration::from_secs(10);
 /// Chunks of output that one look takes in at most, so that a worker that floods does not hold its driver.
 const CHUNKS: usize = 64;
+/// A worker may wait for its provider itself for as long; for longer, its slot is better used.
+const LONG_WAIT: Duration = Duration::from_secs(20);
 /// A heartbeat may be this much in the future before it counts as missing (clocks differ).
 pub(super) const FUTURE: TimeDelta = TimeDelta::minutes(2);
 
@@ -46,6 +48,8 @@ pub(super) struct Watch<'a> {
     noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
     flaw_told: bool,
+    /// Its client waits for a provider, and not for a moment.
+    waits_long: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -76,6 +80,7 @@ impl<'a> Watch<'a> {
             noted: None,
             file_seen: None,
             flaw_told: false,
+            waits_long: false,
             drive,
         }
     }
@@ -90,7 +95,12 @@ impl<'a> Watch<'a> {
         loop {
             tokio::select! {
                 exit = &mut exit => return exit,
-                _ = look.tick() => self.look().await,
+                _ = look.tick() => {
+                    self.look().await;
+                    if std::mem::take(&mut self.waits_long) {
+                        self.heed(running, Wish::Stop(self.drive.instance.policy.kill_grace));
+                    }
+                }
                 Ok(()) = wishes.changed() => {
                     self.heed(running, *wishes.borrow_and_update());
                     self.look().await;
@@ -180,7 +190,11 @@ impl<'a> Watch<'a> {
             }
             Signal::Phase(phase) => self.at(&phase),
             Signal::Tool { name, .. } => self.at(&format!("uses {name}")),
-            Signal::Retrying { error, .. } => self.at(&format!("waits for its provider: {error}")),
+            Signal::Retrying { error, delay, .. } => {
+                self.at(&format!("waits for its provider: {error}"));
+                self.waits_long = delay > LONG_WAIT;
+            }
+            Signal::Said(_) => self.waits_long = false,
             _ => {}
         }
     }
