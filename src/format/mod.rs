@@ -10,5 +10,6 @@ pub mod heartbeat;
 pub mod job;
 pub mod progress;
 pub mod queue;
+pub mod request;
 mod scan;
 mod text;

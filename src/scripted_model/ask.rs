@@ -11,4 +11,6 @@ pub struct Ask {
     pub turns: usize,
     /// Whether the answer is to be streamed.
     pub streams: bool,
+    /// The names of the tools that the client declares.
+    pub tools: Vec<String>,
 }

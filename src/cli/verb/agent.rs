@@ -4,13 +4,14 @@
 
 use std::path::PathBuf;
 
-use super::super::args::house::{Agent, Said};
+use super::super::args::house::{self as args, Agent, Said};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::ground::Ground;
 use crate::domain::id::TaskId;
-use crate::files::{FileError, Heartbeats, Progress, atomic};
+use crate::files::{Desk, FileError, Heartbeats, Progress, atomic};
 use crate::format::heartbeat::{self, Heartbeat};
 use crate::format::progress;
+use crate::format::request::{Request, Spawn};
 use crate::runtime::outcome_file::{Claim, OutcomeFile};
 
 /// A heartbeat may be this much in the future (clocks differ).
@@ -21,6 +22,8 @@ pub(super) fn agent(ground: &Ground, verb: Agent) -> Outcome {
     match verb {
         Agent::Heartbeat { pct, phase } => worker.heartbeat(pct, phase),
         Agent::Log { text } => worker.log(&text.join(" ")),
+        Agent::Ask { text } => worker.ask(text.join(" ")),
+        Agent::Spawn(spawn) => worker.spawn(spawn),
         Agent::Done(said) => worker.claim(Claim::Done, said),
         Agent::Blocked(said) => worker.claim(Claim::Blocked, said),
         Agent::Continue(said) => worker.claim(Claim::Continue, said),
@@ -86,6 +89,37 @@ impl<'a> Worker<'a> {
         };
         Progress::new(folder)
             .update(&self.task, appended)
+            .map_err(unwritten)?;
+        Ok(Exit::Done)
+    }
+
+    fn ask(&self, text: String) -> Outcome {
+        self.request(Request::Ask { text })?;
+        eprintln!(
+            "Your question goes to a person. End your turn now (exit code 77 where you are a command); \
+             the answer stands in the prompt with which you go on."
+        );
+        Ok(Exit::Done)
+    }
+
+    fn spawn(&self, spawn: args::Spawn) -> Outcome {
+        self.request(Request::Spawn(Spawn {
+            id: spawn.id,
+            title: spawn.title,
+            description: spawn.description,
+            tier: spawn.tier,
+            depends_on: spawn.depends_on,
+            validation: spawn.validation,
+        }))
+    }
+
+    fn request(&self, request: Request) -> Outcome {
+        let path = self.path("ORCHESTRATOR_OUTCOME_FILE")?;
+        let request = request
+            .checked()
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        Desk::of_outcome_file(&path)
+            .request(&request.print(), self.ground.clock.now())
             .map_err(unwritten)?;
         Ok(Exit::Done)
     }
