@@ -11,4 +11,4 @@ mod edits;
 mod life;
 mod outcomes;
 mod stuck;
-mod world;
+pub(crate) mod world;

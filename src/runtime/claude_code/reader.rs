@@ -165,10 +165,12 @@ impl Reader for Stream {
     }
 
     fn account(&self) -> Account {
-        let lost = self
-            .result
-            .as_ref()
-            .is_some_and(|result| matches!(verdict::of_result(result, None).0, EndKind::Poisoned | EndKind::Vanished));
+        let lost = self.result.as_ref().is_some_and(|result| {
+            matches!(
+                verdict::of_result(result, None).0,
+                EndKind::Poisoned | EndKind::Vanished
+            )
+        });
         self.usage
             .account(self.session.clone().filter(|_| !lost), self.model.clone())
     }

@@ -10,6 +10,7 @@ use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
 use serde_json::{Value, json};
 
 use super::client;
+use super::whole::{self, Whole};
 use crate::runtime_contract::stage::{Ran, Stage, until};
 
 const KEY: &str = "sk-ant-scripted";
@@ -200,15 +201,26 @@ async fn a_kill_in_the_middle_is_gone_on_from_in_the_same_session() {
     let scenario = Scenario::new("silent")
         .step(bash("echo one >> log"))
         .step(Step::say("Done.").after(Fault::hang().first(1)));
-    let Some(mut rig) = Rig::new(scenario).await else { return };
+    let Some(mut rig) = Rig::new(scenario).await else {
+        return;
+    };
     let running = rig.stage.start(&rig.client).await;
-    until("the silent request", || (rig.model.requests().len() > 1).then_some(())).await;
+    until("the silent request", || {
+        (rig.model.requests().len() > 1).then_some(())
+    })
+    .await;
     running.kill_now().unwrap();
     let killed = rig.stage.finish(&running, &rig.client).await;
     assert_eq!(killed.ending.kind, EndKind::Interrupted, "{}", killed.stdout);
     rig.stage.next(&killed);
     let second = rig.run().await;
-    assert_eq!(second.ending.kind, EndKind::Claimed, "{} {}", second.stdout, second.stderr);
+    assert_eq!(
+        second.ending.kind,
+        EndKind::Claimed,
+        "{} {}",
+        second.stdout,
+        second.stderr
+    );
     assert_eq!(second.account.session, killed.account.session);
     assert_eq!(rig.stage.read("log"), "one\n", "what was done is not done again");
 }
@@ -216,7 +228,9 @@ async fn a_kill_in_the_middle_is_gone_on_from_in_the_same_session() {
 /// Killed before it was written down, or in another home: lost, which is nobody's failure, and begun anew.
 #[tokio::test]
 async fn a_session_that_is_gone_is_lost_and_not_handed_on() {
-    let Some(mut rig) = Rig::new(Scenario::new("any").step(Step::say("Done."))).await else { return };
+    let Some(mut rig) = Rig::new(Scenario::new("any").step(Step::say("Done."))).await else {
+        return;
+    };
     rig.stage.brief.session = Some("00000000-0000-4000-8000-000000000000".to_owned());
     let lost = rig.run().await;
     assert_eq!(lost.ending.kind, EndKind::Vanished, "{}", lost.stdout);
@@ -348,4 +362,31 @@ async fn a_contained_worker_is_not_asked_for_permission() {
         let denied = ran.signals.iter().any(|s| matches!(s, Signal::Denied { .. }));
         assert_eq!(denied, !contained, "{}", ran.stdout);
     }
+}
+
+/// The runtime in an instance's configuration.
+fn whole(model: &Server) -> Option<Whole> {
+    Some(Whole {
+        runtime: format!(
+            "kind = \"claude-code\"\nbinary = {:?}\nbase_url = {:?}\napi_key = {KEY:?}\n",
+            client("claude")?,
+            model.base_url()
+        ),
+        shell: |command| bash(command),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_goes_the_whole_way() {
+    whole::a_task_goes_the_whole_way(whole).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_costs_no_attempt_and_holds_no_slot() {
+    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(whole).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session() {
+    whole::a_killed_worker_of_a_killed_service_goes_on_in_its_session(whole).await;
 }

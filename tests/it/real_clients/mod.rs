@@ -3,6 +3,7 @@
 //! Where they are not installed, a test says so and passes, unless `CI=true`: then it fails.
 
 mod claude_code;
+mod whole;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,145 @@
+//! The whole way with a real client: a queue file, the service, the client, a real repository, the gate.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
+use serde_json::Value;
+
+use crate::main_job::world::{World, queue, signal};
+
+/// A client in an instance.
+pub struct Whole {
+    /// The lines of its `[runtimes.real]`.
+    pub runtime: String,
+    /// A turn by which the model has it run a command.
+    pub shell: fn(&str) -> Step,
+}
+
+/// Of a model, or `None` where there is no client.
+pub type Of = fn(&Server) -> Option<Whole>;
+
+const TASK: &str = "\
+### fix-add: Make the calculator add
+- **Workspace:** ../calc
+- **Description:** `add` in calc.sh is wrong.
+- **Status:** pending
+
+#### Validation
+Tests:
+```bash
+sh test.sh
+```
+";
+const LOG: &str = "echo x >> note; orchestrator agent log Repaired add.";
+const FIX: &str = "echo ran >> ran.txt; printf 'add() { echo $(( $1 + $2 )); }\\n' > calc.sh";
+
+async fn model(scenario: impl FnOnce(fn(&str) -> Step) -> Scenario, shell: fn(&str) -> Step) -> Server {
+    Server::start(Script::new().scenario(scenario(shell).marked("# Task fix-add")))
+        .await
+        .unwrap()
+}
+
+/// An instance whose one tier runs the client on a repository with a failing test.
+async fn set(of: Of, scenario: impl FnOnce(fn(&str) -> Step) -> Scenario) -> Option<(World, Server)> {
+    let probe = Server::start(Script::new()).await.unwrap();
+    let shell = of(&probe)?.shell;
+    let model = model(scenario, shell).await;
+    let world = World::new();
+    let files = [
+        ("calc.sh", "add() { echo 5; }\n"),
+        ("test.sh", ". ./calc.sh; [ \"$(add 2 2)\" = 4 ]\n"),
+    ];
+    world.repository("calc", &BTreeMap::from(files));
+    let config = format!(
+        "[scheduler]\nmax_concurrent = 2\n[policy]\nstart = \"lowest\"\ncontinuation_delay = \"50ms\"\nbackoff_initial = \"50ms\"\nkill_grace = \"300ms\"\n\
+         [[tiers]]\nname = \"haiku\"\nmodel = \"claude-haiku-4-5\"\nruntimes = [\"real\"]\n[runtimes.real]\n{}",
+        of(&model)?.runtime
+    );
+    fs::write(world.root().join("orchestrator.toml"), config).unwrap();
+    world.save(queue(&[TASK]));
+    Some((world, model))
+}
+
+fn attempts(task: &Value) -> Vec<&str> {
+    let all = task["attempts"].as_array().into_iter().flatten();
+    all.filter_map(|a| a["reason"].as_str()).collect()
+}
+
+pub async fn a_task_goes_the_whole_way(of: Of) {
+    let scenario = |shell: fn(&str) -> Step| {
+        Scenario::new("fix")
+            .step(shell(FIX))
+            .step(shell(LOG))
+            .step(Step::say("It adds now."))
+    };
+    let Some((world, _model)) = set(of, scenario).await else {
+        return;
+    };
+    let ran = world.done(&["tick", "--wait"]);
+    let task = world.task("fix-add");
+    assert_eq!(task["state"], "completed", "{task:#}\n{}", ran.out);
+    assert_eq!(world.outcomes("fix-add"), ["haiku:done"]);
+    let fixed = world.git(&world.path("calc"), &["show", "orchestrator/fix-add:calc.sh"]);
+    assert!(fixed.contains("$1 + $2"), "{fixed}");
+    assert!(task["cost_usd"].is_null() || task["cost_usd"].as_f64() > Some(0.0));
+}
+
+/// The provider names two minutes: its client would wait for them in the worker's slot.
+pub async fn a_rate_limit_costs_no_attempt_and_holds_no_slot(of: Of) {
+    let limited =
+        |shell: fn(&str) -> Step| Scenario::new("limited").step(shell(FIX).after(Fault::rate_limited("120")));
+    let Some((world, _model)) = set(of, limited).await else {
+        return;
+    };
+    let begun = Instant::now();
+    let mut service = world.up();
+    let task = world.until_task("fix-add", "it was refused", |task| {
+        !attempts(task).is_empty() && task["state"] == "pending"
+    });
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "the worker kept its slot"
+    );
+    assert_eq!(task["attempts"].as_array().unwrap().len(), 1, "{task:#}");
+    assert_eq!(task["waiting"]["for"], "quota", "{task:#}");
+    assert!(task["waiting"]["until"].is_string(), "{task:#}");
+    assert!(attempts(&task)[0].contains("429"), "{task:#}");
+    service.end();
+}
+
+pub async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session(of: Of) {
+    let silent = |shell: fn(&str) -> Step| {
+        // Some clients close the broken turn by one of their own, so the script may be a step on when they go on.
+        let silent = Scenario::new("silent")
+            .step(shell(FIX))
+            .step(shell(LOG).after(Fault::hang().first(1)));
+        silent.step(shell(LOG)).step(Step::say("It adds now."))
+    };
+    let Some((world, model)) = set(of, silent).await else {
+        return;
+    };
+    let mut service = world.up();
+    world.until("the silent request", || {
+        (model.requests().len() > 1).then_some(())
+    });
+    world.until_task("fix-add", "it runs", |task| task["state"] == "in-progress");
+    service.kill();
+    signal(worker(&world), nix::sys::signal::Signal::SIGKILL);
+    let ran = world.done(&["tick", "--wait"]);
+    let task = world.task("fix-add");
+    assert_eq!(task["state"], "completed", "{task:#}\n{}", ran.out);
+    assert_eq!(attempts(&task).len(), 2, "{task:#}");
+    let marks = world.git(&world.path("calc"), &["show", "orchestrator/fix-add:ran.txt"]);
+    assert_eq!(marks, "ran\n", "the second worker knew what the first had done");
+}
+
+/// The process of the one attempt that runs.
+fn worker(world: &World) -> u32 {
+    let path: PathBuf = world.state_dir().join("attempts/fix-add/1/supervisor.json");
+    let text = world.until("the worker is registered", || fs::read_to_string(&path).ok());
+    let registration: Value = serde_json::from_str(&text).unwrap();
+    u32::try_from(registration["worker"]["pid"].as_u64().unwrap()).unwrap()
+}
