@@ -23,6 +23,7 @@ use crate::domain::tier::TierName;
 
 pub mod attachment;
 pub mod claude_code;
+pub mod codex;
 pub mod command;
 pub mod environment;
 pub mod messages;

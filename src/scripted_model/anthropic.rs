@@ -26,6 +26,7 @@ pub fn read(body: &Value) -> Result<Ask, &'static str> {
             .count(),
         streams: body["stream"] == true,
         tools: tool_names(&body["tools"]),
+        namespaces: Vec::new(),
     })
 }
 
@@ -191,7 +192,8 @@ mod tests {
                 opening: "S\ndo [x]".into(),
                 turns: 1,
                 streams: false,
-                tools: vec!["bash".into()]
+                tools: vec!["bash".into()],
+                namespaces: Vec::new(),
             }
         );
         for (body, word) in [

@@ -32,6 +32,9 @@ pub fn read(body: &Value) -> Result<Ask, &'static str> {
         turns: turns(&items),
         streams: body["stream"] == true,
         tools: tool_names(&body["tools"]),
+        namespaces: namespaces(&body["tools"])
+            .map(|(name, _)| name.to_owned())
+            .collect(),
     })
 }
 
@@ -67,15 +70,26 @@ fn check_outputs(items: &[Value]) -> Result<(), &'static str> {
     }
 }
 
-/// Names of functions; those of a namespace stand in its own list.
 fn tool_names(tools: &Value) -> Vec<String> {
+    let of_namespace = |(space, tools)| names(tools).map(move |(name, _)| format!("{space}__{name}"));
+    let plain = names(tools)
+        .filter(|(_, tool)| tool["type"] != "namespace")
+        .map(|(name, _)| name.to_owned());
+    plain.chain(namespaces(tools).flat_map(of_namespace)).collect()
+}
+
+/// Each namespace and the tools in it.
+fn namespaces(tools: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    names(tools)
+        .filter(|(_, tool)| tool["type"] == "namespace")
+        .map(|(name, tool)| (name, &tool["tools"]))
+}
+
+fn names(tools: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let tools = tools.as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut names = Vec::new();
-    for tool in tools {
-        names.extend(tool["name"].as_str().map(str::to_owned));
-        names.extend(tool_names(&tool["tools"]));
-    }
-    names
+    tools
+        .iter()
+        .filter_map(|tool| Some((tool["name"].as_str()?, tool)))
 }
 
 /// Text that is either a string or parts.
@@ -139,10 +153,22 @@ fn items(step: &Step, ask: &Ask) -> Vec<Value> {
     });
     let calls = step.calls.iter().enumerate().map(|(at, call)| {
         let (name, arguments) = call.as_declared(ask);
-        json!({"type": "function_call", "id": id("fc", at), "call_id": id("call", at), "name": name,
-            "arguments": arguments, "status": "completed"})
+        let mut item = json!({"type": "function_call", "id": id("fc", at), "call_id": id("call", at),
+            "name": name, "arguments": arguments, "status": "completed"});
+        if let Some((space, tool)) = in_namespace(&name, ask) {
+            item["name"] = tool.into();
+            item["namespace"] = space.into();
+        }
+        item
     });
     texts.chain(calls).collect()
+}
+
+fn in_namespace<'a>(name: &'a str, ask: &'a Ask) -> Option<(&'a str, &'a str)> {
+    let tool_in = |space: &str| name.strip_prefix(space)?.strip_prefix("__");
+    ask.namespaces
+        .iter()
+        .find_map(|space| Some((space.as_str(), tool_in(space)?)))
 }
 
 /// An item in its pieces: begun empty, filled, done.
@@ -219,7 +245,7 @@ mod tests {
 
     fn request(items: &[&Value]) -> Value {
         json!({"model": "m", "instructions": "S", "input": items, "stream": true,
-            "tools": [{"type": "function", "name": "exec_command"}, {"type": "namespace", "name": "mcp__x__", "tools": [{"name": "log"}]}]})
+            "tools": [{"type": "function", "name": "exec_command"}, {"type": "namespace", "name": "mcp__x", "tools": [{"name": "log"}]}]})
     }
 
     #[test]
@@ -242,7 +268,8 @@ mod tests {
                 opening: "S\nD\ndo [x]".into(),
                 turns: 1,
                 streams: true,
-                tools: vec!["exec_command".into(), "mcp__x__".into(), "log".into()],
+                tools: vec!["exec_command".into(), "mcp__x__log".into()],
+                namespaces: vec!["mcp__x".into()],
             }
         );
         assert_eq!(turns(&[&user]), Ok(0));
@@ -258,7 +285,9 @@ mod tests {
     #[test]
     fn a_reply_comes_in_pieces_that_make_the_whole() {
         let ask = read(&request(&[])).unwrap();
-        let step = Step::say("A text that is longer than one piece.").and_shell("make");
+        let step = Step::say("A text that is longer than one piece.")
+            .and_shell("make")
+            .and_call("mcp__x__log", json!({"text": "t"}));
         let events = events(&step, &ask);
         let joined: String = events
             .iter()
@@ -278,6 +307,10 @@ mod tests {
             .collect();
         assert_eq!(done[1]["name"], "exec_command");
         assert_eq!(done[1]["arguments"], r#"{"cmd":"make"}"#);
+        assert_eq!(
+            (&done[2]["namespace"], &done[2]["name"]),
+            (&json!("mcp__x"), &json!("log"))
+        );
         let cut = events_of_cut(&ask);
         assert_eq!(
             cut["response"]["incomplete_details"]["reason"],

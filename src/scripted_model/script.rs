@@ -341,6 +341,7 @@ mod tests {
             turns,
             streams: true,
             tools: Vec::new(),
+            namespaces: Vec::new(),
         }
     }
 
