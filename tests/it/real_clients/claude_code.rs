@@ -10,7 +10,7 @@ use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
 use serde_json::{Value, json};
 
 use super::client;
-use super::whole::{self, Whole};
+use super::whole;
 use crate::runtime_contract::stage::{Ran, Stage, until};
 
 const KEY: &str = "sk-ant-scripted";
@@ -365,28 +365,24 @@ async fn a_contained_worker_is_not_asked_for_permission() {
 }
 
 /// The runtime in an instance's configuration.
-fn whole(model: &Server) -> Option<Whole> {
-    Some(Whole {
-        runtime: format!(
-            "kind = \"claude-code\"\nbinary = {:?}\nbase_url = {:?}\napi_key = {KEY:?}\n",
-            client("claude")?,
-            model.base_url()
-        ),
-        shell: |command| bash(command),
-    })
+fn lines(base_url: &str) -> Option<String> {
+    let binary = client("claude")?;
+    Some(format!(
+        "kind = \"claude-code\"\nbinary = {binary:?}\nbase_url = {base_url:?}\napi_key = {KEY:?}\n"
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_goes_the_whole_way() {
-    whole::a_task_goes_the_whole_way(whole).await;
+    whole::a_task_goes_the_whole_way(lines).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_limit_costs_no_attempt_and_holds_no_slot() {
-    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(whole).await;
+    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(lines).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session() {
-    whole::a_killed_worker_of_a_killed_service_goes_on_in_its_session(whole).await;
+    whole::a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines).await;
 }

@@ -10,16 +10,8 @@ use serde_json::Value;
 
 use crate::main_job::world::{World, queue, signal};
 
-/// A client in an instance.
-pub struct Whole {
-    /// The lines of its `[runtimes.real]`.
-    pub runtime: String,
-    /// A turn by which the model has it run a command.
-    pub shell: fn(&str) -> Step,
-}
-
-/// Of a model, or `None` where there is no client.
-pub type Of = fn(&Server) -> Option<Whole>;
+/// The lines of a client's `[runtimes.real]`, given the address of its model; `None` where there is no client.
+pub type Lines = fn(&str) -> Option<String>;
 
 const TASK: &str = "\
 ### fix-add: Make the calculator add
@@ -36,17 +28,11 @@ sh test.sh
 const LOG: &str = "echo x >> note; orchestrator agent log Repaired add.";
 const FIX: &str = "echo ran >> ran.txt; printf 'add() { echo $(( $1 + $2 )); }\\n' > calc.sh";
 
-async fn model(scenario: impl FnOnce(fn(&str) -> Step) -> Scenario, shell: fn(&str) -> Step) -> Server {
-    Server::start(Script::new().scenario(scenario(shell).marked("# Task fix-add")))
-        .await
-        .unwrap()
-}
-
 /// An instance whose one tier runs the client on a repository with a failing test.
-async fn set(of: Of, scenario: impl FnOnce(fn(&str) -> Step) -> Scenario) -> Option<(World, Server)> {
-    let probe = Server::start(Script::new()).await.unwrap();
-    let shell = of(&probe)?.shell;
-    let model = model(scenario, shell).await;
+async fn set(lines: Lines, scenario: Scenario) -> Option<(World, Server)> {
+    let script = Script::new().scenario(scenario.marked("# Task fix-add"));
+    let model = Server::start(script).await.unwrap();
+    let lines = lines(&model.base_url())?;
     let world = World::new();
     let files = [
         ("calc.sh", "add() { echo 5; }\n"),
@@ -55,8 +41,7 @@ async fn set(of: Of, scenario: impl FnOnce(fn(&str) -> Step) -> Scenario) -> Opt
     world.repository("calc", &BTreeMap::from(files));
     let config = format!(
         "[scheduler]\nmax_concurrent = 2\n[policy]\nstart = \"lowest\"\ncontinuation_delay = \"50ms\"\nbackoff_initial = \"50ms\"\nkill_grace = \"300ms\"\n\
-         [[tiers]]\nname = \"haiku\"\nmodel = \"claude-haiku-4-5\"\nruntimes = [\"real\"]\n[runtimes.real]\n{}",
-        of(&model)?.runtime
+         [[tiers]]\nname = \"haiku\"\nmodel = \"claude-haiku-4-5\"\nruntimes = [\"real\"]\n[runtimes.real]\n{lines}"
     );
     fs::write(world.root().join("orchestrator.toml"), config).unwrap();
     world.save(queue(&[TASK]));
@@ -68,14 +53,12 @@ fn attempts(task: &Value) -> Vec<&str> {
     all.filter_map(|a| a["reason"].as_str()).collect()
 }
 
-pub async fn a_task_goes_the_whole_way(of: Of) {
-    let scenario = |shell: fn(&str) -> Step| {
-        Scenario::new("fix")
-            .step(shell(FIX))
-            .step(shell(LOG))
-            .step(Step::say("It adds now."))
-    };
-    let Some((world, _model)) = set(of, scenario).await else {
+pub async fn a_task_goes_the_whole_way(lines: Lines) {
+    let scenario = Scenario::new("fix")
+        .step(Step::shell(FIX))
+        .step(Step::shell(LOG))
+        .step(Step::say("It adds now."));
+    let Some((world, _model)) = set(lines, scenario).await else {
         return;
     };
     let ran = world.done(&["tick", "--wait"]);
@@ -88,10 +71,9 @@ pub async fn a_task_goes_the_whole_way(of: Of) {
 }
 
 /// The provider names a minute: its client would wait for it in the worker's slot.
-pub async fn a_rate_limit_costs_no_attempt_and_holds_no_slot(of: Of) {
-    let limited =
-        |shell: fn(&str) -> Step| Scenario::new("limited").step(shell(FIX).after(Fault::rate_limited("60")));
-    let Some((world, _model)) = set(of, limited).await else {
+pub async fn a_rate_limit_costs_no_attempt_and_holds_no_slot(lines: Lines) {
+    let limited = Scenario::new("limited").step(Step::shell(FIX).after(Fault::rate_limited("60")));
+    let Some((world, _model)) = set(lines, limited).await else {
         return;
     };
     let begun = Instant::now();
@@ -109,15 +91,14 @@ pub async fn a_rate_limit_costs_no_attempt_and_holds_no_slot(of: Of) {
     service.end();
 }
 
-pub async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session(of: Of) {
-    let silent = |shell: fn(&str) -> Step| {
-        // Some clients close the broken turn by one of their own, so the script may be a step on when they go on.
-        let silent = Scenario::new("silent")
-            .step(shell(FIX))
-            .step(shell(LOG).after(Fault::hang().first(1)));
-        silent.step(shell(LOG)).step(Step::say("It adds now."))
-    };
-    let Some((world, model)) = set(of, silent).await else {
+pub async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines: Lines) {
+    // Some clients close the broken turn by one of their own, so the script may be a step on when they go on.
+    let silent = Scenario::new("silent")
+        .step(Step::shell(FIX))
+        .step(Step::shell(LOG).after(Fault::hang().first(1)))
+        .step(Step::shell(LOG))
+        .step(Step::say("It adds now."));
+    let Some((world, model)) = set(lines, silent).await else {
         return;
     };
     let mut service = world.up();
