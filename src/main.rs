@@ -2,18 +2,19 @@
 
 use std::process::ExitCode;
 
-use orchestrator::runtime::{messages, supervisor};
+use orchestrator::runtime::{acp, messages, supervisor};
 
 fn main() -> ExitCode {
     // First of all, so that the processes beside a worker stay as small as they can be.
     if let Some(code) = supervisor::dispatch(std::env::args_os()) {
         return code;
     }
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|verb| verb == messages::VERB)
-    {
+    let verb = std::env::args_os().nth(1).unwrap_or_default();
+    if verb == messages::VERB {
         return messages::worker::main();
+    }
+    if verb == acp::VERB {
+        return acp::worker::main();
     }
     orchestrator::cli::main()
 }

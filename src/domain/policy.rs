@@ -3,6 +3,8 @@
 //! Pure and driven by data alone ([`Policy`]), so that recorded outcomes can be replayed over the very same code.
 //! Deliberately absent: time and randomness (they come in with the caller's context).
 
+mod repeat;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +28,7 @@ pub struct Policy {
     pub lifetime_attempts: u32,
     /// Failed gates that go back to the same tier before they count as that tier's failure.
     pub reworks: u32,
-    /// Runs of a continuous task without progress that make one failure.
+    /// Runs in a row that bring nothing new and make one failure.
     pub idle_runs: u32,
     /// Where to start.
     pub start: Start,
@@ -193,6 +195,9 @@ impl Policy {
     }
 
     /// What follows the last try of the history.
+    ///
+    /// The same result twice (by fingerprint) is never followed by the same tier with the same kind of session: see
+    /// `unless_repeated`.
     pub fn after(&self, situation: &Situation<'_>) -> Step {
         let Some(last) = situation.history.tries.last() else {
             return person("there is no attempt to follow");
@@ -210,7 +215,7 @@ impl Policy {
         if let Some(reason) = self.stop_rule(situation, last) {
             return Step::Person { reason };
         }
-        match last.outcome {
+        let step = match last.outcome {
             Outcome::Blocked => person(&last.reason),
             Outcome::NeedsStrongerModel => self.climb(situation, tier, last, Wait::Continuation),
             Outcome::Continue => self.after_continue(situation, tier, last),
@@ -218,7 +223,8 @@ impl Policy {
             Outcome::Lost | Outcome::Killed => self.after_interruption(situation, tier, last, false),
             Outcome::Stuck | Outcome::Timeout => self.after_interruption(situation, tier, last, true),
             _ => self.after_failure(situation, tier, last),
-        }
+        };
+        self.unless_repeated(situation, last, step)
     }
 
     /// Rules that end all trying.
@@ -284,9 +290,8 @@ impl Policy {
             .filter(|t| t.outcome == Outcome::GateFailed)
             .count();
         let counted = at_tier.len() - refused.min(self.reworks as usize);
-        let same_again = at_tier.get(1).is_some_and(|before| same_result(before, last));
         let failures = trailing(situation.history, |t| is_failure(t.outcome));
-        if same_again || counted >= self.attempts_per_tier.max(1) as usize {
+        if counted >= self.attempts_per_tier.max(1) as usize {
             return self.climb(situation, tier, last, Wait::Backoff(failures));
         }
         Step::Attempt {
@@ -403,11 +408,6 @@ fn is_interruption(outcome: Outcome) -> bool {
         outcome,
         Outcome::Lost | Outcome::Killed | Outcome::Stuck | Outcome::Timeout
     )
-}
-
-/// The same failure over the same content: trying the same way again would be waste.
-fn same_result(before: &Try, last: &Try) -> bool {
-    before.outcome == last.outcome && before.reason == last.reason && before.fingerprint == last.fingerprint
 }
 
 fn trailing(history: &History, holds: impl Fn(&Try) -> bool) -> u32 {

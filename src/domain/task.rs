@@ -19,6 +19,7 @@ use super::definition::Definition;
 use super::gate::GateReport;
 use super::id::TaskId;
 use super::outcome::Outcome;
+pub use super::stop::StopReason;
 use super::tier::{Route, TierName};
 
 /// One queued unit of work.
@@ -248,64 +249,6 @@ pub struct Attempt {
     pub session: Option<String>,
     /// What kind of start it was.
     pub start: StartKind,
-}
-
-/// Why a worker is being killed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "kebab-case")]
-pub enum StopReason {
-    /// Its heartbeat is stale though its process lives.
-    Stuck,
-    /// It took longer than it may.
-    Timeout,
-    /// It spent more than it may.
-    Budget,
-    /// A person paused the task.
-    Paused {
-        /// Who.
-        by: String,
-    },
-    /// A person cancelled the task, or deleted its section.
-    Cancelled {
-        /// Who.
-        by: String,
-        /// In which words.
-        reason: String,
-    },
-    /// A person wants it run anew.
-    Retried {
-        /// Who.
-        by: String,
-    },
-    /// The emergency stop.
-    EmergencyStop,
-}
-
-impl StopReason {
-    /// The outcome of an attempt that was stopped for this reason.
-    pub fn outcome(&self) -> Outcome {
-        match self {
-            Self::Stuck => Outcome::Stuck,
-            Self::Timeout => Outcome::Timeout,
-            Self::Budget => Outcome::Budget,
-            Self::Paused { .. } | Self::Cancelled { .. } | Self::Retried { .. } | Self::EmergencyStop => {
-                Outcome::Killed
-            }
-        }
-    }
-
-    /// One sentence for people.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::Stuck => "no sign of life for too long".to_owned(),
-            Self::Timeout => "took longer than its timeout".to_owned(),
-            Self::Budget => "spent more than its budget".to_owned(),
-            Self::Paused { by } => format!("paused by {by}"),
-            Self::Cancelled { by, reason } => format!("cancelled by {by}: {reason}"),
-            Self::Retried { by } => format!("restarted by {by}"),
-            Self::EmergencyStop => "emergency stop".to_owned(),
-        }
-    }
 }
 
 /// What the gate judges.

@@ -92,12 +92,18 @@ impl Runtime for Command {
     }
 }
 
+/// Bytes of a line that are taken for what it says.
+const HEARD: usize = 1024;
+/// Characters of it that are told.
+const SHOWN: usize = 200;
+
 /// Output without a meaning of its own: whoever writes is alive. What it used is told by its outcome file alone.
 struct Lines;
 
 impl Reader for Lines {
-    fn read(&mut self, _line: &[u8]) -> Vec<Signal> {
-        vec![Signal::Alive]
+    fn read(&mut self, line: &[u8]) -> Vec<Signal> {
+        let start = String::from_utf8_lossy(&line[..line.len().min(HEARD)]);
+        vec![Signal::Alive, Signal::Said(brief(&start, SHOWN))]
     }
 
     fn ending(&self, exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {

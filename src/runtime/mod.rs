@@ -21,6 +21,7 @@ use crate::domain::id::TaskId;
 use crate::domain::outcome::Ending;
 use crate::domain::tier::TierName;
 
+pub mod acp;
 pub mod attachment;
 pub mod claude_code;
 pub mod codex;
@@ -144,6 +145,8 @@ pub enum Signal {
         /// What it was called with, cut to a printable length; equal texts are equal calls.
         call: String,
     },
+    /// A tool gave it this back, possibly cut; equal texts are equal answers.
+    Answered(String),
     /// A tool was refused to it.
     Denied {
         /// The tool's name.

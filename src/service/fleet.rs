@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use crate::config::{Config, Secret, section};
 use crate::domain::task::{State, Task};
 use crate::domain::tier::{Route, TierName};
+use crate::runtime::acp::{self, Acp};
 use crate::runtime::claude_code::{self, ClaudeCode};
 use crate::runtime::command::{self, Command};
 use crate::runtime::messages::{self, Messages};
@@ -299,6 +300,24 @@ fn build(runtime: &section::Runtime, exe: &Path, environment: &Environment) -> A
             idle_timeout: Duration::from_secs(120),
             ..messages::Options::new(exe.to_owned())
         })),
+        section::Kind::Acp(agent) => Arc::new(Acp::new(acp::Options {
+            permission: permission(agent.permission),
+            auth_method: agent.auth_method.clone(),
+            max_turns: agent.max_turns.map(std::num::NonZeroU32::get),
+            env,
+            inherited,
+            ..acp::Options::new(exe.to_owned(), agent.command.clone())
+        })),
+    }
+}
+
+fn permission(word: section::Permission) -> acp::Permission {
+    match word {
+        section::Permission::Contained => acp::Permission::Contained,
+        section::Permission::All => acp::Permission::All,
+        section::Permission::Edit => acp::Permission::Edit,
+        section::Permission::ReadOnly => acp::Permission::ReadOnly,
+        section::Permission::Deny => acp::Permission::Deny,
     }
 }
 

@@ -136,7 +136,7 @@ impl Instance {
 fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Redactor {
     let key = |runtime: &section::Runtime| {
         let secret = match &runtime.kind {
-            section::Kind::Command { .. } => None,
+            section::Kind::Command { .. } | section::Kind::Acp(_) => None,
             section::Kind::ClaudeCode(claude) => claude.api_key.as_ref(),
             section::Kind::Messages(api) => api.api_key.as_ref(),
         };

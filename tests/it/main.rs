@@ -14,6 +14,7 @@ mod files;
 mod gate;
 mod main_job;
 mod messages;
+mod outcomes;
 mod queue_edit;
 mod queue_file;
 mod queue_properties;

@@ -1,5 +1,6 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
+mod acp;
 mod gate;
 mod limits;
 mod logging;
@@ -13,6 +14,7 @@ mod tiers;
 
 use std::time::Duration;
 
+pub use acp::{Acp, Permission};
 pub use gate::Gate;
 pub use limits::Limits;
 pub use logging::{Format, Logging};

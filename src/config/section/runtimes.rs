@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use super::acp::Acp;
 use crate::config::fault::Origin;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
@@ -31,6 +32,8 @@ pub enum Kind {
     ClaudeCode(ClaudeCode),
     /// The Anthropic Messages API, spoken by the orchestrator itself.
     Messages(Messages),
+    /// An agent that speaks the Agent Client Protocol.
+    Acp(Acp),
 }
 
 /// Settings of a `claude-code` runtime.
@@ -96,9 +99,15 @@ enum KindName {
     ClaudeCode,
     Messages,
     Command,
+    Acp,
 }
 
-words!(KindName { "claude-code" => ClaudeCode, "messages" => Messages, "command" => Command });
+words!(KindName {
+    "claude-code" => ClaudeCode,
+    "messages" => Messages,
+    "command" => Command,
+    "acp" => Acp,
+});
 words!(PermissionMode {
     "default" => Default,
     "acceptEdits" => AcceptEdits,
@@ -111,7 +120,7 @@ words!(PermissionMode {
 const BUILT_IN: [(&str, KindName); 2] = [("claude", KindName::ClaudeCode), ("api", KindName::Messages)];
 
 /// Every key of every kind, to tell a key of another kind from a misspelt one.
-const KIND_KEYS: [&str; 9] = [
+const KIND_KEYS: [&str; 11] = [
     "command",
     "binary",
     "args",
@@ -120,6 +129,8 @@ const KIND_KEYS: [&str; 9] = [
     "base_url",
     "api_key",
     "max_tokens",
+    "permission",
+    "auth_method",
     "env",
 ];
 
@@ -176,7 +187,7 @@ impl Runtime {
     /// Why its workers cannot run for want of a secret, in one sentence with the cure.
     pub fn unavailable(&self) -> Option<String> {
         let secret = match &self.kind {
-            Kind::Command { .. } => None,
+            Kind::Command { .. } | Kind::Acp(_) => None,
             Kind::ClaudeCode(claude) => claude.api_key.as_ref(),
             Kind::Messages(messages) => messages.api_key.as_ref(),
         };
@@ -191,7 +202,8 @@ impl Runtime {
             return None;
         };
         let kind = match kind {
-            KindName::Command => command(section),
+            KindName::Command => command(section).map(|command| Kind::Command { command }),
+            KindName::Acp => command(section).map(|command| Kind::Acp(Acp::read(section, command))),
             KindName::ClaudeCode => Some(Kind::ClaudeCode(claude_code(section))),
             KindName::Messages => Some(Kind::Messages(messages(section))),
         };
@@ -212,12 +224,12 @@ fn kind_name(section: &mut Section<'_, '_>, name: &str) -> Option<KindName> {
         Some(_) => Some(section.get("kind", || KindName::Messages)),
         None => section.required(
             "kind",
-            "write kind = \"command\", \"claude-code\" or \"messages\"",
+            "write kind = \"command\", \"acp\", \"claude-code\" or \"messages\"",
         ),
     }
 }
 
-fn command(section: &mut Section<'_, '_>) -> Option<Kind> {
+fn command(section: &mut Section<'_, '_>) -> Option<Vec<String>> {
     let command: Vec<String> = section.required(
         "command",
         "write the program to run, for example command = [\"sh\", \"worker.sh\"]",
@@ -227,7 +239,7 @@ fn command(section: &mut Section<'_, '_>) -> Option<Kind> {
         section.fault(at, "the command is empty", Some("name a program".to_owned()));
         return None;
     }
-    Some(Kind::Command { command })
+    Some(command)
 }
 
 fn claude_code(section: &mut Section<'_, '_>) -> ClaudeCode {

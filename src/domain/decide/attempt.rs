@@ -2,6 +2,7 @@
 
 use super::super::assess::Assessment;
 use super::super::event::StartFault;
+use super::super::fingerprint::Fingerprint;
 use super::super::outcome::{AttemptReport, Evidence, Outcome};
 use super::super::ready::is_due;
 use super::super::report::Report;
@@ -240,16 +241,12 @@ fn ended_by_us(
     report: AttemptReport,
     cx: &Context<'_>,
 ) -> Ruling {
-    let spent = matches!(
-        reason,
-        StopReason::Stuck | StopReason::Timeout | StopReason::Budget
-    );
     let report = AttemptReport {
         outcome: reason.outcome(),
         reason: reason.sentence(),
         ..report
     };
-    let mut draft = close(task, attempt, &report, spent, cx);
+    let mut draft = close(task, attempt, &report, reason.is_its_own(), cx);
     let resume = |why: String| Next {
         tier: attempt.route.tier.clone(),
         not_before: None,
@@ -259,7 +256,10 @@ fn ended_by_us(
         start: StartKind::Resume,
     };
     match reason {
-        StopReason::Stuck | StopReason::Timeout | StopReason::Budget => draft.plan(),
+        StopReason::Stuck | StopReason::Standstill { .. } | StopReason::Timeout | StopReason::Budget => {
+            draft.plan()
+        }
+        StopReason::ProviderWait { until, .. } => delayed(draft, until.map(|at| come_back(at, cx.now))),
         StopReason::Paused { by } => draft.pause(by, Some(resume(format!("was paused by {by}")))),
         StopReason::Cancelled { by, reason } => draft.end(End::Cancelled {
             by: by.clone(),
@@ -291,10 +291,11 @@ fn close<'a>(
 ) -> Draft<'a> {
     let mut draft = Draft::new(task, "finished", cx).why(report.reason.clone());
     let history = &mut draft.task.history;
+    let print = Fingerprint::read(&report.evidence.fingerprint);
     let known = history
         .tries
         .iter()
-        .any(|t| t.fingerprint == report.evidence.fingerprint);
+        .any(|t| Fingerprint::read(&t.fingerprint).brings_same(&print));
     let progressed = report.evidence.any() && !known;
     let goes_on =
         report.outcome == Outcome::Continue && progressed && task.definition.kind == Kind::Continuous;

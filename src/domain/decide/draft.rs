@@ -4,6 +4,7 @@
 use super::super::effect::Durable;
 use super::super::gate::Category;
 use super::super::mirror::mirror;
+use super::super::outcome::Outcome;
 use super::super::policy::{Situation, Step, Wait};
 use super::super::report::Report;
 use super::super::retry::backoff;
@@ -75,7 +76,7 @@ impl<'a> Draft<'a> {
     pub(super) fn stop(self, attempt: Attempt, reason: StopReason) -> Self {
         let since = self.cx.now;
         let draft = self.why(reason.sentence());
-        let draft = if reason == StopReason::Stuck {
+        let draft = if reason.outcome() == Outcome::Stuck {
             draft.report(Report::Stuck)
         } else {
             draft
@@ -153,7 +154,6 @@ impl<'a> Draft<'a> {
     }
 
     fn for_a_person(self, reason: String) -> Self {
-        use super::super::outcome::Outcome;
         let asked = self
             .task
             .history

@@ -4,6 +4,7 @@
 //! it lets the worker run on under its supervisor; whatever it does can be done again by the next driver.
 
 mod conclude;
+mod course;
 mod launch;
 mod start_facts;
 mod watch;

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 
 use super::super::engine::{Input, Wish};
+use super::course::Course;
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
 use crate::domain::task::{Attempt, Try};
@@ -47,6 +48,8 @@ pub(super) struct Watch<'a> {
     /// When signs of life were last written down, and the newest of them.
     noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
+    /// Whether it gets on.
+    pub(super) course: Course<'a>,
     flaw_told: bool,
     /// Its client waits for a provider, and not for a moment.
     waits_long: bool,
@@ -79,6 +82,7 @@ impl<'a> Watch<'a> {
             told: None,
             noted: None,
             file_seen: None,
+            course: Course::new(drive, facts),
             flaw_told: false,
             waits_long: false,
             drive,
@@ -100,6 +104,7 @@ impl<'a> Watch<'a> {
                     if std::mem::take(&mut self.waits_long) {
                         self.heed(running, Wish::Stop(self.drive.instance.policy.kill_grace));
                     }
+                    self.course.judge().await;
                 }
                 Ok(()) = wishes.changed() => {
                     self.heed(running, *wishes.borrow_and_update());
@@ -172,7 +177,9 @@ impl<'a> Watch<'a> {
         if line.next > self.old {
             self.last_output = Some(self.drive.instance.clock.now());
         }
+        let is_old = line.next <= self.old;
         for signal in self.reader.read(&line.bytes) {
+            self.course.hear(&signal, is_old);
             self.heed_signal(signal).await;
         }
     }
@@ -215,6 +222,7 @@ impl<'a> Watch<'a> {
         match heartbeat::parse(&snapshot.bytes, &self.drive.task.id, now, FUTURE) {
             Ok(beat) if beat.attempt.is_none_or(|n| n == self.drive.attempt.n) => {
                 self.last_beat = self.last_beat.max(Some(beat.last_heartbeat.min(now)));
+                self.course.beat(beat.progress_pct, beat.current_phase.as_deref());
                 self.pct = beat.progress_pct.or(self.pct);
                 self.phase = beat.current_phase.or(self.phase.take());
             }
@@ -240,6 +248,7 @@ impl<'a> Watch<'a> {
         }
         self.noted = Some((now, at));
         self.persist(at).await;
+        self.course.keep();
         self.write_heartbeat(at, "running");
     }
 

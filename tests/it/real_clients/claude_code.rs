@@ -1,7 +1,6 @@
 //! The Claude Code command line tool.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use orchestrator::domain::outcome::EndKind;
 use orchestrator::runtime::claude_code::{ClaudeCode, Options, RECORDED_FROM};

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::time::Duration;
 
-use orchestrator::domain::outcome::{EndKind, Evidence, judge};
+use orchestrator::domain::outcome::{EndKind, Evidence, Outcome, Session, Witnesses, judge};
 use orchestrator::runtime::process::file;
 use orchestrator::runtime::{Account, Signal};
 
@@ -28,6 +28,16 @@ async fn run(subject: &dyn Subject, play: Play) -> (Stage, Cast, Ran) {
     let (stage, cast) = cast(subject, play).await;
     let ran = stage.run(cast.runtime.as_ref()).await;
     (stage, cast, ran)
+}
+
+/// What it comes to when nothing was left behind.
+fn outcome(ran: &Ran) -> Outcome {
+    judge(&Witnesses {
+        ending: &ran.ending,
+        evidence: &Evidence::default(),
+        session: Session::Ended,
+        stopped: None,
+    })
 }
 
 #[tokio::test]
@@ -88,7 +98,7 @@ async fn a_poisoned_session_is_not_handed_on() {
             ran.stdout,
             ran.stderr
         );
-        let outcome = judge(&ran.ending, &Evidence::default(), None);
+        let outcome = outcome(&ran);
         assert!(
             outcome.poisons_session() || ran.account.session.is_none(),
             "{name}"
@@ -114,7 +124,7 @@ async fn trouble_at_the_provider_is_told_apart() {
                 ran.stdout,
                 ran.stderr
             );
-            let outcome = judge(&ran.ending, &Evidence::default(), None);
+            let outcome = outcome(&ran);
             assert!(outcome.is_provider_trouble(), "it costs no attempt");
         }
     }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use orchestrator::runtime::Runtime;
+use orchestrator::runtime::acp::{self, Acp};
 use orchestrator::runtime::claude_code::{self, ClaudeCode};
+use orchestrator::runtime::codex::{self, Codex};
 use orchestrator::runtime::command::{self, Command};
 use orchestrator::runtime::messages::{self, Messages};
 use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
@@ -91,7 +93,7 @@ pub trait Subject: Sync {
 }
 
 /// Every runtime.
-pub const ALL: &[&dyn Subject] = &[&ACommand, &AClaudeCode, &AMessages];
+pub const ALL: &[&dyn Subject] = &[&ACommand, &AClaudeCode, &ACodex, &AMessages, &AnAgent];
 
 const FAMILY: &str = "(trap '' TERM; setsid sh -c 'echo $$ >> pids; while :; do sleep 0.2; done') & \
      echo $$ >> pids; while :; do sleep 0.2; done";
@@ -249,5 +251,130 @@ impl Subject for AMessages {
             "ORCHESTRATOR_MESSAGES",
             "ORCHESTRATOR_SESSION_DIR",
         ]
+    }
+}
+
+struct ACodex;
+
+/// The client counts by thread, and says in words alone why a turn failed.
+const CODEX: &str = r#"
+t=0199a213-81c0-7800-8aa1-bbab2a035a53
+while [ $# -gt 0 ]; do [ "$1" != resume ] || t=$2; shift; done
+n=$ORCHESTRATOR_ATTEMPT
+say() { printf '%s\n' "$1"; }
+say "{\"type\":\"thread.started\",\"thread_id\":\"$t\"}"
+say '{"type":"turn.started"}'
+"#;
+const CODEX_DONE: &str = r#"
+echo done > work
+say '{"type":"item.completed","item":{"id":"item_1","type":"agent_message","text":"It is done."}}'
+say "{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":$((100 * n)),\"cached_input_tokens\":0,\"output_tokens\":$((20 * n))}}"
+"#;
+
+#[async_trait]
+impl Subject for ACodex {
+    fn name(&self) -> &'static str {
+        "codex"
+    }
+
+    async fn cast(&self, stage: &Stage, play: Play) -> Cast {
+        let failing = |words: &str| {
+            let error = json!({"type": "turn.failed", "error": {"message": words}});
+            format!("{CODEX}\nsay '{error}'; exit 1")
+        };
+        let script = match play {
+            Play::Done => format!("{CODEX}{CODEX_DONE}"),
+            Play::Family => format!("{CODEX}{FAMILY}"),
+            Play::Limited => failing("exceeded retry limit, last status: 429 Too Many Requests"),
+            Play::Overloaded => failing("unexpected status 529 <unknown status code>: Overloaded"),
+            Play::Unauthorised => failing("unexpected status 401 Unauthorized: invalid x-api-key"),
+            Play::Poisoned => failing("prompt is too long: 210000 tokens > 200000 maximum"),
+        };
+        let options = codex::Options {
+            binary: program(stage, "codex", &script).display().to_string(),
+            api_key: Some(KEY.into()),
+            // Its own sandbox wants a home that is not among temporary files.
+            sandbox: codex::SandboxMode::DangerFullAccess,
+            inherited: stage.brief.inherited.clone(),
+            ..codex::Options::default()
+        };
+        Cast {
+            runtime: Box::new(Codex::new(options)),
+            model: None,
+        }
+    }
+
+    fn own_variables(&self) -> &'static [&'static str] {
+        &["CODEX_API_KEY", "TZ"]
+    }
+}
+
+struct AnAgent;
+
+/// The least agent: one session, one prompt, played by a shell. What it is asked for, it writes down.
+const AGENT: &str = r#"
+import json, os, subprocess, sys
+play, error = sys.argv[1], sys.argv[2]
+def send(**message): print(json.dumps(dict(jsonrpc="2.0", **message)), flush=True)
+def tell(session, **update): send(method="session/update", params={"sessionId": session, "update": update})
+for line in sys.stdin:
+    ask = json.loads(line)
+    if "id" not in ask or "method" not in ask: continue
+    method, given, answer = ask["method"], ask.get("params", {}), {}
+    if method == "initialize":
+        answer = {"protocolVersion": 1, "agentCapabilities": {"loadSession": True}, "agentInfo": {"name": "fake", "version": "1"}}
+    elif method == "session/new":
+        open("args", "w").write("new")
+        answer = {"sessionId": "s-1"}
+    elif method == "session/load":
+        open("args", "w").write("load " + given["sessionId"])
+    elif method == "session/prompt":
+        open("prompt", "w").write("".join(block.get("text", "") for block in given["prompt"]))
+        if error:
+            send(id=ask["id"], error=json.loads(error))
+            continue
+        tell(given["sessionId"], sessionUpdate="agent_message_chunk", content={"type": "text", "text": "It is done."})
+        subprocess.run(["sh", "-c", play], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        answer = {"stopReason": "end_turn", "usage": {"totalTokens": 120, "inputTokens": 100, "outputTokens": 20}}
+    send(id=ask["id"], result=answer)
+"#;
+
+#[async_trait]
+impl Subject for AnAgent {
+    fn name(&self) -> &'static str {
+        "acp"
+    }
+
+    async fn cast(&self, stage: &Stage, play: Play) -> Cast {
+        let agent = stage.path("agent.py");
+        fs::write(&agent, AGENT).unwrap();
+        let refused = |words: &str, kind: Option<&str>| {
+            let data = kind.map(|kind| json!({"errorKind": kind}));
+            json!({"code": -32603, "message": words, "data": data}).to_string()
+        };
+        let (script, error) = match play {
+            Play::Done => ("echo done > work", String::new()),
+            Play::Family => (FAMILY, String::new()),
+            Play::Limited => ("", refused("Internal error: 429", Some("rate_limit"))),
+            Play::Overloaded => ("", refused("Internal error: 529 Overloaded", Some("overloaded"))),
+            Play::Unauthorised => (
+                "",
+                refused("Internal error: invalid x-api-key", Some("authentication_failed")),
+            ),
+            Play::Poisoned => ("", refused("prompt is too long: 9 > 1", None)),
+        };
+        let command = ["python3", agent.to_str().unwrap(), script, &error];
+        let options = acp::Options {
+            inherited: stage.brief.inherited.clone(),
+            ..acp::Options::new(PathBuf::from(EXE), command.map(str::to_owned).to_vec())
+        };
+        Cast {
+            runtime: Box::new(Acp::new(options)),
+            model: None,
+        }
+    }
+
+    fn own_variables(&self) -> &'static [&'static str] {
+        &["ORCHESTRATOR_ACP"]
     }
 }

@@ -1,4 +1,4 @@
-//! The events of the `messages` runtime: one JSON object a line, told apart by `type`.
+//! The events of our own workers (`messages`, `acp`): one JSON object a line, told apart by `type`.
 
 use serde_json::Value;
 
@@ -13,12 +13,18 @@ pub(super) fn read(event: &Value) -> Option<Vec<Entry>> {
         "init" => init(event),
         "notice" => Entry::warning(said),
         "text" => Entry::said(said),
+        "thought" => Entry::thought(said),
         "tool_use" => Entry::call(text(event, "name"), &input(event)),
         "tool_result" => Entry::answer(said, flag(event, "is_error")),
         "phase" => Entry::note(&format!("now: {said}")),
         "retry" => retry(event),
+        "denied" => Entry::warning(&format!(
+            "{} was refused: {}",
+            text(event, "tool"),
+            text(event, "reason")
+        )),
         "result" => result(event),
-        "usage" | "alive" => return Some(Vec::new()),
+        "usage" | "alive" | "rate_limit" => return Some(Vec::new()),
         _ => return None,
     };
     Some(vec![entry])
@@ -30,10 +36,12 @@ fn init(event: &Value) -> Entry {
     } else {
         "begins"
     };
+    let told = [text(event, "agent"), text(event, "model")];
+    let with: Vec<&str> = told.into_iter().filter(|word| !word.is_empty()).collect();
     Entry::note(&format!(
         "session {} {how} with {}",
         text(event, "session"),
-        text(event, "model")
+        with.join(", ")
     ))
 }
 
