@@ -55,7 +55,7 @@ pub enum EndKind {
     Silent,
     /// It ended by a signal, or broke off.
     Interrupted,
-    /// Its process vanished without an exit record.
+    /// Its process vanished without an exit record, or the session that it was to go on in is gone.
     Vanished,
 }
 

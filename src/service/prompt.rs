@@ -18,6 +18,8 @@ pub struct Material {
     pub gate_feedback: Option<String>,
     /// The project's memory.
     pub memory: Option<String>,
+    /// Files of the workspace by which its repository tells agents how to work in it.
+    pub guides: Vec<&'static str>,
     /// The files that go with the task, where the worker finds them.
     pub attachments: Vec<String>,
     /// Whether it may make sub-tasks.
@@ -196,6 +198,12 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
              --description D` (also --tier, --depends-on, --validation). Then end your turn; you go on when they are over."
                 .to_owned(),
         );
+    }
+    if !material.guides.is_empty() {
+        rules.push(format!(
+            "How this repository wants to be worked in stands in {}: read that first.",
+            material.guides.join(" and ")
+        ));
     }
     if let Some(branch) = &material.branch {
         rules.push(format!(

@@ -14,4 +14,4 @@ mod life;
 mod outcomes;
 mod questions;
 mod stuck;
-pub mod world;
+pub(crate) mod world;

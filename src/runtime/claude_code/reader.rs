@@ -27,6 +27,8 @@ pub(super) struct Stream {
     result: Option<RunResult>,
     /// When the provider said that the limit which refused ends.
     refused_until: Option<DateTime<Utc>>,
+    /// The retry that it waits for: the refusal's status, and how long.
+    waiting: Option<(Option<u16>, Duration)>,
 }
 
 impl Stream {
@@ -37,6 +39,7 @@ impl Stream {
             model: None,
             result: None,
             refused_until: None,
+            waiting: None,
         }
     }
 
@@ -46,7 +49,10 @@ impl Stream {
                 signals.extend(event.model.clone().map(Signal::Model));
                 self.model = event.model.or(self.model.take());
             }
-            "api_retry" => signals.push(retrying(&event)),
+            "api_retry" => {
+                self.waiting = Some((event.error_status, delay(&event)));
+                signals.push(retrying(&event));
+            }
             "permission_denied" => signals.push(Signal::Denied {
                 tool: event.tool_name.unwrap_or_default(),
                 reason: shorten(event.message.as_str().unwrap_or_default(), SHOWN),
@@ -98,7 +104,10 @@ impl Stream {
         }
         match event.kind.as_str() {
             "system" => self.system(event, signals),
-            "assistant" => self.assistant(event.message, signals),
+            "assistant" => {
+                self.waiting = None;
+                self.assistant(event.message, signals);
+            }
             "user" => answers(&event.message, signals),
             "conversation_reset" => self.usage.reset(),
             "rate_limit_event" => {
@@ -153,14 +162,17 @@ impl Reader for Stream {
             outcome,
             stderr_tail,
             refused_until: self.refused_until,
+            waiting: self.waiting,
         })
     }
 
     fn account(&self) -> Account {
-        let lost = self
-            .result
-            .as_ref()
-            .is_some_and(|result| verdict::of_result(result, None).0 == EndKind::Poisoned);
+        let lost = self.result.as_ref().is_some_and(|result| {
+            matches!(
+                verdict::of_result(result, None).0,
+                EndKind::Poisoned | EndKind::Vanished
+            )
+        });
         self.usage
             .account(self.session.clone().filter(|_| !lost), self.model.clone())
     }
@@ -227,11 +239,15 @@ fn answers(message: &Value, signals: &mut Vec<Signal>) {
     }
 }
 
-fn retrying(event: &Event) -> Signal {
+fn delay(event: &Event) -> Duration {
     let seconds = event.retry_delay_ms.unwrap_or_default() / 1000.0;
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+fn retrying(event: &Event) -> Signal {
     Signal::Retrying {
         attempt: event.attempt.unwrap_or_default(),
-        delay: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
+        delay: delay(event),
         status: event.error_status,
         error: shorten(event.error.as_str().unwrap_or("unknown"), SHOWN),
     }

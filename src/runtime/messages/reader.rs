@@ -33,7 +33,9 @@ impl Reader for LineReader {
     }
 
     fn ending(&self, exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {
-        match &self.closing {
+        // A claim does not outlive a process whose end nobody saw, or that had to be ended.
+        let closing = self.closing.as_ref().filter(|_| exit.cause == Cause::Exited);
+        match closing {
             Some(closing) if closing.kind == EndKind::Claimed && !closing.finished => outcome
                 .and_then(by_outcome_file)
                 .unwrap_or_else(|| by_closing(closing)),

@@ -19,6 +19,9 @@ use crate::runtime::process::{self, Limits, Spec, file};
 use crate::runtime::{Brief, Launch};
 use crate::workspace::{Tracking, Workspace};
 
+/// Not every client reads these by itself: Claude Code does not when the settings of a repository are not trusted.
+const GUIDES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
+
 impl Drive<'_> {
     pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
         let workspace = self.prepare_workspace().await?;
@@ -128,6 +131,10 @@ impl Drive<'_> {
             may_spawn: self.may_spawn().await,
             children: self.children().await,
             branch: Some(workspace.branch.clone()),
+            guides: GUIDES
+                .into_iter()
+                .filter(|name| workspace.root.join(name).is_file())
+                .collect(),
             attachments: attachments
                 .iter()
                 .map(|path| path.display().to_string())

@@ -9,7 +9,7 @@ const TRUTH: [(&str, Status, E, &str); 35] = [
     (
         "bad_resume",
         Status::Code(1),
-        E::Poisoned,
+        E::Vanished,
         "No conversation found",
     ),
     (
@@ -119,7 +119,7 @@ fn a_run_that_did_not_begin_says_why_on_standard_error() {
             E::Failed,
         ),
         ("Invalid API key · Please run /login\n", E::Auth),
-        ("No conversation found with session ID: x\n", E::Poisoned),
+        ("No conversation found with session ID: x\n", E::Vanished),
         ("", E::Failed),
     ] {
         let reader = ClaudeCode::new(Options::default()).reader(&brief());

@@ -1,0 +1,125 @@
+//! The whole way with a real client: a queue file, the service, the client, a real repository, the gate.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
+use serde_json::Value;
+
+use crate::main_job::world::{World, queue, signal};
+
+/// The lines of a client's `[runtimes.real]`, given the address of its model; `None` where there is no client.
+pub type Lines = fn(&str) -> Option<String>;
+
+const TASK: &str = "\
+### fix-add: Make the calculator add
+- **Workspace:** ../calc
+- **Description:** `add` in calc.sh is wrong.
+- **Status:** pending
+
+#### Validation
+Tests:
+```bash
+sh test.sh
+```
+";
+const LOG: &str = "echo x >> note; orchestrator agent log Repaired add.";
+const FIX: &str = "echo ran >> ran.txt; printf 'add() { echo $(( $1 + $2 )); }\\n' > calc.sh";
+
+/// An instance whose one tier runs the client on a repository with a failing test.
+async fn set(lines: Lines, scenario: Scenario) -> Option<(World, Server)> {
+    let script = Script::new().scenario(scenario.marked("# Task fix-add"));
+    let model = Server::start(script).await.unwrap();
+    let lines = lines(&model.base_url())?;
+    let world = World::new();
+    let files = [
+        ("calc.sh", "add() { echo 5; }\n"),
+        ("test.sh", ". ./calc.sh; [ \"$(add 2 2)\" = 4 ]\n"),
+    ];
+    world.repository("calc", &BTreeMap::from(files));
+    let config = format!(
+        "[scheduler]\nmax_concurrent = 2\nprovider_wait = \"3s\"\n[policy]\nstart = \"lowest\"\ncontinuation_delay = \"50ms\"\nbackoff_initial = \"50ms\"\nkill_grace = \"300ms\"\n\
+         [[tiers]]\nname = \"haiku\"\nmodel = \"claude-haiku-4-5\"\nruntimes = [\"real\"]\n[runtimes.real]\n{lines}"
+    );
+    fs::write(world.root().join("orchestrator.toml"), config).unwrap();
+    world.save(queue(&[TASK]));
+    Some((world, model))
+}
+
+fn attempts(task: &Value) -> Vec<&str> {
+    let all = task["attempts"].as_array().into_iter().flatten();
+    all.filter_map(|a| a["reason"].as_str()).collect()
+}
+
+pub async fn a_task_goes_the_whole_way(lines: Lines) {
+    let scenario = Scenario::new("fix")
+        .step(Step::shell(FIX))
+        .step(Step::shell(LOG))
+        .step(Step::say("It adds now."));
+    let Some((world, _model)) = set(lines, scenario).await else {
+        return;
+    };
+    let ran = world.done(&["tick", "--wait"]);
+    let task = world.task("fix-add");
+    assert_eq!(task["state"], "completed", "{task:#}\n{}", ran.out);
+    assert_eq!(world.outcomes("fix-add"), ["haiku:done"]);
+    let fixed = world.git(&world.path("calc"), &["show", "orchestrator/fix-add:calc.sh"]);
+    assert!(fixed.contains("$1 + $2"), "{fixed}");
+    assert!(task["cost_usd"].is_null() || task["cost_usd"].as_f64() > Some(0.0));
+}
+
+/// The provider names a minute: its client would wait for it in the worker's slot.
+pub async fn a_rate_limit_costs_no_attempt_and_holds_no_slot(lines: Lines) {
+    let limited = Scenario::new("limited").step(Step::shell(FIX).after(Fault::rate_limited("60")));
+    let Some((world, _model)) = set(lines, limited).await else {
+        return;
+    };
+    let begun = Instant::now();
+    let mut service = world.up();
+    let task = world.until_task("fix-add", "it was refused", |task| {
+        !attempts(task).is_empty() && task["waiting"]["for"] == "quota"
+    });
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "the worker kept its slot"
+    );
+    assert_eq!(task["attempts"].as_array().unwrap().len(), 1, "{task:#}");
+    assert!(task["waiting"]["until"].is_string(), "{task:#}");
+    assert!(attempts(&task)[0].contains("429"), "{task:#}");
+    service.end();
+}
+
+pub async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines: Lines) {
+    // Some clients close the broken turn by one of their own, so the script may be a step on when they go on.
+    let silent = Scenario::new("silent")
+        .step(Step::shell(FIX))
+        .step(Step::shell(LOG).after(Fault::hang().first(1)))
+        .step(Step::shell(LOG))
+        .step(Step::say("It adds now."));
+    let Some((world, model)) = set(lines, silent).await else {
+        return;
+    };
+    let mut service = world.up();
+    world.until("the silent request", || {
+        (model.requests().len() > 1).then_some(())
+    });
+    world.until_task("fix-add", "it runs", |task| task["state"] == "in-progress");
+    service.kill();
+    signal(worker(&world), nix::sys::signal::Signal::SIGKILL);
+    let ran = world.done(&["tick", "--wait"]);
+    let task = world.task("fix-add");
+    assert_eq!(task["state"], "completed", "{task:#}\n{}", ran.out);
+    assert_eq!(attempts(&task).len(), 2, "{task:#}");
+    let marks = world.git(&world.path("calc"), &["show", "orchestrator/fix-add:ran.txt"]);
+    assert_eq!(marks, "ran\n", "the second worker knew what the first had done");
+}
+
+/// The process of the one attempt that runs.
+fn worker(world: &World) -> u32 {
+    let path: PathBuf = world.state_dir().join("attempts/fix-add/1/supervisor.json");
+    let text = world.until("the worker is registered", || fs::read_to_string(&path).ok());
+    let registration: Value = serde_json::from_str(&text).unwrap();
+    u32::try_from(registration["worker"]["pid"].as_u64().unwrap()).unwrap()
+}
