@@ -18,3 +18,4 @@ pub mod report;
 pub mod retry;
 pub mod task;
 pub mod tier;
+pub mod tool;

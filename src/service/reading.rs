@@ -1,11 +1,12 @@
 //! Reading the queue file with everything that it refers to: jobs, agents, tiers, runtimes, tasks that left the file.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::instance::Instance;
 use crate::domain::id::TaskId;
 use crate::files::folder::{self, Listing};
 use crate::files::{FileError, Identity};
+use crate::format::agent::Agents;
 use crate::format::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::format::job::Jobs;
 use crate::format::queue::{Known, Place, Reading, read};
@@ -64,12 +65,13 @@ pub async fn load(instance: &Instance) -> Result<Result<Loaded, FileError>, Stor
 
 /// What the file may refer to.
 pub fn known(instance: &Instance) -> (Known, Vec<Diagnostic>) {
-    let (jobs, problems) = jobs(instance);
-    let agents = folder::listing(&instance.layout.agents(), "md");
+    let (jobs, mut problems) = jobs(instance);
+    let (agents, more) = agents(instance);
+    problems.extend(more);
     let known = Known {
         tiers: Some(instance.config.tiers.iter().map(|t| t.name.clone()).collect()),
         jobs: Some(jobs),
-        agents: Some(agents.stems().map(str::to_owned).collect::<BTreeSet<_>>()),
+        agents: Some(agents),
         runtimes: Some(instance.config.runtimes.keys().cloned().collect()),
         ids: HashSet::new(),
     };
@@ -86,6 +88,18 @@ fn jobs(instance: &Instance) -> (Jobs, Vec<Diagnostic>) {
     }
     problems.extend(faults.iter().map(|fault| unreadable(instance, fault)));
     (jobs, problems)
+}
+
+/// The agents in agents/, and their mistakes.
+fn agents(instance: &Instance) -> (Agents, Vec<Diagnostic>) {
+    let mut agents = Agents::default();
+    let mut problems = Vec::new();
+    let (contents, faults) = folder::contents(&instance.layout.agents(), "md");
+    for (name, bytes) in contents {
+        problems.extend(agents.add(&name, &format!("agents/{name}.md"), &bytes));
+    }
+    problems.extend(faults.iter().map(|fault| unreadable(instance, fault)));
+    (agents, problems)
 }
 
 /// A file that cannot be read; its cure is in its own words.

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use orchestrator::domain::definition::{Declared, Kind, Priority};
 use orchestrator::domain::gate::Category;
 use orchestrator::domain::tier::TierName;
+use orchestrator::format::agent::Agents;
 use orchestrator::format::diagnostic::Code;
 use orchestrator::format::job::Jobs;
 use orchestrator::format::queue::{Document, Known, Place, StatusField, apply, read};
@@ -260,10 +261,12 @@ fn mistakes_have_their_place_and_code() {
 
 #[test]
 fn names_are_checked_against_what_there_is() {
+    let mut agents = Agents::default();
+    assert_eq!(agents.add("ann", "agents/ann.md", b"You are Ann."), []);
     let known = Known {
         tiers: Some(["haiku", "sonnet"].map(TierName::new).to_vec()),
         jobs: Some(Jobs::default()),
-        agents: Some(["ann".to_owned()].into()),
+        agents: Some(agents),
         runtimes: Some(["claude".to_owned()].into()),
         ids: HashSet::from([id("gone")]),
     };

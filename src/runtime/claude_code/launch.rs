@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::reader::Stream;
+use crate::domain::tool::Tool;
 use crate::runtime::process::probe;
 use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment};
 
@@ -20,6 +21,16 @@ const SWITCHES: [(&str, &str); 5] = [
     ("DISABLE_TELEMETRY", "1"),
     ("DISABLE_ERROR_REPORTING", "1"),
 ];
+
+/// The CLI's own tools for a kind of tool.
+fn names_of(tool: Tool) -> &'static [&'static str] {
+    match tool {
+        Tool::Read => &["Read", "Glob", "Grep"],
+        Tool::Edit => &["Edit", "Write", "NotebookEdit"],
+        Tool::Bash => &["Bash"],
+        Tool::Web => &["WebFetch", "WebSearch"],
+    }
+}
 
 /// The variable by which the CLI believes that it is contained; anything but "1" confuses it and its adapters.
 const IS_SANDBOX: &str = "IS_SANDBOX";
@@ -103,8 +114,21 @@ impl ClaudeCode {
         if let Some(budget) = brief.budget_usd {
             argv.extend(["--max-budget-usd".to_owned(), budget.to_string()]);
         }
-        if !options.allowed_tools.is_empty() {
-            argv.extend(["--allowedTools".to_owned(), options.allowed_tools.join(",")]);
+        let mut allowed = options.allowed_tools.clone();
+        if let Some(tools) = &brief.tools {
+            let names: Vec<&str> = tools.iter().flat_map(|tool| names_of(*tool)).copied().collect();
+            argv.extend(["--tools".to_owned(), names.join(",")]);
+            allowed.retain(|name| names.contains(&name.as_str()));
+            // Nobody is there to be asked for what the agent's file allows.
+            let web = tools
+                .contains(&Tool::Web)
+                .then(|| names_of(Tool::Web))
+                .into_iter()
+                .flatten();
+            allowed.extend(web.map(|name| (*name).to_owned()));
+        }
+        if !allowed.is_empty() {
+            argv.extend(["--allowedTools".to_owned(), allowed.join(",")]);
         }
         argv.extend(["--permission-mode".to_owned(), options.permission_mode.clone()]);
         // What a repository brings along (hooks, MCP servers) is code of whoever wrote it.

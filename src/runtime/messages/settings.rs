@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::spend::Prices;
+use crate::domain::tool::Tool;
 
 /// The variable that holds the [`Settings`].
 pub const SETTINGS_VARIABLE: &str = "ORCHESTRATOR_MESSAGES";
@@ -42,6 +43,9 @@ pub struct Settings {
     pub prompt_cache: bool,
     /// The session to go on in.
     pub resume: Option<String>,
+    /// The tools that the task's agent allows; all where absent.
+    #[serde(default)]
+    pub tools: Option<Vec<Tool>>,
 }
 
 impl Settings {

@@ -10,11 +10,17 @@ use super::super::prompt::{Material, prompt};
 use super::{Drive, NotStarted, StartFacts, stopped_first};
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
+use crate::domain::task::StartKind;
+use crate::domain::tool::Tool;
+use crate::format::agent::{self, Agent};
 use crate::format::progress;
 use crate::gate;
 use crate::runtime::Brief;
 use crate::runtime::process::{self, Limits, Spec, file};
 use crate::workspace::Workspace;
+
+/// The agent that has a turn before a person must look.
+pub(in crate::service) const MEDIC: &str = "medic";
 
 impl Drive<'_> {
     pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
@@ -100,7 +106,7 @@ impl Drive<'_> {
         let layout = &self.instance.layout;
         let d = &self.task.definition;
         let material = Material {
-            agent: d.agent.as_deref().and_then(|name| read(layout.agent(name))),
+            agent: self.agent_file().map(|agent| agent.personality),
             progress: self.instance.files.progress_text(&self.task.id),
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
@@ -111,6 +117,23 @@ impl Drive<'_> {
             outcome_file: self.outcome_path().display().to_string(),
         };
         prompt(self.task, self.attempt, &material)
+    }
+
+    /// The agent of the attempt: the medic has a turn at other agents' tasks.
+    fn agent_file(&self) -> Option<Agent> {
+        let name = match self.attempt.start {
+            StartKind::Medic => MEDIC,
+            _ => self.task.definition.agent.as_deref()?,
+        };
+        let text = read(self.instance.layout.agent(name))?;
+        agent::parse(name, name, text.as_bytes()).0
+    }
+
+    fn agent_tools(&self) -> Option<Vec<Tool>> {
+        match self.attempt.start {
+            StartKind::Medic => self.agent_file().and_then(|agent| agent.tools),
+            _ => self.task.definition.tools.clone(),
+        }
     }
 
     /// What the runtime is told; a reader of the worker's output needs neither prompt nor workspace.
@@ -144,6 +167,7 @@ impl Drive<'_> {
             attachments: Vec::new(),
             mcp: Vec::new(),
             contained: false,
+            tools: self.agent_tools(),
             inherited: self.instance.environment.clone(),
         }
     }
