@@ -119,14 +119,14 @@ fn unreadable(instance: &Instance, fault: &FileError) -> Diagnostic {
     }
 }
 
-/// Tasks that others depend on and that are not in the file, but in the store.
+/// Tasks that others depend on, or are a part of, and that are not in the file, but in the store.
 async fn elsewhere(instance: &Instance, reading: &Reading) -> Result<HashSet<TaskId>, StoreError> {
     let here: HashSet<&TaskId> = reading.tasks.iter().map(|t| &t.id).collect();
     let named = reading
         .tasks
         .iter()
         .filter(|t| t.place == Place::Active)
-        .flat_map(|t| &t.definition.depends_on);
+        .flat_map(|t| t.definition.depends_on.iter().chain(&t.definition.parent));
     let absent: Vec<TaskId> = named.filter(|id| !here.contains(id)).cloned().collect();
     if absent.is_empty() {
         return Ok(HashSet::new());
