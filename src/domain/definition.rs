@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::gate::CheckSpec;
 use super::id::TaskId;
 use super::tier::TierName;
+use super::tool::Tool;
 
 /// Whether a task ends when it is done once, or goes on run after run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -88,6 +89,12 @@ pub struct Definition {
     pub agent: Option<String>,
     /// The one runtime to use.
     pub runtime: Option<String>,
+    /// The runtimes that its agent allows, of those of its tier; all where empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runtimes: Vec<String>,
+    /// The tools that its agent allows; all where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<Tool>>,
     /// The most it may cost, in US dollars.
     pub budget_usd: Option<f64>,
     /// The most time an attempt may take.

@@ -22,3 +22,4 @@ pub mod steady;
 pub mod stop;
 pub mod task;
 pub mod tier;
+pub mod tool;

@@ -442,12 +442,6 @@ impl State {
 
     /// Whether the task is over and its work was accepted.
     pub fn is_completed(&self) -> bool {
-        matches!(
-            self,
-            Self::Ended {
-                end: End::Completed { .. },
-                ..
-            }
-        )
+        self.name() == "completed"
     }
 }

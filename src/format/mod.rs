@@ -4,6 +4,7 @@
 //! anything here panic; what is not understood is kept as it is and said as a [`diagnostic::Diagnostic`].
 //! Deliberately absent: opening, watching and replacing files (see `files`), and colours (see `cli`).
 
+pub mod agent;
 pub mod diagnostic;
 pub mod duration;
 pub mod heartbeat;

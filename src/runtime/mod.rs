@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::Ending;
 use crate::domain::tier::TierName;
+use crate::domain::tool::Tool;
 
 pub mod acp;
 pub mod attachment;
@@ -82,6 +83,8 @@ pub struct Brief {
     pub max_turns: Option<u32>,
     /// Files that the task hands to the worker, pictures among them; absolute paths.
     pub attachments: Vec<PathBuf>,
+    /// The tools that its agent allows; all where absent. A runtime without such a choice gives all of them.
+    pub tools: Option<Vec<Tool>>,
     /// The command of the MCP server that offers the agent verbs as tools; empty where there is none.
     pub mcp: Vec<OsString>,
     /// Whether the worker runs inside a sandbox or a container of ours, so that its own permission questions can be

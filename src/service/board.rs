@@ -143,3 +143,87 @@ impl Board {
         self.beats.get(id).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::task::{Attempt, History, StartKind, State};
+    use crate::domain::tier::{Route, TierName};
+
+    fn id(text: &str) -> TaskId {
+        TaskId::parse(text).unwrap()
+    }
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    fn task(name: &str, parent: Option<&str>, works: bool) -> Task {
+        let attempt = Attempt {
+            n: 1,
+            epoch: 1,
+            route: Route {
+                tier: TierName::new("haiku"),
+                runtime: "r".into(),
+                model: "m".into(),
+                why: String::new(),
+            },
+            started_at: at(0),
+            session: None,
+            start: StartKind::First,
+        };
+        let since = at(0);
+        let mut task = Task {
+            id: id(name),
+            version: 1,
+            epoch: 1,
+            definition: crate::domain::definition::Definition::default(),
+            definition_hash: String::new(),
+            state: State::Pending { since },
+            history: History::default(),
+            created_at: since,
+            updated_at: since,
+        };
+        task.definition.parent = parent.map(id);
+        if works {
+            task.state = State::Running { since, attempt };
+        }
+        task
+    }
+
+    #[test]
+    fn a_sign_of_life_is_one_for_all_who_wait_further_up() {
+        let mut board = Board::new(vec![
+            task("p", None, true),
+            task("p.a", Some("p"), false),
+            task("p.a.x", Some("p.a"), true),
+            task("q", None, true),
+        ]);
+        board.beat(&id("p.a.x"), at(9));
+        assert_eq!(board.last_beat(&id("p.a.x")), Some(at(9)));
+        assert_eq!(board.last_beat(&id("p")), Some(at(9)), "two up");
+        assert_eq!(board.last_beat(&id("p.a")), None, "nobody is at it");
+        assert_eq!(board.last_beat(&id("q")), None, "no relative");
+        board.beat(&id("p"), at(20));
+        assert_eq!(board.last_beat(&id("p.a.x")), Some(at(9)), "not downwards");
+    }
+
+    #[test]
+    fn an_orphan_is_one_until_it_is_adopted_and_again_when_its_parent_was_back() {
+        let mut board = Board::new(vec![task("p.a", Some("p"), true)]);
+        assert_eq!(board.orphans(), [(id("p.a"), id("p"))]);
+        board.adopt(id("p.a"));
+        assert_eq!(board.orphans(), []);
+        board.put(task("p", None, false));
+        let mut over = task("p", None, false);
+        over.state = State::Ended {
+            since: at(1),
+            end: crate::domain::task::End::Cancelled {
+                by: "jane".into(),
+                reason: String::new(),
+            },
+        };
+        board.put(over);
+        assert_eq!(board.orphans(), [(id("p.a"), id("p"))]);
+    }
+}

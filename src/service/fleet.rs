@@ -203,7 +203,7 @@ impl Fleet {
         let reasons: Option<Vec<String>> = candidates.iter().map(|name| self.why_not(name, now)).collect();
         reasons.map(|all| {
             if all.is_empty() {
-                "the tier names no runtime".to_owned()
+                "the tier names no runtime that the task's agent allows".to_owned()
             } else {
                 all.join("; ")
             }
@@ -220,7 +220,11 @@ impl Fleet {
         let rung = self.rungs.iter().find(|r| &r.tier == tier)?;
         let names = match &task.definition.runtime {
             Some(only) => vec![only.as_str()],
-            None => rung.runtimes.iter().map(String::as_str).collect(),
+            None => {
+                let allowed = &task.definition.runtimes;
+                let may = |name: &&str| allowed.is_empty() || allowed.iter().any(|a| a == name);
+                rung.runtimes.iter().map(String::as_str).filter(may).collect()
+            }
         };
         Some((rung, names))
     }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::containment::Containment;
 use super::dispatcher::Dispatcher;
+use super::driver::MEDIC;
 use super::files::Files;
 use super::fleet::Fleet;
 use super::token::Tokens;
@@ -100,7 +101,10 @@ impl Instance {
         } = opening;
         let store = Arc::new(Store::open(&config.store.database(&layout), mode).await?);
         let home = environment.get(std::ffi::OsStr::new("HOME")).map(PathBuf::from);
-        let policy = Arc::new(config.policy());
+        let mut policy = config.policy();
+        // Whoever is not there has no turn; `doctor` says so.
+        policy.medic &= layout.agent(MEDIC).is_some_and(|path| path.is_file());
+        let policy = Arc::new(policy);
         Ok(Self {
             workspaces: Workspaces::new(layout.root(), &layout.state(), home.as_deref())?,
             containment: Containment::new(&config, &layout, &exe, &environment),

@@ -165,19 +165,27 @@ fn children(lines: &[String]) -> Option<String> {
 }
 
 fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
-    let mut rules = vec![
+    let mut rules = house_rules(material);
+    rules.extend(of_this_place(material));
+    rules.extend(of_this_attempt(task, attempt));
+    rules.iter().map(|r| format!("- {r}\n")).collect()
+}
+
+/// What holds for every worker.
+fn house_rules(material: &Material) -> Vec<String> {
+    let commits = if material.history_is_read_only {
+        "Leave your changes in the folder: the orchestrator makes the commits; the repository's history is read-only \
+         here, so `git add`, `git commit` and `git stash` fail."
+    } else {
+        "Leave your changes in the folder or commit them; the orchestrator commits what is left."
+    };
+    vec![
         "Work only in the current folder. Do not touch PROACTIVE-JOBS.md; the orchestrator keeps it.".to_owned(),
         format!(
             "Keep a log as you go: `orchestrator agent log TEXT`, or append `- <UTC time> text` below `## Work Log` in {}.",
             material.progress_file
         ),
-        if material.history_is_read_only {
-            "Leave your changes in the folder: the orchestrator makes the commits; the repository's history is read-only \
-             here, so `git add`, `git commit` and `git stash` fail."
-        } else {
-            "Leave your changes in the folder or commit them; the orchestrator commits what is left."
-        }
-        .to_owned(),
+        commits.to_owned(),
         "The orchestrator itself runs the checks on your commit. Saying that it is done proves nothing; do not weaken \
          or delete tests."
             .to_owned(),
@@ -186,12 +194,14 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
              blocked|needs-stronger-model --reason TEXT` (or write {{\"outcome\":\"blocked\",\"reason\":\"…\"}} to {}).",
             material.outcome_file
         ),
-    ];
-    rules.push(
         "When the files do not settle something that matters, ask a person: `orchestrator agent ask TEXT`, then end your \
          turn; the answer stands in your next prompt. What was answered is not asked again."
             .to_owned(),
-    );
+    ]
+}
+
+fn of_this_place(material: &Material) -> Vec<String> {
+    let mut rules = Vec::new();
     if material.may_spawn {
         rules.push(
             "Parts that others can do side by side may become sub-tasks: `orchestrator agent spawn --id NAME --title T \
@@ -210,6 +220,11 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
             "You are on branch {branch}; stay on it, and push nothing."
         ));
     }
+    rules
+}
+
+fn of_this_attempt(task: &Task, attempt: &Attempt) -> Vec<String> {
+    let mut rules = Vec::new();
     if task.definition.kind == Kind::Continuous {
         rules.push(
             "This is continuous work: do one useful phase, tick it off under `## Completed Phases`, note what follows \
@@ -227,7 +242,7 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
     if matches!(attempt.start, StartKind::Resume | StartKind::Continuation) {
         rules.push("Earlier work was interrupted or is going on: carry on from the progress file, do not start over.".to_owned());
     }
-    rules.iter().map(|r| format!("- {r}\n")).collect()
+    rules
 }
 
 /// What the first line of a commit says that the orchestrator makes of leftovers.

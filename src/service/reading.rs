@@ -7,6 +7,7 @@ use super::instance::Instance;
 use crate::domain::id::TaskId;
 use crate::files::folder::{self, Listing};
 use crate::files::{FileError, Identity};
+use crate::format::agent::Agents;
 use crate::format::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::format::job::Jobs;
 use crate::format::queue::{Known, Place, Reading, read};
@@ -66,12 +67,13 @@ pub async fn load(instance: &Instance) -> Result<Result<Loaded, FileError>, Stor
 
 /// What the file may refer to.
 pub fn known(instance: &Instance) -> (Known, Vec<Diagnostic>) {
-    let (jobs, problems) = jobs(instance);
-    let agents = folder::listing(&instance.layout.agents(), "md");
+    let (jobs, mut problems) = jobs(instance);
+    let (agents, more) = agents(instance);
+    problems.extend(more);
     let known = Known {
         tiers: Some(instance.config.tiers.iter().map(|t| t.name.clone()).collect()),
         jobs: Some(jobs),
-        agents: Some(agents.stems().map(str::to_owned).collect::<BTreeSet<_>>()),
+        agents: Some(agents),
         runtimes: Some(instance.config.runtimes.keys().cloned().collect()),
         ids: HashSet::new(),
         missing: BTreeSet::new(),
@@ -91,6 +93,18 @@ fn jobs(instance: &Instance) -> (Jobs, Vec<Diagnostic>) {
     (jobs, problems)
 }
 
+/// The agents in agents/, and their mistakes.
+fn agents(instance: &Instance) -> (Agents, Vec<Diagnostic>) {
+    let mut agents = Agents::default();
+    let mut problems = Vec::new();
+    let (contents, faults) = folder::contents(&instance.layout.agents(), "md");
+    for (name, bytes) in contents {
+        problems.extend(agents.add(&name, &format!("agents/{name}.md"), &bytes));
+    }
+    problems.extend(faults.iter().map(|fault| unreadable(instance, fault)));
+    (agents, problems)
+}
+
 /// A file that cannot be read; its cure is in its own words.
 fn unreadable(instance: &Instance, fault: &FileError) -> Diagnostic {
     let path = fault.path();
@@ -108,14 +122,14 @@ fn unreadable(instance: &Instance, fault: &FileError) -> Diagnostic {
     }
 }
 
-/// Tasks that others depend on and that are not in the file, but in the store.
+/// Tasks that others depend on, or are a part of, and that are not in the file, but in the store.
 async fn elsewhere(instance: &Instance, reading: &Reading) -> Result<HashSet<TaskId>, StoreError> {
     let here: HashSet<&TaskId> = reading.tasks.iter().map(|t| &t.id).collect();
     let named = reading
         .tasks
         .iter()
         .filter(|t| t.place == Place::Active)
-        .flat_map(|t| &t.definition.depends_on);
+        .flat_map(|t| t.definition.depends_on.iter().chain(&t.definition.parent));
     let absent: Vec<TaskId> = named.filter(|id| !here.contains(id)).cloned().collect();
     if absent.is_empty() {
         return Ok(HashSet::new());

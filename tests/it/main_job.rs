@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to say where")]
 #![allow(clippy::disallowed_methods, reason = "a test from outside starts programs")]
 
+mod agents;
 mod bad_input;
 mod choices;
 mod commands;

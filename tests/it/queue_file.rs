@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use orchestrator::domain::definition::{Declared, Kind, Priority};
 use orchestrator::domain::gate::Category;
 use orchestrator::domain::tier::TierName;
+use orchestrator::format::agent::Agents;
 use orchestrator::format::diagnostic::Code;
 use orchestrator::format::job::Jobs;
 use orchestrator::format::queue::{Document, Known, Place, StatusField, apply, read};
@@ -260,11 +261,13 @@ fn mistakes_have_their_place_and_code() {
 
 #[test]
 fn names_are_checked_against_what_there_is() {
+    let mut agents = Agents::default();
+    assert_eq!(agents.add("ann", "agents/ann.md", b"You are Ann."), []);
     let known = Known {
         missing: Default::default(),
         tiers: Some(["haiku", "sonnet"].map(TierName::new).to_vec()),
         jobs: Some(Jobs::default()),
-        agents: Some(["ann".to_owned()].into()),
+        agents: Some(agents),
         runtimes: Some(["claude".to_owned()].into()),
         ids: HashSet::from([id("gone")]),
     };
@@ -415,4 +418,29 @@ fn every_code_has_its_cure_in_the_reference() {
         .filter(|c| !reference.contains(&format!("| `{c}` |")))
         .collect();
     assert_eq!(missing, <[&str; 0]>::default());
+}
+
+#[test]
+fn a_parent_waits_for_its_sub_tasks_so_they_cannot_wait_for_it() {
+    let task = |id: &str, lines: &str| format!("### {id}\n- Description: x\n{lines}\n");
+    let held = |text: String| {
+        let reading = read("f.md", text.into_bytes(), &Known::default());
+        let codes: Vec<&str> = reading.problems.iter().map(|p| p.code.as_str()).collect();
+        assert!(codes.iter().all(|c| *c == "dependency-cycle"), "{codes:?}");
+        let held = reading.tasks.iter().filter(|t| !t.runnable);
+        held.map(|t| t.id.to_string()).collect::<Vec<_>>()
+    };
+    let parent = task("p", "- Status: pending\n");
+    let fine =
+        parent.clone() + &task("p.a", "- Parent: p\n") + &task("p.b", "- Parent: p\n- Depends On: p.a\n");
+    assert!(held(fine).is_empty());
+    assert_eq!(
+        held(parent.clone() + &task("p.a", "- Parent: p\n- Depends On: p\n")),
+        ["p", "p.a"]
+    );
+    assert_eq!(
+        held(task("a", "- Parent: b\n") + &task("b", "- Parent: a\n")),
+        ["a", "b"]
+    );
+    assert_eq!(held(task("a", "- Parent: a\n")), ["a"]);
 }

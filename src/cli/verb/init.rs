@@ -25,6 +25,15 @@ const JOBS: [(&str, &str); 4] = [
     ),
 ];
 
+/// The agents of a fresh instance.
+const AGENTS: [(&str, &str); 5] = [
+    ("researcher.md", include_str!("../../../agents/researcher.md")),
+    ("builder.md", include_str!("../../../agents/builder.md")),
+    ("planner.md", include_str!("../../../agents/planner.md")),
+    ("medic.md", include_str!("../../../agents/medic.md")),
+    ("reviewer.md", include_str!("../../../agents/reviewer.md")),
+];
+
 /// What git should not see of an instance.
 const IGNORED: &str = ".orchestrator/\nheartbeats/*.json\n";
 
@@ -59,12 +68,13 @@ pub(super) fn make(dir: &Path) -> Result<(), Failure> {
         std::fs::create_dir_all(&folder).map_err(|e| refused(&e))?;
     }
     let jobs = JOBS.map(|(name, text)| (layout.jobs().join(name), text));
+    let agents = AGENTS.map(|(name, text)| (layout.agents().join(name), text));
     let files = [
         (layout.config_file(), TEMPLATE),
         (layout.queue_file(), QUEUE),
         (dir.join(".gitignore"), IGNORED),
     ];
-    for (path, text) in files.into_iter().chain(jobs) {
+    for (path, text) in files.into_iter().chain(jobs).chain(agents) {
         if !path.exists() {
             atomic::write(&path, text.as_bytes()).map_err(|e| refused(&e))?;
         }

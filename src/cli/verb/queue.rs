@@ -11,8 +11,8 @@ use super::ground::{Ground, of_store};
 use crate::config::home::CONFIG_FILE;
 use crate::domain::definition::Kind;
 use crate::files::QueueFile;
-use crate::format::job;
 use crate::format::queue::{Known, NewTask, Reading, read};
+use crate::format::{agent, job};
 use crate::service::operations::{self, AddError};
 use crate::service::{reading, view::Problem};
 
@@ -93,11 +93,14 @@ async fn of_instance(ground: &Ground) -> Result<(LintDocument, Sources), Failure
     let loaded = reading::load(&instance).await.map_err(of_store)?;
     let loaded = loaded.map_err(|e| Failure::usage(e.to_string()))?;
     let mut sources = vec![(reading::QUEUE.to_owned(), loaded.bytes)];
-    let (jobs, _told_by_the_reading) = crate::files::folder::contents(&instance.layout.jobs(), "md");
-    sources.extend(
-        jobs.into_iter()
-            .map(|(name, bytes)| (format!("jobs/{name}.md"), bytes)),
-    );
+    for (folder, path) in [
+        ("jobs", instance.layout.jobs()),
+        ("agents", instance.layout.agents()),
+    ] {
+        let (files, _told_by_the_reading) = crate::files::folder::contents(&path, "md");
+        let named = |(name, bytes)| (format!("{folder}/{name}.md"), bytes);
+        sources.extend(files.into_iter().map(named));
+    }
     let file = LintFile {
         file: reading::QUEUE.to_owned(),
         tasks: tasks(&loaded.reading),
@@ -111,9 +114,12 @@ fn of_files(files: &[PathBuf]) -> Result<(LintDocument, Sources), Failure> {
     for path in files {
         let name = path.display().to_string();
         let bytes = QueueFile::new(path).read().map_err(unreadable)?.bytes;
-        if is_job(path) {
+        if is_in(path, "jobs") || is_in(path, "agents") {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            let (_, diagnostics) = job::parse(&stem, &name, &bytes);
+            let diagnostics = match is_in(path, "jobs") {
+                true => job::parse(&stem, &name, &bytes).1,
+                false => agent::parse(&stem, &name, &bytes).1,
+            };
             mistakes.extend(diagnostics.iter().map(crate::service::operations::problem));
             found.push(LintFile {
                 file: name.clone(),
@@ -139,11 +145,9 @@ fn unreadable(error: crate::files::FileError) -> Failure {
     }
 }
 
-/// A file in a folder `jobs` beside an instance's configuration is a job.
-fn is_job(path: &Path) -> bool {
-    let folder = path
-        .parent()
-        .filter(|p| p.file_name().is_some_and(|n| n == "jobs"));
+/// A file in a folder `jobs` beside an instance's configuration is a job; one in `agents`, an agent.
+fn is_in(path: &Path, name: &str) -> bool {
+    let folder = path.parent().filter(|p| p.file_name().is_some_and(|n| n == name));
     folder.and_then(Path::parent).is_some_and(|root| {
         let root = if root.as_os_str().is_empty() {
             Path::new(".")

@@ -98,6 +98,18 @@ pub(super) fn seen(task: &Task, epoch: u64, report: AttemptReport) -> (AttemptRe
             false,
         );
     }
+    // What it did itself stands already; where its sub-tasks left nothing to add, the gate is to say so.
+    if report.outcome == Outcome::Bailed && history.spawned_in.is_some_and(|before| before + 1 == epoch) {
+        let (outcome, reason) = (Outcome::Done, "has nothing to add to its sub-tasks".to_owned());
+        return (
+            AttemptReport {
+                outcome,
+                reason,
+                ..report
+            },
+            true,
+        );
+    }
     (report, true)
 }
 
@@ -110,12 +122,14 @@ pub(super) fn answered(task: &Task, by: String, text: String, cx: &Context<'_>) 
         at: cx.now,
     };
     let questions = &mut draft.task.history.questions;
+    // A worker that only says what it needs has asked, too.
     if let State::Blocked {
-        block: Block::Asked { reason },
+        block: Block::Asked { reason: text } | Block::Question { text },
         ..
     } = &task.state
+        && questions.open().is_none()
     {
-        questions.ask(reason, task.epoch, cx.now);
+        questions.ask(text, task.epoch, cx.now);
     }
     let question = questions.open().unwrap_or_default();
     if !questions.answer(&answer) {

@@ -344,3 +344,52 @@ fn a_dear_failure_skips_the_tiers_between_and_a_cheap_one_does_not() {
         "never above Max Model"
     );
 }
+
+#[test]
+fn the_medic_has_one_turn_at_what_no_tier_brought_to_an_end() {
+    use Outcome::*;
+    let policy = Policy {
+        medic: true,
+        ..Policy::example()
+    };
+    let top = |outcome| vec![tried("opus", outcome)];
+    for outcome in [Failed, GateFailed, Bailed, NeedsStrongerModel] {
+        assert_eq!(
+            short(&ask(&policy, Kind::OneOff, top(outcome))),
+            "2/Medic/Continuation"
+        );
+    }
+    assert_eq!(
+        short(&ask(&policy, Kind::OneOff, top(Blocked))),
+        "person",
+        "its own word"
+    );
+    let spent = vec![tried("opus", Failed); policy.lifetime_attempts as usize];
+    assert_eq!(
+        short(&ask(&policy, Kind::OneOff, spent)),
+        "person",
+        "the cap holds"
+    );
+    let bounds = Bounds { min: 0, max: 2 };
+    let mut history = History {
+        tries: top(Failed),
+        medic: true,
+        ..History::default()
+    };
+    let after = |history: &History| {
+        policy.after(&Situation {
+            bounds,
+            kind: Kind::OneOff,
+            budget_usd: None,
+            history,
+        })
+    };
+    assert_eq!(short(&after(&history)), "person", "it had its turn");
+    history.reset();
+    history.tries = top(Failed);
+    assert_eq!(
+        short(&after(&history)),
+        "2/Medic/Continuation",
+        "a person set it to run"
+    );
+}

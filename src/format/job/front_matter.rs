@@ -84,7 +84,7 @@ pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Di
     let matter: FrontMatter = match serde_saphyr::from_str(text) {
         Ok(matter) => matter,
         Err(error) => {
-            problems.push(unreadable(place, &error));
+            problems.push(unreadable(place, &error, KEYS));
             return None;
         }
     };
@@ -98,7 +98,8 @@ pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Di
     )
 }
 
-fn unreadable(place: &Place, error: &serde_saphyr::Error) -> Diagnostic {
+/// YAML that cannot be read, with the place where that shows.
+pub(in crate::format) fn unreadable(place: &Place, error: &serde_saphyr::Error, help: &str) -> Diagnostic {
     let (line, column) = match error.location() {
         Some(at) => (
             usize::try_from(at.line()).unwrap_or(1),
@@ -111,11 +112,11 @@ fn unreadable(place: &Place, error: &serde_saphyr::Error) -> Diagnostic {
     // Its own idea of the place counts from the line after the first ---.
     let what = first.split_once(" at line ").map_or(first, |(what, _)| what);
     let message = format!("the front matter cannot be read: {what}");
-    place.error(line + 1, column.max(1), Code::BadFrontMatter, message, KEYS)
+    place.error(line + 1, column.max(1), Code::BadFrontMatter, message, help)
 }
 
 /// The line of the file at which a top-level key stands.
-fn line_of(front: &str, key: &str) -> Option<usize> {
+pub(in crate::format) fn line_of(front: &str, key: &str) -> Option<usize> {
     let is_key = |line: &str| {
         line.strip_prefix(key)
             .is_some_and(|rest| rest.trim_start().starts_with(':'))

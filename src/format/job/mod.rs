@@ -7,6 +7,8 @@
 mod front_matter;
 mod template;
 
+pub(in crate::format) use front_matter::{line_of, unreadable};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -102,15 +104,33 @@ fn read(place: &Place, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job
     Some(job)
 }
 
-/// A job file as text, for diagnostics.
-struct Place<'t> {
-    file: &'t str,
-    text: &'t str,
+/// A file with front matter as text, for diagnostics.
+pub(in crate::format) struct Place<'t> {
+    pub(in crate::format) file: &'t str,
+    pub(in crate::format) text: &'t str,
 }
 
 impl Place<'_> {
-    fn error(&self, line: usize, column: usize, code: Code, message: String, help: &str) -> Diagnostic {
+    pub(in crate::format) fn error(
+        &self,
+        line: usize,
+        column: usize,
+        code: Code,
+        message: String,
+        help: &str,
+    ) -> Diagnostic {
         self.diagnostic(Severity::Error, line, column, code, message, help)
+    }
+
+    pub(in crate::format) fn warning(
+        &self,
+        line: usize,
+        column: usize,
+        code: Code,
+        message: String,
+        help: &str,
+    ) -> Diagnostic {
+        self.diagnostic(Severity::Warning, line, column, code, message, help)
     }
 
     fn diagnostic(
@@ -148,13 +168,15 @@ fn line_start(text: &str, line: usize) -> usize {
         .unwrap_or(text.len())
 }
 
-struct Parts<'t> {
-    front: &'t str,
-    body: &'t str,
+/// Front matter and what follows it.
+pub(in crate::format) struct Parts<'t> {
+    pub(in crate::format) front: &'t str,
+    pub(in crate::format) body: &'t str,
     body_line: usize,
 }
 
-fn split(text: &str) -> Option<Parts<'_>> {
+/// Parts a file at the two lines `---`; none where it does not begin with the first of them.
+pub(in crate::format) fn split(text: &str) -> Option<Parts<'_>> {
     let lines = scan(text.as_bytes()).lines;
     let is_bar = |n: usize| {
         text.get(lines[n].range())

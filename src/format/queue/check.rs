@@ -11,6 +11,7 @@ use super::status::{self, parse_status};
 use crate::domain::definition::{Declared, Definition};
 use crate::domain::id::TaskId;
 use crate::domain::tier::TierName;
+use crate::format::agent::Agents;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::job::Jobs;
 use crate::format::text::shown;
@@ -22,8 +23,8 @@ pub struct Known {
     pub tiers: Option<Vec<TierName>>,
     /// The jobs.
     pub jobs: Option<Jobs>,
-    /// The names in agents/.
-    pub agents: Option<BTreeSet<String>>,
+    /// The agents.
+    pub agents: Option<Agents>,
     /// The names of the configured runtimes.
     pub runtimes: Option<BTreeSet<String>>,
     /// Tasks that are not in the file any more, but in the store or the archive.
@@ -211,10 +212,16 @@ fn circles(document: &Document, candidates: &mut [Candidate]) {
             .filter_map(|id| at.get(id).copied())
             .collect()
     };
-    let edges: Vec<Vec<usize>> = candidates
+    let mut edges: Vec<Vec<usize>> = candidates
         .iter()
         .map(|c| if waits(c) { targets(c) } else { Vec::new() })
         .collect();
+    // A parent waits for its sub-tasks.
+    for (n, child) in candidates.iter().enumerate().filter(|(_, c)| waits(c)) {
+        if let Some(parent) = child.definition.parent.as_ref().and_then(|id| at.get(id)) {
+            edges[*parent].push(n);
+        }
+    }
     for cycle in cycles(&edges) {
         let names: Vec<&str> = cycle
             .path
@@ -232,7 +239,7 @@ fn circles(document: &Document, candidates: &mut [Candidate]) {
             shown.join(" -> ")
         );
         cycle.members.iter().for_each(|n| candidates[*n].held = true);
-        let help = "remove one of these ids from a Depends On";
+        let help = "remove one of these ids from a Depends On or a Parent; a task waits for its sub-tasks";
         candidates[cycle.members[0]].error(
             document,
             FieldKind::DependsOn,
@@ -258,24 +265,8 @@ fn names(document: &Document, known: &Known, candidate: &mut Candidate) {
         );
         candidate.error(document, FieldKind::Job, Code::UnknownJob, message, &help);
     }
-    let agent = candidate.definition.agent.clone();
-    named(
-        document,
-        candidate,
-        agent,
-        known.agents.as_ref(),
-        FieldKind::Agent,
-        Code::UnknownAgent,
-    );
-    let runtime = candidate.definition.runtime.clone();
-    named(
-        document,
-        candidate,
-        runtime,
-        known.runtimes.as_ref(),
-        FieldKind::Runtime,
-        Code::UnknownRuntime,
-    );
+    agent(document, known, candidate);
+    runtimes(document, known, candidate);
 }
 
 fn attachments(document: &Document, known: &Known, candidate: &mut Candidate) {
@@ -296,30 +287,46 @@ fn attachments(document: &Document, known: &Known, candidate: &mut Candidate) {
     }
 }
 
-fn named(
-    document: &Document,
-    candidate: &mut Candidate,
-    name: Option<String>,
-    set: Option<&BTreeSet<String>>,
-    at: FieldKind,
-    code: Code,
-) {
-    let (Some(name), Some(set)) = (name, set) else {
+fn agent(document: &Document, known: &Known, candidate: &mut Candidate) {
+    let (Some(agents), Some(name)) = (&known.agents, candidate.definition.agent.clone()) else {
         return;
     };
-    if set.contains(&name) {
+    if agents.ready.contains_key(&name) {
         return;
     }
-    let (what, place) = match at {
-        FieldKind::Agent => ("agent", "agents/"),
-        _ => ("runtime", "[runtimes] of orchestrator.toml"),
+    let (message, help) = match agents.broken.contains(&name) {
+        true => (
+            format!("the agent '{name}' has errors"),
+            format!("look at agents/{name}.md"),
+        ),
+        false => {
+            let near = hint(&name, agents.ready.keys().map(String::as_str));
+            let message = format!("there is no agent '{}'", shown(&name));
+            (message, format!("{near}the names are in agents/"))
+        }
     };
-    let message = format!("there is no {what} '{}'", shown(&name));
-    let help = format!(
-        "{}the names are in {place}",
-        hint(&name, set.iter().map(String::as_str))
-    );
-    candidate.error(document, at, code, message, &help);
+    candidate.error(document, FieldKind::Agent, Code::UnknownAgent, message, &help);
+}
+
+fn runtimes(document: &Document, known: &Known, candidate: &mut Candidate) {
+    let Some(set) = &known.runtimes else { return };
+    let own = candidate
+        .definition
+        .runtime
+        .clone()
+        .map(|name| (name, FieldKind::Runtime));
+    let of_agent = candidate.definition.runtimes.clone().into_iter();
+    let wanted = own
+        .into_iter()
+        .chain(of_agent.map(|name| (name, FieldKind::Agent)));
+    for (name, at) in wanted.filter(|(name, _)| !set.contains(name)) {
+        let message = format!("there is no runtime '{}'", shown(&name));
+        let help = format!(
+            "{}the names are in [runtimes] of orchestrator.toml",
+            hint(&name, set.iter().map(String::as_str))
+        );
+        candidate.error(document, at, Code::UnknownRuntime, message, &help);
+    }
 }
 
 fn hint<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {

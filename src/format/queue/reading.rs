@@ -132,17 +132,20 @@ fn candidate<'d>(
 }
 
 fn fill(known: &Known, candidate: &mut Candidate) {
-    let jobs = known
-        .jobs
-        .as_ref()
-        .filter(|_| candidate.section.place == Place::Active);
-    let job = jobs
-        .zip(candidate.definition.job.as_ref())
-        .and_then(|(jobs, name)| jobs.ready.get(name));
-    let Some(job) = job else { return };
-    if let Err(mut problem) = job.fill(&candidate.section.id, &mut candidate.definition) {
+    if candidate.section.place != Place::Active {
+        return;
+    }
+    let definition = &mut candidate.definition;
+    let job = known.jobs.as_ref().zip(definition.job.as_ref());
+    if let Some(job) = job.and_then(|(jobs, name)| jobs.ready.get(name))
+        && let Err(mut problem) = job.fill(&candidate.section.id, definition)
+    {
         problem.task = Some(candidate.section.id.clone());
         candidate.problems.push(*problem);
+    }
+    let agent = known.agents.as_ref().zip(definition.agent.as_ref());
+    if let Some(agent) = agent.and_then(|(agents, name)| agents.ready.get(name)) {
+        agent.fill(definition, known.tiers.as_deref());
     }
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::input;
 use super::reader::Stream;
+use crate::domain::tool::Tool;
 use crate::runtime::process::probe;
 use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment, host_of};
 
@@ -34,6 +35,20 @@ const HOSTS: [&str; 3] = [
     "console.anthropic.com",
     "platform.claude.com",
 ];
+
+/// The CLI's own tools for a kind of tool.
+fn names_of(tool: Tool) -> &'static [&'static str] {
+    match tool {
+        Tool::Read => &["Read", "Glob", "Grep"],
+        Tool::Edit => &["Edit", "Write", "NotebookEdit"],
+        Tool::Bash => &["Bash"],
+        Tool::Web => &["WebFetch", "WebSearch"],
+    }
+}
+
+fn names(tools: &[Tool]) -> Vec<&'static str> {
+    tools.iter().flat_map(|tool| names_of(*tool)).copied().collect()
+}
 
 /// The variable by which the CLI believes that it is contained; anything but "1" confuses it and its adapters.
 const IS_SANDBOX: &str = "IS_SANDBOX";
@@ -124,9 +139,12 @@ impl ClaudeCode {
         if let Some(budget) = brief.budget_usd {
             argv.extend(["--max-budget-usd".to_owned(), budget.to_string()]);
         }
-        let tools = self.allowed_tools(brief);
-        if !tools.is_empty() {
-            argv.extend(["--allowedTools".to_owned(), tools.join(",")]);
+        if let Some(tools) = &brief.tools {
+            argv.extend(["--tools".to_owned(), names(tools).join(",")]);
+        }
+        let allowed = self.allowed_tools(brief);
+        if !allowed.is_empty() {
+            argv.extend(["--allowedTools".to_owned(), allowed.join(",")]);
         }
         argv.extend(["--permission-mode".to_owned(), self.permission_mode(brief)]);
         // What a repository brings along (hooks, MCP servers) is code of whoever wrote it.
@@ -147,9 +165,20 @@ impl ClaudeCode {
         configured.clone()
     }
 
+    /// Nobody is there to be asked for what the agent's file allows.
     fn allowed_tools(&self, brief: &Brief) -> Vec<String> {
         let ours = (!brief.mcp.is_empty()).then(|| format!("mcp__{SERVER}"));
-        self.options.allowed_tools.iter().cloned().chain(ours).collect()
+        let mut allowed = self.options.allowed_tools.clone();
+        if let Some(tools) = &brief.tools {
+            allowed.retain(|name| names(tools).contains(&name.as_str()));
+            let web = tools.iter().filter(|tool| **tool == Tool::Web);
+            allowed.extend(
+                web.flat_map(|tool| names_of(*tool))
+                    .map(|name| (*name).to_owned()),
+            );
+        }
+        allowed.extend(ours);
+        allowed
     }
 
     fn env(&self, brief: &Brief) -> BTreeMap<OsString, OsString> {

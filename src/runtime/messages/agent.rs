@@ -160,7 +160,7 @@ impl<W: Write + Send> Agent<W> {
             "max_tokens": self.settings.max_tokens,
             "stream": true,
             "system": [rules],
-            "tools": schemas(),
+            "tools": schemas(self.settings.tools.as_deref()),
             "messages": self.conversation.to_request(cache),
         })
     }

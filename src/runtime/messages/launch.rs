@@ -82,6 +82,7 @@ impl Messages {
             prompt_cache: options.prompt_cache,
             resume: brief.session.clone(),
             attachments: brief.attachments.clone(),
+            tools: brief.tools.clone(),
         }
     }
 

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::spend::Prices;
+use crate::domain::tool::Tool;
 
 /// The variable that holds the [`Settings`].
 pub const SETTINGS_VARIABLE: &str = "ORCHESTRATOR_MESSAGES";
@@ -44,6 +45,9 @@ pub struct Settings {
     pub resume: Option<String>,
     /// Files that go with the task; the pictures among them are shown to the model.
     pub attachments: Vec<PathBuf>,
+    /// The tools that the task's agent allows; all where absent.
+    #[serde(default)]
+    pub tools: Option<Vec<Tool>>,
 }
 
 impl Settings {

@@ -99,6 +99,7 @@ fn toolbox(environment: &Environment) -> Result<Toolbox, Closing> {
         shell,
         root,
         progress_file: environment.progress_file.clone(),
+        allowed: environment.settings.tools.clone(),
     })
 }
 

@@ -13,6 +13,9 @@ use super::super::token;
 use super::{Drive, NotStarted, StartFacts, stopped_first};
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
+use crate::domain::task::StartKind;
+use crate::domain::tool::Tool;
+use crate::format::agent::{self, Agent};
 use crate::format::progress;
 use crate::gate;
 use crate::runtime::process::{self, Limits, Spec, file};
@@ -21,6 +24,9 @@ use crate::workspace::{Tracking, Workspace};
 
 /// Not every client reads these by itself: Claude Code does not when the settings of a repository are not trusted.
 const GUIDES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
+
+/// The agent that has a turn before a person must look.
+pub(in crate::service) const MEDIC: &str = "medic";
 
 impl Drive<'_> {
     pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
@@ -124,7 +130,7 @@ impl Drive<'_> {
         let layout = &self.instance.layout;
         let d = &self.task.definition;
         let material = Material {
-            agent: d.agent.as_deref().and_then(|name| read(layout.agent(name))),
+            agent: self.agent_file().map(|agent| agent.personality),
             progress: self.progress_cleaned(),
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
@@ -166,6 +172,23 @@ impl Drive<'_> {
         Some(self.redactor.redact(&text).into_owned())
     }
 
+    /// The agent of the attempt: the medic has a turn at other agents' tasks.
+    fn agent_file(&self) -> Option<Agent> {
+        let name = match self.attempt.start {
+            StartKind::Medic => MEDIC,
+            _ => self.task.definition.agent.as_deref()?,
+        };
+        let text = read(self.instance.layout.agent(name))?;
+        agent::parse(name, name, text.as_bytes()).0
+    }
+
+    fn agent_tools(&self) -> Option<Vec<Tool>> {
+        match self.attempt.start {
+            StartKind::Medic => self.agent_file().and_then(|agent| agent.tools),
+            _ => self.task.definition.tools.clone(),
+        }
+    }
+
     /// What the runtime is told; a reader of the worker's output needs neither prompt nor workspace, token nor tools.
     pub(super) fn brief(&self, workspace: PathBuf, prompt: String, facts: &StartFacts) -> Brief {
         let d = &self.task.definition;
@@ -196,6 +219,7 @@ impl Drive<'_> {
             attachments: Vec::new(),
             mcp: Vec::new(),
             contained: self.is_contained(),
+            tools: self.agent_tools(),
             inherited: self.instance.environment.clone(),
         }
     }

@@ -62,7 +62,22 @@ pub async fn doctor(instance: &Instance) -> Vec<Finding> {
     findings.extend(runtimes(instance));
     findings.extend(tiers(instance));
     findings.extend(containment(instance).await);
+    findings.extend(medic(instance));
     findings
+}
+
+/// A medic that is wanted and not there.
+fn medic(instance: &Instance) -> Option<Finding> {
+    let missing = instance.config.policy.medic && !instance.policy.medic;
+    let cure = "`orchestrator init` writes one, or set policy.medic = false";
+    missing.then(|| {
+        Finding::of(
+            "medic",
+            Level::Warning,
+            "there is no agents/medic.md, so it has no turn",
+            cure,
+        )
+    })
 }
 
 async fn git(instance: &Instance) -> Finding {

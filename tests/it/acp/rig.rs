@@ -275,6 +275,7 @@ fn brief(folder: &Path) -> Brief {
         attachments: Vec::new(),
         mcp: Vec::new(),
         contained: true,
+        tools: None,
         inherited: std::env::vars_os().collect(),
     }
 }

@@ -218,3 +218,32 @@ async fn from_launch_to_ending() {
     assert_eq!(reader.ending(&exit, None, "").kind, E::Claimed);
     assert_eq!(reader.account().spent.output_tokens, Some(160));
 }
+
+#[test]
+fn an_agent_s_tools_are_the_only_ones() {
+    use orchestrator::domain::tool::Tool;
+    let flags = |tools: Option<Vec<Tool>>| {
+        let launch = ClaudeCode::new(Options::default()).launch(&Brief { tools, ..brief() });
+        let argv: Vec<String> = words(&launch.argv).into_iter().map(str::to_owned).collect();
+        let value = |flag: &str| {
+            argv.iter()
+                .position(|word| word == flag)
+                .map(|at| argv[at + 1].clone())
+        };
+        (value("--tools"), value("--allowedTools"))
+    };
+    let own = |tools: &str, allowed: &str| (Some(tools.to_owned()), Some(allowed.to_owned()));
+    assert_eq!(
+        flags(None),
+        (None, Some("Bash,Edit,Write,NotebookEdit".to_owned()))
+    );
+    assert_eq!(
+        flags(Some(vec![Tool::Read, Tool::Web])),
+        own("Read,Glob,Grep,WebFetch,WebSearch", "WebFetch,WebSearch")
+    );
+    assert_eq!(
+        flags(Some(vec![Tool::Edit])),
+        own("Edit,Write,NotebookEdit", "Edit,Write,NotebookEdit")
+    );
+    assert_eq!(flags(Some(vec![])), (Some(String::new()), None));
+}

@@ -54,6 +54,7 @@ fn brief() -> Brief {
         attachments: Vec::new(),
         mcp: Vec::new(),
         contained: false,
+        tools: None,
         inherited: BTreeMap::new(),
     }
 }

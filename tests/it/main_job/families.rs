@@ -89,6 +89,11 @@ fi
     let _up = world.up();
     world.save_tasks(&[&section("p", "")]);
     world.until_state("p", "completed");
+    assert_eq!(
+        world.outcomes("p.deep"),
+        ["haiku:continue", "haiku:done"],
+        "nothing to add is no bail"
+    );
     let told = fs::read_to_string(world.root().join("progress/p.md")).unwrap();
     for why in [
         "there is no tier 'gigantic'",

@@ -157,6 +157,7 @@ fn brief(folder: &Path) -> Brief {
         attachments: Vec::new(),
         mcp: Vec::new(),
         contained: false,
+        tools: None,
         inherited: std::env::vars_os().collect(),
     }
 }

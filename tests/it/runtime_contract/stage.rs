@@ -69,6 +69,7 @@ impl Stage {
             attachments: Vec::new(),
             mcp: Vec::new(),
             contained: false,
+            tools: None,
             inherited: inherited.map(|(k, v)| (OsString::from(k), v)).into(),
         };
         set_attempt(&mut brief, folder.path(), 1);

@@ -327,10 +327,8 @@ impl World {
         }
     }
 
-    /// What lies on the worker's desk: a question, or a sub-task.
     fn request(&mut self, id: &TaskId, epoch: u64) {
-        let text = format!("question {}?", self.dice.roll(3));
-        let child = TaskId::parse(&format!("{id}.part")).unwrap();
+        let (text, child) = (format!("question {}?", self.dice.roll(3)), id.clone());
         let event = self
             .dice
             .pick(&[Event::Asked { epoch, text }, Event::Spawned { epoch, child }]);

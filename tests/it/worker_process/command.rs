@@ -27,6 +27,7 @@ fn brief(attempt: &Attempt, inherited: BTreeMap<OsString, OsString>) -> Brief {
         attachments: Vec::new(),
         mcp: Vec::new(),
         contained: false,
+        tools: None,
         inherited,
     }
 }

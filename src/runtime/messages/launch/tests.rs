@@ -36,6 +36,7 @@ fn brief() -> Brief {
         attachments: Vec::new(),
         mcp: Vec::new(),
         contained: false,
+        tools: None,
         inherited: inherited
             .chain(known)
             .map(|(n, v)| (n.into(), v.into()))

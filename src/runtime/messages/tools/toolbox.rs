@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::beneath::Root;
 use super::{Answer, bash, editor, progress};
 use crate::domain::outcome::{EndKind, Ending};
+use crate::domain::tool::Tool;
 
 /// The model's last word on its work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -78,6 +79,8 @@ pub struct Toolbox {
     pub root: Root,
     /// The task's progress file.
     pub progress_file: PathBuf,
+    /// The kinds of tools that may be used; all where absent.
+    pub allowed: Option<Vec<Tool>>,
 }
 
 impl Toolbox {
@@ -89,6 +92,13 @@ impl Toolbox {
         now: DateTime<Utc>,
         alive: &mut (dyn FnMut() + Send),
     ) -> (Answer, Said) {
+        let looks = input.get("command").and_then(Value::as_str) == Some("view");
+        if !offered(self.allowed.as_deref(), name) || (name == "edit" && !looks && !self.may(Tool::Edit)) {
+            let answer = Answer::error(format!(
+                "{name:?} is not among your tools here; do without, or finish as blocked"
+            ));
+            return (answer, Said::Nothing);
+        }
         match name {
             "bash" => (
                 with(input, async |input| self.shell.run(input, alive).await).await,
@@ -108,6 +118,10 @@ impl Toolbox {
                 Said::Nothing,
             ),
         }
+    }
+
+    fn may(&self, tool: Tool) -> bool {
+        self.allowed.as_ref().is_none_or(|tools| tools.contains(&tool))
     }
 
     fn log(&self, input: Value, now: DateTime<Utc>) -> (Answer, Said) {
@@ -146,8 +160,26 @@ fn parse<T: DeserializeOwned>(input: Value) -> Result<T, Answer> {
         .map_err(|fault| Answer::error(format!("the input does not fit the tool's schema: {fault}")))
 }
 
-/// The tools as the request names them.
-pub fn schemas() -> Value {
+/// Whether a tool is offered where only these kinds are allowed. The work log and the end always are.
+fn offered(allowed: Option<&[Tool]>, name: &str) -> bool {
+    let Some(allowed) = allowed else { return true };
+    match name {
+        "bash" => allowed.contains(&Tool::Bash),
+        "edit" => allowed.contains(&Tool::Edit) || allowed.contains(&Tool::Read),
+        _ => true,
+    }
+}
+
+/// The tools as the request names them, of those that are allowed.
+pub fn schemas(allowed: Option<&[Tool]>) -> Value {
+    let mut all = every_schema();
+    if let Some(tools) = all.as_array_mut() {
+        tools.retain(|tool| offered(allowed, tool["name"].as_str().unwrap_or_default()));
+    }
+    all
+}
+
+fn every_schema() -> Value {
     json!([
         tool(
             "bash",
@@ -216,6 +248,7 @@ mod tests {
             },
             root: Root::open(folder.path()).unwrap(),
             progress_file: folder.path().join("p.md"),
+            allowed: None,
         };
         toolbox.call(name, input, DateTime::UNIX_EPOCH, &mut || {}).await
     }
@@ -267,9 +300,47 @@ mod tests {
         assert_eq!(said, Said::Phase("writing tests".into()));
     }
 
+    #[tokio::test]
+    async fn what_an_agent_may_not_is_neither_offered_nor_done() {
+        let names = |allowed: &[Tool]| -> Vec<String> {
+            let tools = schemas(Some(allowed));
+            let tools = tools.as_array().unwrap().iter();
+            tools
+                .map(|tool| tool["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(names(&[]), ["progress", "finish"]);
+        assert_eq!(names(&[Tool::Read]), ["edit", "progress", "finish"]);
+        assert_eq!(names(&[Tool::Bash, Tool::Web]), ["bash", "progress", "finish"]);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "text").unwrap();
+        let toolbox = Toolbox {
+            shell: bash::Shell {
+                workspace: folder.path().to_owned(),
+                limit: Duration::from_secs(5),
+            },
+            root: Root::open(folder.path()).unwrap(),
+            progress_file: folder.path().join("p.md"),
+            allowed: Some(vec![Tool::Read]),
+        };
+        for (name, input, refused) in [
+            ("bash", json!({"command": "touch b"}), true),
+            (
+                "edit",
+                json!({"command": "create", "path": "b", "file_text": "x"}),
+                true,
+            ),
+            ("edit", json!({"command": "view", "path": "a"}), false),
+        ] {
+            let (answer, _) = toolbox.call(name, input, DateTime::UNIX_EPOCH, &mut || {}).await;
+            assert_eq!(answer.is_error, refused, "{}", answer.text);
+        }
+        assert!(!folder.path().join("b").exists());
+    }
+
     #[test]
     fn schemas_are_whole() {
-        let tools = schemas();
+        let tools = schemas(None);
         let names: Vec<_> = tools
             .as_array()
             .unwrap()
