@@ -92,6 +92,9 @@ pub struct Definition {
     pub budget_usd: Option<f64>,
     /// The most time an attempt may take.
     pub timeout: Option<Duration>,
+    /// Files that go with the task, pictures among them: relative to the workspace or to the instance, or absolute.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<String>,
     /// What must hold at the end.
     pub acceptance: Vec<Criterion>,
     /// The checks of the task's Validation block and of its job.

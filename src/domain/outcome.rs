@@ -1,7 +1,7 @@
 //! How an attempt ended: four witnesses, one outcome.
 //!
 //! The witnesses are what the runtime says of the worker's end ([`Ending`]), the evidence in the workspace
-//! ([`Evidence`]), who stopped it ([`super::task::StopReason`]) and whether its session was seen to end.
+//! ([`Evidence`]), what became of its session ([`Session`]), and who stopped it ([`super::task::StopReason`]).
 //! [`judge`] is the truth table. Deliberately absent: what follows from an outcome (that is `policy`).
 
 use chrono::{DateTime, Utc};
@@ -51,7 +51,9 @@ pub enum EndKind {
     MaxTurns,
     /// The session cannot be used again (context overflow, invalid request).
     Poisoned,
-    /// It ended by a signal or without any result.
+    /// It ended well by itself, yet without the result that its kind of worker leaves.
+    Silent,
+    /// It ended by a signal, or broke off.
     Interrupted,
     /// Its process vanished without an exit record.
     Vanished,
@@ -68,7 +70,7 @@ pub struct Evidence {
     pub files_changed: u32,
     /// Entries that the worker itself added to the progress file's work log.
     pub progress_entries: u32,
-    /// A digest of what the attempt changed (tree, progress entries); equal digests mean nothing new.
+    /// What the result is known by (see [`super::fingerprint::Fingerprint`]); equal ones mean nothing new.
     pub fingerprint: String,
 }
 
@@ -184,98 +186,61 @@ pub struct AttemptReport {
     pub retry_at: Option<DateTime<Utc>>,
 }
 
+/// How the session of an attempt came to its end. Nothing is judged before nobody of it is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Session {
+    /// Its process was seen to end, and everything that it had started.
+    Ended,
+    /// Its process ended, but this many that it had started went on by themselves and had to be killed.
+    LeftBehind(u32),
+    /// Nobody saw it end.
+    Vanished,
+}
+
+/// All that is known of an attempt's end.
+#[derive(Debug, Clone, Copy)]
+pub struct Witnesses<'a> {
+    /// What the runtime tells from exit code, result event and outcome file.
+    pub ending: &'a Ending,
+    /// What the workspace shows.
+    pub evidence: &'a Evidence,
+    /// What became of the session.
+    pub session: Session,
+    /// Why the orchestrator stopped it, where it did.
+    pub stopped: Option<&'a StopReason>,
+}
+
 /// The truth table: what the attempt is, from what its witnesses say.
 ///
-/// A stop that the orchestrator asked for outranks the worker's word; a claim without evidence is a bail.
-pub fn judge(ending: &Ending, evidence: &Evidence, stopped: Option<&StopReason>) -> Outcome {
-    if let Some(stop) = stopped {
+/// A stop that the orchestrator asked for outranks everything; a session that nobody saw end outranks the worker's
+/// word; a claim without evidence is a bail, and so is an end without a word.
+pub fn judge(seen: &Witnesses<'_>) -> Outcome {
+    if let Some(stop) = seen.stopped {
         return stop.outcome();
     }
-    match ending.kind {
-        EndKind::Claimed if evidence.any() => Outcome::Done,
-        EndKind::Claimed => Outcome::Bailed,
-        EndKind::Continue => Outcome::Continue,
-        EndKind::NoChangeNeeded => Outcome::NoChangeNeeded,
-        EndKind::Blocked => Outcome::Blocked,
-        EndKind::NeedsStrongerModel => Outcome::NeedsStrongerModel,
-        EndKind::Failed => Outcome::Failed,
-        EndKind::RateLimited { .. } => Outcome::RateLimited,
-        EndKind::Overloaded => Outcome::Overloaded,
-        EndKind::Auth => Outcome::Auth,
-        EndKind::Network => Outcome::Network,
-        EndKind::Budget => Outcome::Budget,
-        EndKind::MaxTurns => Outcome::MaxTurns,
-        EndKind::Poisoned => Outcome::Poisoned,
-        EndKind::Interrupted => Outcome::Killed,
-        EndKind::Vanished => Outcome::Lost,
+    if seen.session == Session::Vanished {
+        return Outcome::Lost;
+    }
+    match (seen.ending.kind, seen.evidence.any()) {
+        (EndKind::Claimed, true) => Outcome::Done,
+        (EndKind::Silent, true) => Outcome::Continue,
+        (EndKind::Claimed | EndKind::Silent, false) => Outcome::Bailed,
+        (EndKind::Continue, _) => Outcome::Continue,
+        (EndKind::NoChangeNeeded, _) => Outcome::NoChangeNeeded,
+        (EndKind::Blocked, _) => Outcome::Blocked,
+        (EndKind::NeedsStrongerModel, _) => Outcome::NeedsStrongerModel,
+        (EndKind::Failed, _) => Outcome::Failed,
+        (EndKind::RateLimited { .. }, _) => Outcome::RateLimited,
+        (EndKind::Overloaded, _) => Outcome::Overloaded,
+        (EndKind::Auth, _) => Outcome::Auth,
+        (EndKind::Network, _) => Outcome::Network,
+        (EndKind::Budget, _) => Outcome::Budget,
+        (EndKind::MaxTurns, _) => Outcome::MaxTurns,
+        (EndKind::Poisoned, _) => Outcome::Poisoned,
+        (EndKind::Interrupted, _) => Outcome::Killed,
+        (EndKind::Vanished, _) => Outcome::Lost,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_truth_table() {
-        let nothing = Evidence::default();
-        let commit = Evidence {
-            changed: true,
-            ..Evidence::default()
-        };
-        let entry = Evidence {
-            progress_entries: 1,
-            ..Evidence::default()
-        };
-        let stuck = StopReason::Stuck;
-        let paused = StopReason::Paused { by: "jane".into() };
-        let rows = [
-            (EndKind::Claimed, &commit, None, Outcome::Done),
-            (EndKind::Claimed, &entry, None, Outcome::Done),
-            (EndKind::Claimed, &nothing, None, Outcome::Bailed),
-            (EndKind::Continue, &commit, None, Outcome::Continue),
-            (EndKind::Continue, &nothing, None, Outcome::Continue),
-            (EndKind::NoChangeNeeded, &nothing, None, Outcome::NoChangeNeeded),
-            (EndKind::Blocked, &commit, None, Outcome::Blocked),
-            (
-                EndKind::NeedsStrongerModel,
-                &nothing,
-                None,
-                Outcome::NeedsStrongerModel,
-            ),
-            (EndKind::Failed, &commit, None, Outcome::Failed),
-            (
-                EndKind::RateLimited { until: None },
-                &nothing,
-                None,
-                Outcome::RateLimited,
-            ),
-            (EndKind::Overloaded, &nothing, None, Outcome::Overloaded),
-            (EndKind::Auth, &nothing, None, Outcome::Auth),
-            (EndKind::Network, &nothing, None, Outcome::Network),
-            (EndKind::Budget, &commit, None, Outcome::Budget),
-            (EndKind::MaxTurns, &commit, None, Outcome::MaxTurns),
-            (EndKind::Poisoned, &commit, None, Outcome::Poisoned),
-            (EndKind::Interrupted, &commit, None, Outcome::Killed),
-            (EndKind::Vanished, &commit, None, Outcome::Lost),
-            (EndKind::Claimed, &commit, Some(&stuck), Outcome::Stuck),
-            (EndKind::Claimed, &commit, Some(&paused), Outcome::Killed),
-            (
-                EndKind::Interrupted,
-                &nothing,
-                Some(&StopReason::Timeout),
-                Outcome::Timeout,
-            ),
-        ];
-        for (kind, evidence, stopped, expected) in rows {
-            let ending = Ending {
-                kind,
-                reason: "r".into(),
-            };
-            assert_eq!(
-                judge(&ending, evidence, stopped),
-                expected,
-                "{kind:?} {evidence:?} {stopped:?}"
-            );
-        }
-    }
-}
+mod tests;

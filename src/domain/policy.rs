@@ -3,6 +3,8 @@
 //! Pure and driven by data alone ([`Policy`]), so that recorded outcomes can be replayed over the very same code.
 //! Deliberately absent: time and randomness (they come in with the caller's context).
 
+mod repeat;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::assess::Assessment;
 use super::definition::{Definition, Kind};
 use super::outcome::Outcome;
-use super::task::{History, StartKind, Try};
+use super::task::{History, StartKind, StopReason, Try};
 use super::tier::TierName;
+
+/// The most time to end by itself that a worker gets which is not wanted any more.
+const SHORT_GRACE: Duration = Duration::from_secs(1);
 
 /// All that the decisions depend on besides the task itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +31,7 @@ pub struct Policy {
     pub lifetime_attempts: u32,
     /// Failed gates that go back to the same tier before they count as that tier's failure.
     pub reworks: u32,
-    /// Runs of a continuous task without progress that make one failure.
+    /// Runs in a row that bring nothing new and make one failure.
     pub idle_runs: u32,
     /// Where to start.
     pub start: Start,
@@ -36,6 +41,10 @@ pub struct Policy {
     pub stop_if_first_attempt_cost_over: Option<f64>,
     /// A failed attempt that cost more than this skips the tiers between and goes to the highest one, in US dollars.
     pub skip_to_top_if_attempt_cost_over: Option<f64>,
+    /// Whether the medic gets a turn before a person is asked to look at a task that no tier brought to an end.
+    pub medic: bool,
+    /// The most sub-tasks that the workers of one task may make.
+    pub max_children: u32,
     /// Wait before the same work goes on.
     pub continuation_delay: Duration,
     /// First wait after a failure; doubled with each further one.
@@ -46,7 +55,7 @@ pub struct Policy {
     pub ageing: Duration,
     /// A heartbeat older than this is stale.
     pub heartbeat_stale_after: Duration,
-    /// Between asking a worker to end and killing it.
+    /// Between asking a worker to end and killing it, at most (see [`Policy::grace`]).
     pub kill_grace: Duration,
 }
 
@@ -193,6 +202,9 @@ impl Policy {
     }
 
     /// What follows the last try of the history.
+    ///
+    /// The same result twice (by fingerprint) is never followed by the same tier with the same kind of session: see
+    /// `unless_repeated`.
     pub fn after(&self, situation: &Situation<'_>) -> Step {
         let Some(last) = situation.history.tries.last() else {
             return person("there is no attempt to follow");
@@ -210,7 +222,7 @@ impl Policy {
         if let Some(reason) = self.stop_rule(situation, last) {
             return Step::Person { reason };
         }
-        match last.outcome {
+        let step = match last.outcome {
             Outcome::Blocked => person(&last.reason),
             Outcome::NeedsStrongerModel => self.climb(situation, tier, last, Wait::Continuation),
             Outcome::Continue => self.after_continue(situation, tier, last),
@@ -218,6 +230,23 @@ impl Policy {
             Outcome::Lost | Outcome::Killed => self.after_interruption(situation, tier, last, false),
             Outcome::Stuck | Outcome::Timeout => self.after_interruption(situation, tier, last, true),
             _ => self.after_failure(situation, tier, last),
+        };
+        self.unless_repeated(situation, last, step)
+    }
+
+    /// The time that a worker gets to end by itself when it is stopped. Who stops something for good wants it gone; who
+    /// pauses it wants its work to be there later.
+    pub fn grace(&self, reason: &StopReason) -> Duration {
+        match reason {
+            StopReason::Cancelled { .. } | StopReason::Retried { .. } | StopReason::EmergencyStop => {
+                self.kill_grace.min(SHORT_GRACE)
+            }
+            StopReason::Stuck
+            | StopReason::Standstill { .. }
+            | StopReason::ProviderWait { .. }
+            | StopReason::Timeout
+            | StopReason::Budget
+            | StopReason::Paused { .. } => self.kill_grace,
         }
     }
 
@@ -284,9 +313,8 @@ impl Policy {
             .filter(|t| t.outcome == Outcome::GateFailed)
             .count();
         let counted = at_tier.len() - refused.min(self.reworks as usize);
-        let same_again = at_tier.get(1).is_some_and(|before| same_result(before, last));
         let failures = trailing(situation.history, |t| is_failure(t.outcome));
-        if same_again || counted >= self.attempts_per_tier.max(1) as usize {
+        if counted >= self.attempts_per_tier.max(1) as usize {
             return self.climb(situation, tier, last, Wait::Backoff(failures));
         }
         Step::Attempt {
@@ -300,12 +328,7 @@ impl Policy {
 
     fn climb(&self, situation: &Situation<'_>, tier: usize, last: &Try, wait: Wait) -> Step {
         if tier >= situation.bounds.max {
-            return Step::Person {
-                reason: format!(
-                    "no tier left above {}; last: {}",
-                    self.tiers[tier].name, last.reason
-                ),
-            };
+            return self.at_the_top(situation, tier, last);
         }
         let dear = self
             .skip_to_top_if_attempt_cost_over
@@ -317,6 +340,24 @@ impl Policy {
             keep_session: false,
             wait,
             why: last.reason.clone(),
+        }
+    }
+
+    /// No tier is left: the medic has one turn, then a person.
+    fn at_the_top(&self, situation: &Situation<'_>, tier: usize, last: &Try) -> Step {
+        let reason = format!(
+            "no tier left above {}; last: {}",
+            self.tiers[tier].name, last.reason
+        );
+        if !self.medic || situation.history.medic {
+            return Step::Person { reason };
+        }
+        Step::Attempt {
+            tier,
+            start: StartKind::Medic,
+            keep_session: false,
+            wait: Wait::Continuation,
+            why: reason,
         }
     }
 
@@ -339,6 +380,8 @@ impl Policy {
             order: Order::BreadthFirst,
             stop_if_first_attempt_cost_over: None,
             skip_to_top_if_attempt_cost_over: None,
+            medic: false,
+            max_children: 8,
             continuation_delay: Duration::from_secs(1),
             backoff_initial: Duration::from_secs(10),
             backoff_max: Duration::from_secs(300),
@@ -403,11 +446,6 @@ fn is_interruption(outcome: Outcome) -> bool {
         outcome,
         Outcome::Lost | Outcome::Killed | Outcome::Stuck | Outcome::Timeout
     )
-}
-
-/// The same failure over the same content: trying the same way again would be waste.
-fn same_result(before: &Try, last: &Try) -> bool {
-    before.outcome == last.outcome && before.reason == last.reason && before.fingerprint == last.fingerprint
 }
 
 fn trailing(history: &History, holds: impl Fn(&Try) -> bool) -> u32 {

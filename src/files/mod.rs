@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod atomic;
+pub mod desk;
 pub mod error;
 mod exchange;
 pub mod folder;
@@ -18,8 +19,9 @@ pub mod queue_file;
 pub mod wake;
 pub mod watch;
 
+pub use desk::Desk;
 pub use error::FileError;
-pub use exchange::Updated;
+pub use exchange::{Updated, read_own, update_own};
 pub use heartbeats::Heartbeats;
 pub use identity::{Identity, Snapshot};
 pub use lock::InstanceLock;

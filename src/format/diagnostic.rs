@@ -80,6 +80,8 @@ codes! {
     UnknownRuntime = "unknown-runtime",
     /// The task has no description.
     MissingDescription = "missing-description",
+    /// A file that is to go with the task is not there; its attempts cannot start.
+    MissingAttachment = "missing-attachment",
     /// One field stands twice in a task; the first counts.
     DuplicateField = "duplicate-field",
     /// A heading with a task's fields has no id, so it is prose.

@@ -152,6 +152,23 @@ pub fn worker_entries(text: &str) -> Vec<Entry> {
     entries.iter().filter_map(|entry| worker_entry(entry)).collect()
 }
 
+/// What is ticked off, in order: boxes of any check list, and plain items of the completed phases.
+pub fn ticked(text: &str) -> Vec<String> {
+    let found = Found::of(text);
+    let phases = found.lines(Section::CompletedPhases).unwrap_or_default();
+    let done = |(n, line): (usize, &Line)| {
+        let shown = found.scan.visible_text(text.as_bytes(), line.range());
+        let item = ["- ", "* ", "+ "]
+            .iter()
+            .find_map(|b| shown.trim_start().strip_prefix(b))?;
+        let boxed = item.strip_prefix("[x]").or_else(|| item.strip_prefix("[X]"));
+        let plain = phases.contains(&n) && !item.starts_with("[ ]");
+        let label = boxed.or(plain.then_some(item))?.trim();
+        (line.kind == scan::Kind::Text && !label.is_empty()).then(|| label.to_owned())
+    };
+    found.scan.lines.iter().enumerate().filter_map(done).collect()
+}
+
 /// The sections that are missing or empty. `none` is not empty: it says that there is nothing.
 pub fn completeness(text: &str, kind: Kind) -> Vec<Section> {
     let found = Found::of(text);

@@ -92,6 +92,14 @@ fn a_workers_entries_are_told_from_the_orchestrators() {
     );
 }
 
+#[test]
+fn ticked_boxes_anywhere_and_plain_items_of_the_phases() {
+    let text = "## Work Log\n\n- did it\n\n## Acceptance\n\n- [x] answers 200\n- [ ] is fast\n```\n- [x] in code\n```\n\
+                ## Completed Phases\n\n- [X] parse\n* print\n- [ ] ship\n\nnone\n";
+    assert_eq!(ticked(text), ["answers 200", "parse", "print"]);
+    assert_eq!(ticked(&new(Kind::Continuous)), Vec::<String>::new());
+}
+
 proptest! {
     #[test]
     fn any_text_is_kept(text in "(## Work Log|## Files Changed|- a|none|```|<!--|-->|text|\r|\n|\\PC){0,20}", line in "\\PC{0,20}") {
@@ -101,7 +109,7 @@ proptest! {
             prop_assert!(logged.contains(line), "{line:?} is gone");
         }
         prop_assert!(logged.contains("[orchestrator]"));
-        let _ = (worker_entries(&text), completeness(&text, Kind::Continuous), set_section(&text, Section::Tests, &line));
+        let _ = (worker_entries(&text), ticked(&text), completeness(&text, Kind::Continuous), set_section(&text, Section::Tests, &line));
     }
 
     #[test]

@@ -92,12 +92,18 @@ impl Runtime for Command {
     }
 }
 
+/// Bytes of a line that are taken for what it says.
+const HEARD: usize = 1024;
+/// Characters of it that are told.
+const SHOWN: usize = 200;
+
 /// Output without a meaning of its own: whoever writes is alive. What it used is told by its outcome file alone.
 struct Lines;
 
 impl Reader for Lines {
-    fn read(&mut self, _line: &[u8]) -> Vec<Signal> {
-        vec![Signal::Alive]
+    fn read(&mut self, line: &[u8]) -> Vec<Signal> {
+        let start = String::from_utf8_lossy(&line[..line.len().min(HEARD)]);
+        vec![Signal::Alive, Signal::Said(brief(&start, SHOWN))]
     }
 
     fn ending(&self, exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {
@@ -126,8 +132,12 @@ pub fn ending(exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> 
 /// An end that the worker did not choose. Who asked for it is known to the caller, and outranks this.
 pub(super) fn by_cause(cause: &Cause) -> EndKind {
     match cause {
-        Cause::Vanished => EndKind::Vanished,
-        Cause::OutputLimit { .. } | Cause::SpawnFailed { .. } => EndKind::Failed,
+        // Nobody watched it any more: whatever its work was worth, it goes on from there.
+        Cause::Vanished | Cause::LeaseEnded => EndKind::Vanished,
+        Cause::OutputLimit { .. }
+        | Cause::DiskLimit { .. }
+        | Cause::OutOfMemory { .. }
+        | Cause::SpawnFailed { .. } => EndKind::Failed,
         Cause::Exited | Cause::Stopped | Cause::Timeout => EndKind::Interrupted,
     }
 }
@@ -242,6 +252,9 @@ mod tests {
             (Cause::Stopped, EndKind::Interrupted),
             (Cause::Timeout, EndKind::Interrupted),
             (Cause::Vanished, EndKind::Vanished),
+            (Cause::LeaseEnded, EndKind::Vanished),
+            (Cause::DiskLimit { limit: 1 << 20 }, EndKind::Failed),
+            (Cause::OutOfMemory { limit: None }, EndKind::Failed),
             (Cause::OutputLimit { limit: 1 << 20 }, EndKind::Failed),
             (
                 Cause::SpawnFailed {

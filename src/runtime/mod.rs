@@ -22,14 +22,17 @@ use crate::domain::outcome::Ending;
 use crate::domain::tier::TierName;
 
 pub mod acp;
+pub mod attachment;
+mod cgroup;
 pub mod claude_code;
+pub mod codex;
 pub mod command;
 pub mod environment;
 pub mod messages;
 pub mod outcome_file;
 pub mod printable;
 pub mod process;
-pub mod redact;
+pub mod scrub;
 pub mod supervisor;
 pub mod transcript;
 
@@ -143,6 +146,8 @@ pub enum Signal {
         /// What it was called with, cut to a printable length; equal texts are equal calls.
         call: String,
     },
+    /// A tool gave it this back, possibly cut; equal texts are equal answers.
+    Answered(String),
     /// A tool was refused to it.
     Denied {
         /// The tool's name.

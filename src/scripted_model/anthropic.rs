@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use super::ask::Ask;
-use super::script::{Call, Step};
-
-/// Characters of one delta, so that a reply really comes in pieces.
-const PIECE: usize = 16;
+use super::fault::Refusal;
+use super::protocol::pieces;
+use super::script::Step;
 
 /// Reads a request; says what is wrong with one that is none.
 pub fn read(body: &Value) -> Result<Ask, &'static str> {
@@ -26,7 +25,18 @@ pub fn read(body: &Value) -> Result<Ask, &'static str> {
             .filter(|message| message["role"] == "assistant")
             .count(),
         streams: body["stream"] == true,
+        tools: tool_names(&body["tools"]),
+        namespaces: Vec::new(),
     })
+}
+
+fn tool_names(tools: &Value) -> Vec<String> {
+    let tools = tools.as_array().map(Vec::as_slice).unwrap_or_default();
+    tools
+        .iter()
+        .filter_map(|tool| tool["name"].as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The provider's rule on which clients stumble most: each call is answered in the very next message.
@@ -72,7 +82,16 @@ fn text_of(content: &Value) -> String {
 }
 
 /// The body of an error.
-pub fn error(word: &str, message: &str) -> Value {
+pub fn error(refusal: &Refusal) -> Value {
+    let mut error = json!({"type": refusal.word, "message": refusal.message});
+    for (name, value) in &refusal.fields {
+        error[name] = value.clone();
+    }
+    json!({"type": "error", "error": error, "request_id": "req_scripted"})
+}
+
+/// The event that breaks a stream off.
+pub fn error_event(word: &str, message: &str) -> Value {
     json!({"type": "error", "error": {"type": word, "message": message}, "request_id": "req_scripted"})
 }
 
@@ -83,9 +102,9 @@ pub fn whole(step: &Step, ask: &Ask) -> Value {
         .iter()
         .map(|text| json!({"type": "text", "text": text}));
     let calls = step.calls.iter().enumerate().map(|(at, call)| {
-        let input: Value =
-            serde_json::from_str(&call.input).unwrap_or_else(|_| Value::from(call.input.clone()));
-        json!({"type": "tool_use", "id": call_id(ask, at), "name": call.name, "input": input})
+        let (name, input) = call.as_declared(ask);
+        let input: Value = serde_json::from_str(&input).unwrap_or_else(|_| Value::from(input.clone()));
+        json!({"type": "tool_use", "id": call_id(ask, at), "name": name, "input": input})
     });
     let mut message = skeleton(step, ask);
     message["content"] = texts.chain(calls).collect();
@@ -116,9 +135,10 @@ pub fn events(step: &Step, ask: &Ask) -> Vec<Value> {
         );
     }
     for (at, call) in step.calls.iter().enumerate() {
+        let (name, input) = call.as_declared(ask);
         block(
-            json!({"type": "tool_use", "id": call_id(ask, at), "name": call.name, "input": {}}),
-            input_deltas(call),
+            json!({"type": "tool_use", "id": call_id(ask, at), "name": name, "input": {}}),
+            input_deltas(&input),
         );
     }
     events.push(
@@ -129,10 +149,10 @@ pub fn events(step: &Step, ask: &Ask) -> Vec<Value> {
     events
 }
 
-fn input_deltas(call: &Call) -> Vec<Value> {
+fn input_deltas(input: &str) -> Vec<Value> {
     let delta = |piece: &str| json!({"type": "input_json_delta", "partial_json": piece});
     std::iter::once(delta(""))
-        .chain(pieces(&call.input).map(delta))
+        .chain(pieces(input).map(delta))
         .collect()
 }
 
@@ -150,16 +170,6 @@ fn call_id(ask: &Ask, at: usize) -> String {
     format!("toolu_scripted_{}_{at}", ask.turns)
 }
 
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let end = rest.char_indices().nth(PIECE).map_or(rest.len(), |(end, _)| end);
-        let (piece, after) = rest.split_at(end);
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +180,10 @@ mod tests {
         let call = json!({"role":"assistant","content":[{"type":"tool_use","id":"a","name":"b","input":{}}]});
         let answer =
             json!({"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"ok"}]});
-        let request = |messages: &[&Value]| json!({"model":"m","max_tokens":1,"system":[{"type":"text","text":"S"}],"messages":messages});
+        let request = |messages: &[&Value]| {
+            json!({"model":"m","max_tokens":1,"tools":[{"name":"bash"}],
+            "system":[{"type":"text","text":"S"}],"messages":messages})
+        };
         let ask = read(&request(&[&user, &call, &answer])).unwrap();
         assert_eq!(
             ask,
@@ -178,7 +191,9 @@ mod tests {
                 model: "m".into(),
                 opening: "S\ndo [x]".into(),
                 turns: 1,
-                streams: false
+                streams: false,
+                tools: vec!["bash".into()],
+                namespaces: Vec::new(),
             }
         );
         for (body, word) in [

@@ -11,4 +11,8 @@ pub struct Ask {
     pub turns: usize,
     /// Whether the answer is to be streamed.
     pub streams: bool,
+    /// The names of the tools that the client declares; one of a namespace as `NAMESPACE__TOOL`.
+    pub tools: Vec<String>,
+    /// The namespaces that it declares; a call there names tool and namespace apart.
+    pub namespaces: Vec<String>,
 }

@@ -1,5 +1,7 @@
 //! What goes wrong in a script: error statuses, broken streams, silence. Plain values.
 
+use serde_json::Value;
+
 /// Something that goes wrong instead of the answer.
 #[derive(Debug, Clone)]
 pub struct Fault {
@@ -7,20 +9,38 @@ pub struct Fault {
     pub(super) times: u32,
 }
 
+/// An error status instead of an answer.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The provider's word, for example `overloaded_error`.
+    pub word: String,
+    /// For people.
+    pub message: String,
+    /// Headers such as `retry-after`.
+    pub headers: Vec<(String, String)>,
+    /// Further fields of the error, such as `code` or `resets_at`.
+    pub fields: Vec<(String, Value)>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, word: &str, message: &str) -> Self {
+        Self {
+            status,
+            word: word.to_owned(),
+            message: message.to_owned(),
+            headers: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+}
+
 /// The ways in which a call goes wrong.
 #[derive(Debug, Clone)]
 pub enum FaultKind {
     /// An error status.
-    Error {
-        /// The HTTP status.
-        status: u16,
-        /// The provider's word, for example `overloaded_error`.
-        word: String,
-        /// For people.
-        message: String,
-        /// Headers such as `retry-after`.
-        headers: Vec<(String, String)>,
-    },
+    Error(Refusal),
     /// An error event after so many events of the stream.
     ErrorEvent {
         /// Events before it.
@@ -43,13 +63,7 @@ pub enum FaultKind {
 impl Fault {
     /// An error status, each time.
     pub fn error(status: u16, word: &str, message: &str) -> Self {
-        let (word, message) = (word.to_owned(), message.to_owned());
-        Self::of(FaultKind::Error {
-            status,
-            word,
-            message,
-            headers: Vec::new(),
-        })
+        Self::of(FaultKind::Error(Refusal::new(status, word, message)))
     }
 
     /// Too many requests, to be asked again after `retry_after` (seconds or a date).
@@ -100,8 +114,17 @@ impl Fault {
     /// Adds a header to an error status.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if let FaultKind::Error { headers, .. } = &mut self.kind {
-            headers.push((name.to_owned(), value.to_owned()));
+        if let FaultKind::Error(refusal) = &mut self.kind {
+            refusal.headers.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    /// Adds a field to the error in the body of an error status.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if let FaultKind::Error(refusal) = &mut self.kind {
+            refusal.fields.push((name.to_owned(), value.into()));
         }
         self
     }
@@ -120,7 +143,7 @@ impl Fault {
 
     pub(super) fn describe(&self) -> String {
         let what = match &self.kind {
-            FaultKind::Error { status, word, .. } => format!("fails with {status} {word}"),
+            FaultKind::Error(Refusal { status, word, .. }) => format!("fails with {status} {word}"),
             FaultKind::ErrorEvent { word, .. } => format!("breaks off with {word}"),
             FaultKind::Cut { .. } => "cuts the connection".to_owned(),
             FaultKind::Hang { .. } => "hangs".to_owned(),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::fault::Fault;
@@ -135,10 +135,45 @@ pub struct Step {
 
 /// A tool call.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) name: String,
-    /// The input as the JSON text that is sent, which may be no JSON at all.
-    pub(super) input: String,
+pub(super) enum Call {
+    /// A tool by its name, with the input as the JSON text that is sent, which may be no JSON at all.
+    Tool { name: String, input: String },
+    /// Whatever tool of the client runs a command line.
+    Shell(String),
+}
+
+impl Call {
+    /// The name and the input of the call, for a client that declares such tools.
+    pub(super) fn as_declared(&self, ask: &Ask) -> (String, String) {
+        match self {
+            Self::Tool { name, input } => (name.clone(), input.clone()),
+            Self::Shell(command) => shell(command, &ask.tools),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Tool { name, input } => format!("calls {name} {}", start(input)),
+            Self::Shell(command) => format!("runs {}", start(command)),
+        }
+    }
+}
+
+/// The tools that run a command line, and where the command stands in their input; the last where none is declared.
+const SHELLS: [(&str, &str); 5] = [
+    ("exec_command", "cmd"),
+    ("shell_command", "command"),
+    ("run_shell_command", "command"),
+    ("Bash", "command"),
+    ("bash", "command"),
+];
+
+fn shell(command: &str, declared: &[String]) -> (String, String) {
+    let known = SHELLS
+        .iter()
+        .find(|(name, _)| declared.iter().any(|tool| tool == name));
+    let (name, field) = known.copied().unwrap_or(("bash", "command"));
+    (name.to_owned(), json!({ field: command }).to_string())
 }
 
 /// What a turn claims to have used.
@@ -179,6 +214,11 @@ impl Step {
         Self::silent().and_call(name, input)
     }
 
+    /// A turn that runs a command line by whatever tool the client has for it.
+    pub fn shell(command: &str) -> Self {
+        Self::silent().and_shell(command)
+    }
+
     /// A turn without any content.
     pub fn silent() -> Self {
         Self {
@@ -198,10 +238,17 @@ impl Step {
         self.and_raw_call(name, &input.to_string())
     }
 
+    /// Runs one more command line in the same turn.
+    #[must_use]
+    pub fn and_shell(mut self, command: &str) -> Self {
+        self.calls.push(Call::Shell(command.to_owned()));
+        self
+    }
+
     /// Calls a tool with an input that need not be JSON.
     #[must_use]
     pub fn and_raw_call(mut self, name: &str, input: &str) -> Self {
-        self.calls.push(Call {
+        self.calls.push(Call::Tool {
             name: name.to_owned(),
             input: input.to_owned(),
         });
@@ -266,10 +313,7 @@ impl Step {
     fn describe(&self) -> String {
         let faults = self.faults.iter().map(|(fault, _)| fault.describe());
         let texts = self.texts.iter().map(|text| format!("says \"{}\"", start(text)));
-        let calls = self
-            .calls
-            .iter()
-            .map(|call| format!("calls {} {}", call.name, start(&call.input)));
+        let calls = self.calls.iter().map(Call::describe);
         faults
             .chain(texts)
             .chain(calls)
@@ -289,7 +333,6 @@ fn start(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn ask(model: &str, opening: &str, turns: usize) -> Ask {
         Ask {
@@ -297,6 +340,8 @@ mod tests {
             opening: opening.into(),
             turns,
             streams: true,
+            tools: Vec::new(),
+            namespaces: Vec::new(),
         }
     }
 
@@ -351,6 +396,23 @@ mod tests {
         );
         let always = Step::say("x").after(Fault::hang());
         assert!((0..100).all(|_| always.strike().is_some()));
+    }
+
+    #[test]
+    fn a_command_line_is_run_by_the_tool_that_the_client_has() {
+        let call = Call::Shell("make".into());
+        for (tools, name, input) in [
+            (vec!["view", "exec_command"], "exec_command", r#"{"cmd":"make"}"#),
+            (vec!["Bash", "Write"], "Bash", r#"{"command":"make"}"#),
+            (vec!["edit"], "bash", r#"{"command":"make"}"#),
+        ] {
+            let tools = tools.into_iter().map(str::to_owned).collect();
+            let declared = call.as_declared(&Ask {
+                tools,
+                ..ask("m", "", 0)
+            });
+            assert_eq!(declared, (name.to_owned(), input.to_owned()));
+        }
     }
 
     #[test]

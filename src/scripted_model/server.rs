@@ -22,9 +22,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::anthropic;
 use super::ask::Ask;
-use super::fault::FaultKind;
+use super::fault::{FaultKind, Refusal};
+use super::protocol::Protocol;
 use super::script::{Script, Step};
 
 /// A running server.
@@ -71,6 +71,7 @@ impl Server {
         });
         let router = Router::new()
             .route("/v1/messages", post(messages))
+            .route("/v1/responses", post(responses))
             .with_state(desk.clone());
         #[expect(
             clippy::disallowed_methods,
@@ -127,7 +128,7 @@ impl Desk {
         let recorded = Recorded {
             scenario: found.map(|(name, _)| name.to_owned()),
             step: found.map_or(0, |(_, step)| step),
-            has_key: headers.contains_key("x-api-key"),
+            has_key: headers.contains_key("x-api-key") || headers.contains_key("authorization"),
             headers: plain
                 .map(|(name, value)| (name.to_string(), text(value)))
                 .collect(),
@@ -149,106 +150,123 @@ impl Desk {
 }
 
 async fn messages(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let ask = anthropic::read(&body);
-    let found = ask.as_ref().ok().and_then(|ask| {
-        desk.script
-            .find(ask)
-            .map(|(scenario, step)| (ask, scenario, step))
-    });
-    desk.record(
-        &headers,
-        &body,
-        found.map(|(ask, scenario, _)| (scenario.name(), ask.turns)),
-    );
-    if !desk
-        .script
-        .accepts_key(headers.get("x-api-key").and_then(|key| key.to_str().ok()))
-    {
-        return refuse(401, "authentication_error", "invalid x-api-key", &[]);
-    }
-    match (&ask, found) {
-        (Err(fault), _) => refuse(400, "invalid_request_error", fault, &[]),
-        (_, None) => refuse(
-            404,
-            "not_found_error",
-            "no scenario of the script fits this conversation",
-            &[],
-        ),
-        (_, Some((ask, _, step))) => answer(&desk, ask, step).await,
-    }
+    Exchange::new(desk, Protocol::Messages)
+        .answer(&headers, &body)
+        .await
 }
 
-async fn answer(desk: &Arc<Desk>, ask: &Ask, step: &Step) -> Response {
-    match step.strike().map(|fault| fault.kind().clone()) {
-        None => reply(step, ask, plain(step, ask)),
-        Some(FaultKind::Error {
-            status,
-            word,
-            message,
+async fn responses(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
+    Exchange::new(desk, Protocol::Responses)
+        .answer(&headers, &body)
+        .await
+}
+
+/// One request and its answer.
+struct Exchange {
+    desk: Arc<Desk>,
+    protocol: Protocol,
+}
+
+impl Exchange {
+    fn new(desk: Arc<Desk>, protocol: Protocol) -> Self {
+        Self { desk, protocol }
+    }
+
+    async fn answer(&self, headers: &HeaderMap, body: &[u8]) -> Response {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let ask = self.protocol.read(&body);
+        let script = &self.desk.script;
+        let found = ask
+            .as_ref()
+            .ok()
+            .and_then(|ask| script.find(ask).map(|(scenario, step)| (ask, scenario, step)));
+        self.desk.record(
             headers,
-        }) => refuse(status, &word, &message, &headers),
-        Some(FaultKind::Hang { after: None }) => {
-            if desk.released().await {
-                reply(step, ask, plain(step, ask))
-            } else {
-                refuse(503, "api_error", "the scripted model is gone", &[])
+            &body,
+            found.map(|(ask, scenario, _)| (scenario.name(), ask.turns)),
+        );
+        if !script.accepts_key(self.protocol.key(headers)) {
+            return self.refuse(&self.protocol.wrong_key());
+        }
+        match (&ask, found) {
+            (Err(fault), _) => self.refuse(&Refusal::new(400, "invalid_request_error", fault)),
+            (_, None) => self.refuse(&Refusal::new(
+                404,
+                "not_found_error",
+                "no scenario of the script fits this conversation",
+            )),
+            (_, Some((ask, _, step))) => self.play(ask, step).await,
+        }
+    }
+
+    async fn play(&self, ask: &Ask, step: &Step) -> Response {
+        match step.strike().map(|fault| fault.kind().clone()) {
+            None => reply(step, ask, self.plain(step, ask)),
+            Some(FaultKind::Error(refusal)) => self.refuse(&refusal),
+            Some(FaultKind::Hang { after: None }) => {
+                if self.desk.released().await {
+                    reply(step, ask, self.plain(step, ask))
+                } else {
+                    self.refuse(&Refusal::new(503, "api_error", "the scripted model is gone"))
+                }
+            }
+            Some(FaultKind::Hang { after: Some(events) }) => {
+                reply(step, ask, self.standing(step, ask, events))
+            }
+            Some(FaultKind::Cut { after }) => {
+                let cut = stream::once(async {
+                    // Only a pause makes the server send what came before; an error at once would swallow it.
+                    tokio::task::yield_now().await;
+                    Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+                });
+                let before = self.paced(step, ask).take(after).map(Ok);
+                reply(step, ask, Body::from_stream(before.chain(cut)))
+            }
+            Some(FaultKind::ErrorEvent { after, word }) => {
+                let event = frame(&self.protocol.error_event(&word, "the script says so"));
+                let before = self.paced(step, ask).take(after);
+                let whole = before.chain(stream::iter([event])).map(Ok::<_, Infallible>);
+                reply(step, ask, Body::from_stream(whole))
             }
         }
-        Some(FaultKind::Hang { after: Some(events) }) => {
-            reply(step, ask, standing(desk.clone(), step, ask, events))
-        }
-        Some(FaultKind::Cut { after }) => {
-            let cut = stream::once(async {
-                // Only a pause makes the server send what came before; an error at once would swallow it.
-                tokio::task::yield_now().await;
-                Err(io::Error::from(io::ErrorKind::ConnectionAborted))
-            });
-            reply(
-                step,
-                ask,
-                Body::from_stream(paced(step, ask).take(after).map(Ok).chain(cut)),
-            )
-        }
-        Some(FaultKind::ErrorEvent { after, word }) => {
-            let event = frame(&anthropic::error(&word, "the script says so"));
-            let error = stream::iter([event]);
-            reply(
-                step,
-                ask,
-                Body::from_stream(paced(step, ask).take(after).chain(error).map(Ok::<_, Infallible>)),
-            )
+    }
+
+    fn plain(&self, step: &Step, ask: &Ask) -> Body {
+        if ask.streams {
+            Body::from_stream(self.paced(step, ask).map(Ok::<_, Infallible>))
+        } else {
+            Body::from(self.protocol.whole(step, ask).to_string())
         }
     }
-}
 
-fn plain(step: &Step, ask: &Ask) -> Body {
-    if ask.streams {
-        Body::from_stream(paced(step, ask).map(Ok::<_, Infallible>))
-    } else {
-        Body::from(anthropic::whole(step, ask).to_string())
+    /// A stream that stands still after some events.
+    fn standing(&self, step: &Step, ask: &Ask, events: usize) -> Body {
+        let desk = self.desk.clone();
+        let wait = stream::once(async move { desk.released().await }).filter_map(|released| async move {
+            let gone = io::Error::from(io::ErrorKind::ConnectionAborted);
+            (!released).then_some(Err(gone))
+        });
+        let before = self.paced(step, ask).take(events);
+        let after = self.paced(step, ask).skip(events);
+        Body::from_stream(before.map(Ok).chain(wait).chain(after.map(Ok)))
     }
-}
 
-/// A stream that stands still after some events.
-fn standing(desk: Arc<Desk>, step: &Step, ask: &Ask, events: usize) -> Body {
-    let wait = stream::once(async move { desk.released().await }).filter_map(|released| async move {
-        let gone = io::Error::from(io::ErrorKind::ConnectionAborted);
-        (!released).then_some(Err(gone))
-    });
-    let (before, after) = (paced(step, ask).take(events), paced(step, ask).skip(events));
-    Body::from_stream(before.map(Ok).chain(wait).chain(after.map(Ok)))
-}
+    fn paced(&self, step: &Step, ask: &Ask) -> impl Stream<Item = String> + Send + use<> {
+        let frames: Vec<String> = self.protocol.events(step, ask).iter().map(frame).collect();
+        let pace = step.pace;
+        stream::iter(frames).then(move |frame| async move {
+            if pace > Duration::ZERO {
+                tokio::time::sleep(pace).await;
+            }
+            frame
+        })
+    }
 
-fn paced(step: &Step, ask: &Ask) -> impl Stream<Item = String> + Send + 'static {
-    let frames: Vec<String> = anthropic::events(step, ask).iter().map(frame).collect();
-    let pace = step.pace;
-    stream::iter(frames).then(move |frame| async move {
-        if pace > Duration::ZERO {
-            tokio::time::sleep(pace).await;
-        }
-        frame
-    })
+    fn refuse(&self, refusal: &Refusal) -> Response {
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = Body::from(self.protocol.error(refusal).to_string());
+        respond(status, "application/json", &refusal.headers, body)
+    }
 }
 
 fn frame(event: &Value) -> String {
@@ -263,16 +281,6 @@ fn reply(step: &Step, ask: &Ask, body: Body) -> Response {
         "application/json"
     };
     respond(StatusCode::OK, kind, &step.headers, body)
-}
-
-fn refuse(status: u16, word: &str, message: &str, headers: &[(String, String)]) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    respond(
-        status,
-        "application/json",
-        headers,
-        Body::from(anthropic::error(word, message).to_string()),
-    )
 }
 
 fn respond(status: StatusCode, kind: &str, headers: &[(String, String)], body: Body) -> Response {

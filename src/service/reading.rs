@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::attachments;
 use super::instance::Instance;
 use crate::domain::id::TaskId;
 use crate::files::folder::{self, Listing};
@@ -55,7 +56,8 @@ pub async fn load(instance: &Instance) -> Result<Result<Loaded, FileError>, Stor
     let (mut known, problems) = known(instance);
     let mut reading = read(QUEUE, bytes.clone(), &known);
     known.ids = elsewhere(instance, &reading).await?;
-    if !known.ids.is_empty() {
+    known.missing = attachments::missing(instance, &reading);
+    if !known.ids.is_empty() || !known.missing.is_empty() {
         reading = read(QUEUE, bytes.clone(), &known);
     }
     reading.problems.extend(problems);
@@ -72,6 +74,7 @@ pub fn known(instance: &Instance) -> (Known, Vec<Diagnostic>) {
         agents: Some(agents.stems().map(str::to_owned).collect::<BTreeSet<_>>()),
         runtimes: Some(instance.config.runtimes.keys().cloned().collect()),
         ids: HashSet::new(),
+        missing: BTreeSet::new(),
     };
     (known, problems)
 }

@@ -1,7 +1,9 @@
 //! What an attempt brought, as git sees it.
 
 use super::error::WorkspaceError;
+use super::git::Git;
 use super::place::Workspace;
+use crate::domain::fingerprint::{self, Fingerprint};
 use crate::domain::outcome::Evidence;
 
 /// How large a change is.
@@ -19,7 +21,8 @@ impl Workspace {
     /// What the task's branch holds that `start` does not.
     ///
     /// An empty commit is no change: trees are compared, not commits. `progress_entries` is 0 and the fingerprint
-    /// speaks for the tree alone (empty where nothing changed); the caller adds the progress file's part.
+    /// speaks for the files alone; the caller adds the progress file's part. It is of all that the branch holds beyond
+    /// its base, also of earlier attempts: who adds nothing leaves it as it was.
     pub async fn evidence(&self, start: &str) -> Result<Evidence, WorkspaceError> {
         let git = self.git_of_repository().await?;
         let head = self.head_by(&git).await?;
@@ -31,12 +34,33 @@ impl Workspace {
             changed,
             files_changed: u32::try_from(files.len()).unwrap_or(u32::MAX),
             progress_entries: 0,
-            fingerprint: if changed {
-                format!("tree:{tree}")
-            } else {
-                String::new()
-            },
+            fingerprint: Fingerprint {
+                diff: self.diff_digest(&git).await?,
+                ..Fingerprint::default()
+            }
+            .to_string(),
         })
+    }
+
+    /// A digest of what the branch's files are that differ from the base; empty where none does.
+    async fn diff_digest(&self, git: &Git) -> Result<String, WorkspaceError> {
+        let head = self.head_by(git).await?;
+        let call = git.call(["diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames"]);
+        let parts = call.arg(&self.base.commit).arg(&head).list().await?;
+        // `:MODE MODE OBJECT OBJECT LETTER`, then the path. What the base had there is no part of the result.
+        let now = |part: &String| match part.strip_prefix(':') {
+            Some(raw) => {
+                let words: Vec<&str> = raw.split(' ').collect();
+                [words.get(1), words.get(3)]
+                    .into_iter()
+                    .flatten()
+                    .copied()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            }
+            None => part.clone(),
+        };
+        Ok(fingerprint::digest(&parts.iter().map(now).collect::<Vec<_>>()))
     }
 
     /// The files that differ between a commit and the head of the task's branch, sorted.

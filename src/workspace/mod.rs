@@ -30,6 +30,7 @@ mod repository;
 mod shadow;
 mod source;
 mod staging;
+mod touched;
 
 pub use checkout::GateCheckout;
 pub use error::{GitError, WorkspaceError};

@@ -261,6 +261,7 @@ fn mistakes_have_their_place_and_code() {
 #[test]
 fn names_are_checked_against_what_there_is() {
     let known = Known {
+        missing: Default::default(),
         tiers: Some(["haiku", "sonnet"].map(TierName::new).to_vec()),
         jobs: Some(Jobs::default()),
         agents: Some(["ann".to_owned()].into()),

@@ -77,6 +77,14 @@ pub enum Agent {
         #[arg(value_name = "TEXT", required = true, num_args = 1..)]
         text: Vec<String>,
     },
+    /// A question to a person; the answer stands in the next prompt
+    Ask {
+        /// The question
+        #[arg(value_name = "TEXT", required = true, num_args = 1..)]
+        text: Vec<String>,
+    },
+    /// A sub-task: the task is not finished before it
+    Spawn(Spawn),
     /// The work is complete: the gate judges it
     Done(Said),
     /// Only a person can help
@@ -85,6 +93,29 @@ pub enum Agent {
     Continue(Said),
     /// The task is too hard for this tier
     NeedsStrongerModel(Said),
+}
+
+/// A sub-task.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Spawn {
+    /// Its short name: the task becomes PARENT.ID
+    #[arg(long, value_name = "ID")]
+    pub id: String,
+    /// Its title
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub title: String,
+    /// What to do
+    #[arg(long, value_name = "TEXT")]
+    pub description: String,
+    /// The lowest tier that may try it
+    #[arg(long, value_name = "TIER")]
+    pub tier: Option<String>,
+    /// What must be completed before: another sub-task by its short name, or any task
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub depends_on: Vec<String>,
+    /// A script that must succeed (repeat it for more)
+    #[arg(long, value_name = "CMD")]
+    pub validation: Vec<String>,
 }
 
 /// Why a worker says so.

@@ -2,12 +2,14 @@
 
 use super::super::assess::Assessment;
 use super::super::event::StartFault;
+use super::super::fingerprint::Fingerprint;
 use super::super::outcome::{AttemptReport, Evidence, Outcome};
 use super::super::ready::is_due;
 use super::super::report::Report;
 use super::super::retry::come_back;
 use super::super::task::{Attempt, Block, Claim, End, Next, StartKind, State, StopReason, Task, Try};
 use super::super::tier::Route;
+use super::desk;
 use super::draft::Draft;
 use super::{AttemptChange, Context, Ruling};
 use crate::domain::definition::Kind;
@@ -66,6 +68,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
     draft.task.history.last_run_at = Some(cx.now);
     draft.task.history.last_tier = Some(route.tier.clone());
     draft.task.history.last_model = Some(route.model.clone());
+    draft.task.history.medic |= next.start == StartKind::Medic;
     let session = next
         .session
         .clone()
@@ -89,7 +92,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
             model,
             reason: next.why.clone(),
         }),
-        StartKind::Continuation => draft,
+        StartKind::Continuation | StartKind::Medic => draft,
     };
     draft
         .why(why)
@@ -202,7 +205,8 @@ pub(super) fn finished(task: &Task, epoch: u64, report: AttemptReport, cx: &Cont
 }
 
 fn ended_by_itself(task: &Task, attempt: &Attempt, report: AttemptReport, cx: &Context<'_>) -> Ruling {
-    let draft = close(task, attempt, &report, true, cx);
+    let (report, spends) = desk::seen(task, attempt.epoch, report);
+    let draft = close(task, attempt, &report, spends, cx);
     let no_change = match report.outcome {
         Outcome::Done => None,
         Outcome::NoChangeNeeded => Some(report.reason),
@@ -240,16 +244,12 @@ fn ended_by_us(
     report: AttemptReport,
     cx: &Context<'_>,
 ) -> Ruling {
-    let spent = matches!(
-        reason,
-        StopReason::Stuck | StopReason::Timeout | StopReason::Budget
-    );
     let report = AttemptReport {
         outcome: reason.outcome(),
         reason: reason.sentence(),
         ..report
     };
-    let mut draft = close(task, attempt, &report, spent, cx);
+    let mut draft = close(task, attempt, &report, reason.is_its_own(), cx);
     let resume = |why: String| Next {
         tier: attempt.route.tier.clone(),
         not_before: None,
@@ -259,7 +259,10 @@ fn ended_by_us(
         start: StartKind::Resume,
     };
     match reason {
-        StopReason::Stuck | StopReason::Timeout | StopReason::Budget => draft.plan(),
+        StopReason::Stuck | StopReason::Standstill { .. } | StopReason::Timeout | StopReason::Budget => {
+            draft.plan()
+        }
+        StopReason::ProviderWait { until, .. } => delayed(draft, until.map(|at| come_back(at, cx.now))),
         StopReason::Paused { by } => draft.pause(by, Some(resume(format!("was paused by {by}")))),
         StopReason::Cancelled { by, reason } => draft.end(End::Cancelled {
             by: by.clone(),
@@ -291,11 +294,13 @@ fn close<'a>(
 ) -> Draft<'a> {
     let mut draft = Draft::new(task, "finished", cx).why(report.reason.clone());
     let history = &mut draft.task.history;
+    let print = Fingerprint::read(&report.evidence.fingerprint);
     let known = history
         .tries
         .iter()
-        .any(|t| t.fingerprint == report.evidence.fingerprint);
-    let progressed = report.evidence.any() && !known;
+        .any(|t| Fingerprint::read(&t.fingerprint).brings_same(&print));
+    let spawned = history.spawned_in == Some(attempt.epoch);
+    let progressed = (report.evidence.any() && !known) || spawned;
     let goes_on =
         report.outcome == Outcome::Continue && progressed && task.definition.kind == Kind::Continuous;
     let trouble = report.outcome.is_provider_trouble();

@@ -1,6 +1,7 @@
 //! What the gate's verdict makes of a task. The only road to `completed`, besides a person's approval of exactly
 //! what the gate saw.
 
+use super::super::fingerprint::Fingerprint;
 use super::super::gate::{Category, CheckVerdict, GateReport, Verdict};
 use super::super::outcome::Outcome;
 use super::super::report::Report;
@@ -81,6 +82,7 @@ pub(super) fn refused<'a>(
     let mut draft = draft.attempt(change).report(Report::GateFailed {
         reason: reason.clone(),
     });
+    let red = report.clone();
     if let Some(report) = report {
         draft = draft.gate(record(claim, Verdict::Failed, report));
     }
@@ -97,6 +99,10 @@ pub(super) fn refused<'a>(
     {
         last.outcome = Outcome::GateFailed;
         last.reason = reason;
+        if let Some(report) = red {
+            let print = Fingerprint::read(&last.fingerprint).judged(&report);
+            last.fingerprint = print.to_string();
+        }
     }
     draft.plan()
 }

@@ -144,6 +144,7 @@ fn nothing_to_run_waits_for_a_person_and_the_approval_is_on_record() {
     assert_eq!(waits.gate.as_ref().map(|g| g.verdict), Some(Verdict::NeedsPerson));
     let command = Command::Approve {
         comment: "looks right".into(),
+        seen: None,
     };
     let approved = changed(
         &waits.task,
@@ -254,6 +255,63 @@ fn a_provider_time_is_kept_and_costs_nothing() {
         matches!(&d.task.state, State::Ready { next, .. } if next.not_before == retry_at && next.session.as_deref() == Some("s2"))
     );
     assert_eq!((d.task.history.spent, d.task.history.troubles), (0, 1));
+}
+
+/// However it comes to light: told by the runtime, or because the orchestrator would not wait any longer.
+#[test]
+fn provider_trouble_costs_no_attempt_and_no_tier() {
+    for trouble in [
+        Outcome::RateLimited,
+        Outcome::Overloaded,
+        Outcome::Auth,
+        Outcome::Network,
+    ] {
+        let until = Some(now() + chrono::Duration::hours(3));
+        let running = task(State::Running {
+            since: now(),
+            attempt: attempt(),
+        });
+        let reason = StopReason::ProviderWait {
+            trouble,
+            until,
+            what: "waits".into(),
+        };
+        let epoch = 7;
+        let stopping = changed(&running, Event::Condemned { epoch, reason }).task;
+        for (subject, outcome) in [(running, trouble), (stopping, Outcome::Killed)] {
+            let report = AttemptReport {
+                retry_at: until,
+                ..finished(outcome, "")
+            };
+            let report = Box::new(report);
+            let d = changed(&subject, Event::Finished { epoch, report });
+            let State::Ready { next, .. } = &d.task.state else {
+                panic!("{trouble:?}: {:?}", d.task.state)
+            };
+            assert_eq!((next.tier.as_str(), next.start), ("haiku", StartKind::Resume));
+            assert_eq!((next.not_before, next.session.as_deref()), (until, Some("s2")));
+            let history = &d.task.history;
+            assert_eq!((history.spent, history.troubles), (0, 1), "{trouble:?}");
+            assert_eq!(history.tries.last().map(|t| t.outcome), Some(trouble));
+            assert!(
+                !d.durable
+                    .iter()
+                    .any(|e| matches!(e, Durable::Report(Report::Stuck)))
+            );
+        }
+    }
+}
+
+#[test]
+fn red_checks_become_part_of_what_a_try_is_known_by() {
+    let subject = task(State::Validating {
+        since: now(),
+        claim: claim(),
+    });
+    let report = Box::new(gate_report(CheckVerdict::Failed));
+    let d = changed(&subject, Event::Judged { epoch: 7, report });
+    let print = &d.task.history.tries[0].fingerprint;
+    assert!(print.starts_with("diff:f red:"), "{print}");
 }
 
 #[test]

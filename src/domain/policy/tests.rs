@@ -287,17 +287,17 @@ fn the_budget_counts_what_is_no_longer_kept_and_what_ended_in_provider_trouble()
             history,
         })
     };
-    let run = |outcome| Try {
+    let run = |n: u32, outcome| Try {
         cost_usd: Some(0.01),
-        ..moved("haiku", outcome, "x")
+        ..moved("haiku", outcome, &format!("x{n}"))
     };
     let mut history = History::default();
-    for _ in 0..59 {
-        history.push(run(Outcome::Continue));
+    for n in 0..59 {
+        history.push(run(n, Outcome::Continue));
     }
     assert_eq!(short(&after(&history)), "0/Continuation/Continuation");
-    history.push(run(Outcome::Continue));
-    history.push(run(Outcome::Overloaded));
+    history.push(run(59, Outcome::Continue));
+    history.push(run(60, Outcome::Overloaded));
     assert_eq!(history.tries.len(), History::KEPT);
     assert_eq!(short(&after(&history)), "person");
     history.reset();

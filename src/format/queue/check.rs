@@ -28,6 +28,8 @@ pub struct Known {
     pub runtimes: Option<BTreeSet<String>>,
     /// Tasks that are not in the file any more, but in the store or the archive.
     pub ids: HashSet<TaskId>,
+    /// Attachments of tasks, as they are written, of which it is known that they are not there.
+    pub missing: BTreeSet<(TaskId, String)>,
 }
 
 /// All mistakes of a file: as a text, in each task, and between tasks; in the order of the file.
@@ -53,6 +55,7 @@ pub(super) fn cross_check(document: &Document, known: &Known, candidates: &mut [
     circles(document, candidates);
     for candidate in candidates.iter_mut().filter(|c| c.section.place == Place::Active) {
         names(document, known, candidate);
+        attachments(document, known, candidate);
         mark(document, candidate);
     }
 }
@@ -273,6 +276,24 @@ fn names(document: &Document, known: &Known, candidate: &mut Candidate) {
         FieldKind::Runtime,
         Code::UnknownRuntime,
     );
+}
+
+fn attachments(document: &Document, known: &Known, candidate: &mut Candidate) {
+    let id = candidate.section.id.clone();
+    for path in candidate.definition.attachments.clone() {
+        if !known.missing.contains(&(id.clone(), path.clone())) {
+            continue;
+        }
+        let message = format!("there is no file '{}'", shown(&path));
+        candidate.complain(
+            document,
+            FieldKind::Attachments,
+            Severity::Warning,
+            Code::MissingAttachment,
+            message,
+            "name files that are in the workspace, below the instance, or by their full path",
+        );
+    }
 }
 
 fn named(

@@ -45,7 +45,7 @@ fn same_field(first: &Field, second: &Field) -> bool {
     match second.kind {
         FieldKind::Unknown | FieldKind::Written => first.name == second.name,
         // `Dependencies` beside `Depends On`, or more text, adds to the first.
-        FieldKind::MoreDescription | FieldKind::DependsOn => false,
+        FieldKind::MoreDescription | FieldKind::DependsOn | FieldKind::Attachments => false,
         kind => first.kind == kind,
     }
 }
@@ -76,9 +76,18 @@ impl Reader<'_> {
             FieldKind::Runtime => self.definition.runtime = name(value),
             FieldKind::Budget => self.budget(field),
             FieldKind::Timeout => self.timeout(field),
+            FieldKind::Attachments => self.attach(value),
             FieldKind::Status | FieldKind::Written => {}
             FieldKind::Unknown => {
                 self.definition.extra.insert(field.name.clone(), value.to_owned());
+            }
+        }
+    }
+
+    fn attach(&mut self, value: &str) {
+        for path in paths(value) {
+            if !self.definition.attachments.contains(&path) {
+                self.definition.attachments.push(path);
             }
         }
     }
@@ -238,6 +247,16 @@ fn tier(value: &str) -> Option<TierName> {
 fn workspace(value: &str) -> Option<String> {
     let text = unwrapped(value.lines().next().unwrap_or_default());
     name(text).map(|_| text.to_owned())
+}
+
+/// Paths, by comma or one a line, also as Markdown links; remarks in brackets and marks are left out.
+fn paths(value: &str) -> impl Iterator<Item = String> {
+    let parts = value.split([',', '\n']);
+    let parts = parts.map(|part| part.trim().trim_start_matches("- ").trim());
+    parts.filter_map(|part| match part.split_once("](") {
+        Some((_, target)) => name(target.split(')').next().unwrap_or(target)),
+        None => name(part),
+    })
 }
 
 /// Names of tasks, by comma, semicolon, `and`, or one a line; remarks in brackets and marks are left out.

@@ -39,6 +39,8 @@ pub enum FieldKind {
     Budget,
     /// A length of time.
     Timeout,
+    /// Paths, by comma (`Attachments`, `Files`, `Images`).
+    Attachments,
     /// Where the task stands.
     Status,
     /// Written by the orchestrator alone (`Escalation`, `Created`, `Started`, `Completed`, `Last Run`, `Model Used`).
@@ -66,6 +68,7 @@ impl FieldKind {
             "runtime" => Self::Runtime,
             "budget" => Self::Budget,
             "timeout" => Self::Timeout,
+            "attachments" | "files" | "images" => Self::Attachments,
             "status" => Self::Status,
             "escalation" | "created" | "started" | "completed" | "last-run" | "model-used" => Self::Written,
             _ => Self::Unknown,

@@ -5,8 +5,10 @@ use std::ffi::{OsStr, OsString};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::input;
 use super::reader::Stream;
 use crate::runtime::process::probe;
 use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment};
@@ -21,6 +23,12 @@ const SWITCHES: [(&str, &str); 5] = [
     ("DISABLE_ERROR_REPORTING", "1"),
 ];
 
+/// Modes by which somebody wants less than a contained worker could be allowed.
+pub const RESTRICTING: [&str; 2] = ["plan", "dontAsk"];
+
+/// The name of the orchestrator's MCP server; its tools are `mcp__orchestrator__…`.
+const SERVER: &str = "orchestrator";
+
 /// The variable by which the CLI believes that it is contained; anything but "1" confuses it and its adapters.
 const IS_SANDBOX: &str = "IS_SANDBOX";
 
@@ -33,12 +41,11 @@ pub struct Options {
     pub args: Vec<String>,
     /// Names of the caller's variables that it gets besides the allow-list.
     pub env: Vec<String>,
-    /// `--permission-mode`. As root, the CLI refuses `bypassPermissions` unless it is told that it is contained.
+    /// `--permission-mode` of a worker that is not contained, and of one that is where it restricts on purpose (see
+    /// [`RESTRICTING`]). As root, the CLI refuses `bypassPermissions` unless it is told that it is contained.
     pub permission_mode: String,
     /// Tools that it may use without being asked (`--allowedTools`).
     pub allowed_tools: Vec<String>,
-    /// Whether the worker runs in a sandbox of the orchestrator's, and may be told so.
-    pub sandboxed: bool,
     /// The limit of turns, where the brief has none.
     pub max_turns: Option<u32>,
     /// Another address of the provider's API.
@@ -59,7 +66,6 @@ impl Default for Options {
             allowed_tools: ["Bash", "Edit", "Write", "NotebookEdit"]
                 .map(str::to_owned)
                 .to_vec(),
-            sandboxed: false,
             max_turns: None,
             base_url: None,
             api_key: None,
@@ -103,14 +109,32 @@ impl ClaudeCode {
         if let Some(budget) = brief.budget_usd {
             argv.extend(["--max-budget-usd".to_owned(), budget.to_string()]);
         }
-        if !options.allowed_tools.is_empty() {
-            argv.extend(["--allowedTools".to_owned(), options.allowed_tools.join(",")]);
+        let tools = self.allowed_tools(brief);
+        if !tools.is_empty() {
+            argv.extend(["--allowedTools".to_owned(), tools.join(",")]);
         }
-        argv.extend(["--permission-mode".to_owned(), options.permission_mode.clone()]);
+        argv.extend(["--permission-mode".to_owned(), self.permission_mode(brief)]);
         // What a repository brings along (hooks, MCP servers) is code of whoever wrote it.
         argv.extend(["--setting-sources=user", "--strict-mcp-config"].map(str::to_owned));
+        argv.extend(server(brief).map(|server| format!("--mcp-config={server}")));
+        if input::has_pictures(brief) {
+            argv.push("--input-format=stream-json".to_owned());
+        }
         argv.extend(options.args.iter().cloned());
         argv.into_iter().map(OsString::from).collect()
+    }
+
+    fn permission_mode(&self, brief: &Brief) -> String {
+        let configured = &self.options.permission_mode;
+        if brief.contained && !RESTRICTING.contains(&configured.as_str()) {
+            return "bypassPermissions".to_owned();
+        }
+        configured.clone()
+    }
+
+    fn allowed_tools(&self, brief: &Brief) -> Vec<String> {
+        let ours = (!brief.mcp.is_empty()).then(|| format!("mcp__{SERVER}"));
+        self.options.allowed_tools.iter().cloned().chain(ours).collect()
     }
 
     fn env(&self, brief: &Brief) -> BTreeMap<OsString, OsString> {
@@ -121,7 +145,7 @@ impl ClaudeCode {
         for (name, value) in SWITCHES {
             set(name, value);
         }
-        if options.sandboxed {
+        if brief.contained {
             set(IS_SANDBOX, "1");
         }
         if let Some(url) = &options.base_url {
@@ -165,7 +189,7 @@ impl Runtime for ClaudeCode {
         Launch {
             argv: self.argv(brief),
             env: self.env(brief),
-            stdin: brief.prompt.clone().into_bytes(),
+            stdin: input::stdin(brief),
             cwd: brief.workspace.clone(),
         }
     }
@@ -173,6 +197,15 @@ impl Runtime for ClaudeCode {
     fn reader(&self, brief: &Brief) -> Box<dyn Reader> {
         Box::new(Stream::new(brief))
     }
+}
+
+/// The orchestrator's own server, as the CLI's configuration of MCP servers in JSON. It holds no secret: the server
+/// finds the attempt's token in the environment that it inherits.
+fn server(brief: &Brief) -> Option<String> {
+    let words: Vec<_> = brief.mcp.iter().map(|word| word.to_string_lossy()).collect();
+    let (program, args) = words.split_first()?;
+    let server = json!({"type": "stdio", "command": program, "args": args});
+    Some(json!({"mcpServers": {SERVER: server}}).to_string())
 }
 
 /// A session's name that is known before the CLI says it, and that only this attempt can have.

@@ -6,7 +6,11 @@
 //!
 //! Deliberately absent: its own retries (one, then the orchestrator backs off) and hooks of the workspace.
 
+/// The version of the CLI that the transcripts of tests/it/fixtures/claude were recorded from, and that the tests drive.
+pub const RECORDED_FROM: &str = "2.1.329";
+
 mod event;
+mod input;
 mod launch;
 mod reader;
 mod usage;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::event::{Event, Message, RateLimitNotice, RunResult};
 use super::usage::Usage;
 use super::verdict;
+use crate::domain::fingerprint::digest;
 use crate::domain::outcome::{EndKind, Ending};
 use crate::runtime::printable::brief as shorten;
 use crate::runtime::{Account, Brief, Exit, OutcomeFile, RateLimit, Reader, Signal};
@@ -98,6 +99,7 @@ impl Stream {
         match event.kind.as_str() {
             "system" => self.system(event, signals),
             "assistant" => self.assistant(event.message, signals),
+            "user" => answers(&event.message, signals),
             "conversation_reset" => self.usage.reset(),
             "rate_limit_event" => {
                 if let Some(info) = event.rate_limit_info {
@@ -172,6 +174,7 @@ fn content(block: &Value, signals: &mut Vec<Signal>) {
             let name = shorten(text("name"), SHOWN);
             let call = call(block.get("input").unwrap_or(&Value::Null));
             signals.push(Signal::Phase(format!("{name}: {}", shorten(&call, 80))));
+            let call = distinct(call, block.get("input").unwrap_or(&Value::Null));
             signals.push(Signal::Tool { name, call });
         }
         _ => {}
@@ -194,6 +197,34 @@ fn call(input: &Value) -> String {
         said.map_or_else(|| input.to_string(), str::to_owned).as_str(),
         SHOWN,
     )
+}
+
+/// A call with arguments that its text does not show is told apart by a digest of them. How the model describes the
+/// call is no part of it.
+fn distinct(call: String, input: &Value) -> String {
+    let mut input = input.clone();
+    if let Some(fields) = input.as_object_mut() {
+        fields.remove("description");
+    }
+    let whole = input.to_string();
+    if input.as_object().is_none_or(|fields| fields.len() < 2) && whole.len() < SHOWN {
+        return call;
+    }
+    format!("{call} #{}", digest(&[whole]))
+}
+
+/// What the tools gave back.
+fn answers(message: &Value, signals: &mut Vec<Signal>) {
+    let blocks = message.get("content").and_then(Value::as_array);
+    for block in blocks.into_iter().flatten() {
+        if block.get("type").is_some_and(|kind| kind == "tool_result") {
+            let content = block.get("content").unwrap_or(&Value::Null);
+            let text = content
+                .as_str()
+                .map_or_else(|| content.to_string(), str::to_owned);
+            signals.push(Signal::Answered(text));
+        }
+    }
 }
 
 fn retrying(event: &Event) -> Signal {

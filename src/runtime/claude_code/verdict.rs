@@ -175,6 +175,7 @@ fn without_result(seen: &Witnesses<'_>) -> (EndKind, String) {
         Some(Status::Signal(_) | Status::Code(129..=159)) => {
             (EndKind::Interrupted, format!("{phrase}, without a result"))
         }
+        Some(Status::Code(0)) if seen.began => (EndKind::Silent, format!("{phrase}, without a result")),
         _ if seen.began => told(EndKind::Interrupted, format!("{phrase}, without a result")),
         // It did not even begin: a wrong flag, a missing file, no login.
         _ => told(

@@ -26,6 +26,13 @@ impl Conversation {
             .any(|message| message.role == Role::Assistant)
     }
 
+    /// Whether this block was said before, for what need not be said twice.
+    pub fn holds(&self, block: &Block) -> bool {
+        self.messages
+            .iter()
+            .any(|message| message.content.contains(block))
+    }
+
     /// Adds the model's reply; an empty one is left out, because the API refuses it.
     pub fn reply(&mut self, message: Message) {
         if !message.content.is_empty() {

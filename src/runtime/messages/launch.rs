@@ -81,6 +81,7 @@ impl Messages {
             tool_timeout_s: options.tool_timeout.as_secs().max(1),
             prompt_cache: options.prompt_cache,
             resume: brief.session.clone(),
+            attachments: brief.attachments.clone(),
         }
     }
 

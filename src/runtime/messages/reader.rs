@@ -3,10 +3,12 @@
 //! Invariants: whatever bytes come, nothing panics; a line that cannot be read is skipped and counts as no sign
 //! of life; without a `result` line nothing is ever claimed.
 
-use super::line::{Closing, Line};
-use super::spend::Totals;
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
+use super::line::{Closing, Line};
+use super::spend::Totals;
 use crate::domain::outcome::{EndKind, Ending};
 use crate::runtime::process::{Cause, Status};
 use crate::runtime::{Account, Exit, OutcomeFile, RateLimit, Reader, Signal, Spent, command};
@@ -18,6 +20,8 @@ pub struct LineReader {
     model: Option<String>,
     totals: Option<Totals>,
     closing: Option<Closing>,
+    /// Retries in a row.
+    retries: u32,
 }
 
 impl Reader for LineReader {
@@ -64,17 +68,30 @@ impl LineReader {
             Line::Phase { text } => vec![Signal::Alive, Signal::Phase(text)],
             Line::Usage(totals) => {
                 self.totals = Some(totals);
+                self.retries = 0;
                 vec![Signal::Alive]
             }
-            Line::Retry {
-                rate_limit: Some(limit),
-                ..
-            } => vec![refused(limit.until)],
             // Waiting for a provider that fails is no sign of life.
-            Line::Retry { .. } | Line::Unknown => Vec::new(),
-            Line::Notice { .. } | Line::Text { .. } | Line::ToolResult { .. } | Line::Alive => {
-                vec![Signal::Alive]
+            Line::Retry {
+                reason,
+                status,
+                delay_ms,
+                rate_limit,
+            } => {
+                self.retries += 1;
+                let limit = rate_limit.map(|limit| refused(limit.until));
+                let waits = Signal::Retrying {
+                    attempt: self.retries,
+                    delay: Duration::from_millis(delay_ms),
+                    status,
+                    error: reason,
+                };
+                limit.into_iter().chain([waits]).collect()
             }
+            Line::Unknown => Vec::new(),
+            Line::Text { text } => vec![Signal::Alive, Signal::Said(text)],
+            Line::ToolResult { text, .. } => vec![Signal::Alive, Signal::Answered(text)],
+            Line::Notice { .. } | Line::Alive => vec![Signal::Alive],
             Line::Result(closing) => self.close(closing),
         }
     }
@@ -115,9 +132,8 @@ fn by_outcome_file(file: &OutcomeFile) -> Option<Ending> {
 
 fn by_exit(exit: &Exit, stderr_tail: &str) -> Ending {
     let (kind, phrase) = match (&exit.cause, exit.status) {
-        (Cause::Exited, Some(Status::Code(0)) | None) => {
-            (EndKind::Interrupted, "ended without a result".to_owned())
-        }
+        (Cause::Exited, Some(Status::Code(0))) => (EndKind::Silent, "ended without a result".to_owned()),
+        (Cause::Exited, None) => (EndKind::Interrupted, "ended without a result".to_owned()),
         (Cause::Exited, Some(Status::Code(_))) => {
             (EndKind::Failed, format!("{} without a result", exit.phrase()))
         }

@@ -42,6 +42,8 @@ pub struct Settings {
     pub prompt_cache: bool,
     /// The session to go on in.
     pub resume: Option<String>,
+    /// Files that go with the task; the pictures among them are shown to the model.
+    pub attachments: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn a_missing_or_broken_variable_is_named() {
         let settings = r#"{"base_url":"http://x","max_tokens":1,"max_turns":1,"budget_usd":null,"prices":null,
-            "idle_timeout_ms":1,"tool_timeout_s":1,"prompt_cache":true,"resume":null}"#;
+            "idle_timeout_ms":1,"tool_timeout_s":1,"prompt_cache":true,"resume":null,"attachments":[]}"#;
         let full = BTreeMap::from([
             (SETTINGS_VARIABLE, settings),
             (MODEL_VARIABLE, "m"),

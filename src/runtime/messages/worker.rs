@@ -21,6 +21,7 @@ use super::tools::{Toolbox, bash::Shell};
 use super::voice::Voice;
 use super::wire::Block;
 use crate::domain::outcome::{EndKind, Ending};
+use crate::runtime::attachment::Picture;
 
 /// Runs the worker; to be called first thing in `main`, before any thread is started.
 pub fn main() -> ExitCode {
@@ -62,15 +63,22 @@ fn run(environment: Environment, prompt: String, mut voice: Voice<Stdout>) -> Cl
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let prepared = runtime
         .map_err(|fault| failed(EndKind::Failed, format!("no event loop: {fault}")))
-        .and_then(|runtime| Ok((runtime, toolbox(&environment)?, client(&environment)?)));
-    let (runtime, toolbox, client) = match prepared {
+        .and_then(|runtime| {
+            let pictures = pictures(&environment)?;
+            Ok((runtime, toolbox(&environment)?, client(&environment)?, pictures))
+        });
+    let (runtime, toolbox, client, pictures) = match prepared {
         Ok(prepared) => prepared,
         Err(closing) => {
             voice.say(&Line::Result(closing.clone()));
             return closing;
         }
     };
-    let agent = agent(environment, prompt, toolbox, client, voice);
+    let mut agent = agent(environment, toolbox, client, voice);
+    // A session that goes on has been shown them.
+    let new = pictures.into_iter().filter(|p| !agent.conversation.holds(p));
+    let words = new.chain([Block::text(prompt)]).collect();
+    agent.conversation.say(words);
     runtime.block_on(agent.run())
 }
 
@@ -101,9 +109,22 @@ fn client(environment: &Environment) -> Result<Client, Closing> {
     })
 }
 
+/// A picture that cannot be shown is for a person to mend: no stronger model would see it.
+fn pictures(environment: &Environment) -> Result<Vec<Block>, Closing> {
+    let shown = environment
+        .settings
+        .attachments
+        .iter()
+        .map(|path| Picture::read(path));
+    let shown = shown.filter_map(Result::transpose);
+    shown
+        .map(|picture| picture.map(|p| Block::Other(p.to_block())))
+        .collect::<Result<_, _>>()
+        .map_err(|fault| failed(EndKind::Blocked, fault.to_string()))
+}
+
 fn agent(
     environment: Environment,
-    prompt: String,
     toolbox: Toolbox,
     client: Client,
     mut voice: Voice<Stdout>,
@@ -128,15 +149,13 @@ fn agent(
     for text in notices {
         voice.say(&Line::Notice { text });
     }
-    let mut conversation = opened.conversation;
-    conversation.say(vec![Block::text(prompt)]);
     Agent {
         client,
         toolbox,
         settings,
         model,
         session: opened.session,
-        conversation,
+        conversation: opened.conversation,
         spend,
         voice,
         now,

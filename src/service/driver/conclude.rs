@@ -1,15 +1,15 @@
 //! The end of an attempt: four witnesses are heard, and what was left behind is committed.
 
-use sha2::{Digest, Sha256};
-
 use super::super::prompt::commit_message;
 use super::watch::Watch;
 use super::{Drive, StartFacts};
-use crate::domain::outcome::{AttemptReport, EndKind, Ending, Evidence, Outcome, judge};
+use crate::domain::fingerprint::Fingerprint;
+use crate::domain::outcome::{AttemptReport, EndKind, Ending, Evidence, Outcome, Session, Witnesses, judge};
 use crate::domain::retry::come_back;
 use crate::domain::task::StopReason;
-use crate::format::progress::{self, Entry, Section};
+use crate::format::progress::{self, Section};
 use crate::runtime::process::{Cause, Exit, file};
+use crate::runtime::scrub::scrub;
 use crate::runtime::transcript::last_words;
 use crate::runtime::{OutcomeFile, Spent};
 
@@ -31,11 +31,17 @@ impl Drive<'_> {
         let word = self.outcome_file();
         let ending = self.ending(exit, &watch, word.as_ref());
         let (evidence, unseen) = self.evidence(facts).await;
-        let stopped = stop_reason(exit);
-        let (outcome, reason) = match (judge(&ending, &evidence, stopped.as_ref()), unseen) {
+        let stopped = stop_reason(exit, &watch);
+        let outcome = judge(&Witnesses {
+            ending: &ending,
+            evidence: &evidence,
+            session: session(exit),
+            stopped: stopped.as_ref(),
+        });
+        let (outcome, reason) = match (outcome, unseen) {
             // What nobody could look at is no proof that nothing was done.
             (Outcome::Bailed, Some(error)) => (Outcome::Failed, error),
-            (outcome, _) => (outcome, reason(&ending, outcome, stopped.as_ref())),
+            (outcome, _) => (outcome, reason(&ending, outcome, stopped.as_ref(), exit)),
         };
         let account = watch.reader.account();
         let spent = total(account.spent, word.as_ref());
@@ -43,8 +49,10 @@ impl Drive<'_> {
         watch.persist(now).await;
         watch.write_heartbeat(now, outcome.as_str());
         self.log_end(outcome, &reason, facts).await;
-        let retry_at = match ending.kind {
-            EndKind::RateLimited { until } => until,
+        self.clean_transcript().await;
+        let retry_at = match (&stopped, ending.kind) {
+            (Some(StopReason::ProviderWait { until, .. }), _) => *until,
+            (None, EndKind::RateLimited { until }) => until,
             _ => None,
         };
         if outcome.is_provider_trouble() {
@@ -62,6 +70,17 @@ impl Drive<'_> {
         }
     }
 
+    /// What was written stays for people to read, without secrets.
+    async fn clean_transcript(&self) {
+        for name in [file::STDOUT, file::STDERR] {
+            let (path, redactor) = (self.dir.join(name), self.redactor.clone());
+            let scrubbed = tokio::task::spawn_blocking(move || scrub(&path, &redactor)).await;
+            if let Ok(Err(error)) = scrubbed {
+                tracing::error!(task = %self.task.id, %error, "{name} was not cleaned of secrets");
+            }
+        }
+    }
+
     fn outcome_file(&self) -> Option<OutcomeFile> {
         OutcomeFile::load(&self.outcome_path()).unwrap_or_else(|error| {
             tracing::warn!(task = %self.task.id, %error, "the worker's outcome file counts as missing");
@@ -72,7 +91,7 @@ impl Drive<'_> {
     fn ending(&self, exit: &Exit, watch: &Watch<'_>, word: Option<&OutcomeFile>) -> Ending {
         let stderr = last_words(&self.dir.join(file::STDERR), LAST_WORDS).unwrap_or_default();
         let mut ending = watch.reader.ending(exit, word, &stderr);
-        ending.reason = self.instance.redactor.redact(&ending.reason).into_owned();
+        ending.reason = self.redactor.redact(&ending.reason).into_owned();
         ending
     }
 
@@ -87,18 +106,18 @@ impl Drive<'_> {
                 (Evidence::default(), Some(why))
             }
         };
-        let entries = self.worker_entries();
+        let text = self
+            .instance
+            .files
+            .progress_text(&self.task.id)
+            .unwrap_or_default();
+        let entries = progress::worker_entries(&text);
         let new = entries.len().saturating_sub(facts.worker_entries);
         evidence.progress_entries = u32::try_from(new).unwrap_or(u32::MAX);
-        if new > 0 {
-            let mut digest = Sha256::new();
-            digest.update(&evidence.fingerprint);
-            entries
-                .iter()
-                .skip(facts.worker_entries)
-                .for_each(|e| digest.update(&e.text));
-            evidence.fingerprint = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
-        }
+        let diff = Fingerprint::read(&evidence.fingerprint).diff;
+        let added = entries.iter().skip(facts.worker_entries);
+        let words: Vec<&str> = added.map(|e| e.text.as_str()).collect();
+        evidence.fingerprint = Fingerprint::new(diff, &progress::ticked(&text), &words).to_string();
         (evidence, unseen)
     }
 
@@ -134,15 +153,6 @@ impl Drive<'_> {
         workspace.evidence(&facts.commit).await
     }
 
-    fn worker_entries(&self) -> Vec<Entry> {
-        let text = self
-            .instance
-            .files
-            .progress_text(&self.task.id)
-            .unwrap_or_default();
-        progress::worker_entries(&text)
-    }
-
     /// The orchestrator's own line in the work log, and the list of changed files.
     async fn log_end(&self, outcome: Outcome, reason: &str, facts: &StartFacts) {
         let changed = self.changed_files(facts).await;
@@ -154,7 +164,7 @@ impl Drive<'_> {
             outcome.as_str()
         );
         let written = self.instance.files.log(&self.task.id, |text| {
-            let text = progress::append_log(text, now, &line);
+            let text = progress::append_log(&self.redactor.redact(text), now, &line);
             match &changed {
                 Some(list) => progress::set_section(&text, Section::FilesChanged, list),
                 None => text,
@@ -200,19 +210,37 @@ impl Drive<'_> {
     }
 }
 
-/// A stop that the supervisor made by itself; one that the orchestrator asked for is in the task's state.
-fn stop_reason(exit: &Exit) -> Option<StopReason> {
-    matches!(exit.cause, Cause::Timeout).then_some(StopReason::Timeout)
+/// A stop that the supervisor made by itself, or one that the driver knows of; what else the orchestrator asked for is
+/// in the task's state, and outranks this.
+fn stop_reason(exit: &Exit, watch: &Watch<'_>) -> Option<StopReason> {
+    match exit.cause {
+        Cause::Timeout => Some(StopReason::Timeout),
+        Cause::Stopped => watch.course.condemned().cloned(),
+        _ => None,
+    }
 }
 
-fn reason(ending: &Ending, outcome: Outcome, stopped: Option<&StopReason>) -> String {
-    match (stopped, outcome) {
-        (Some(stop), _) => stop.sentence(),
+/// What became of the session; only asked when nobody of it is left.
+fn session(exit: &Exit) -> Session {
+    match (&exit.cause, exit.stragglers_killed) {
+        (Cause::Vanished, _) => Session::Vanished,
+        (Cause::Exited, n @ 1..) => Session::LeftBehind(n),
+        _ => Session::Ended,
+    }
+}
+
+fn reason(ending: &Ending, outcome: Outcome, stopped: Option<&StopReason>, exit: &Exit) -> String {
+    let told = match (stopped, outcome) {
+        (Some(stop), _) => return stop.sentence(),
         (None, Outcome::Bailed) => format!(
             "ended without any commit, changed file or progress entry ({})",
             ending.reason
         ),
         _ => ending.reason.clone(),
+    };
+    match session(exit) {
+        Session::LeftBehind(n) => format!("{told}; {n} of its processes went on and were killed"),
+        Session::Ended | Session::Vanished => told,
     }
 }
 

@@ -7,6 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 
 use super::super::engine::{Input, Wish};
+use super::course::Course;
+use super::requests::Taken;
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
 use crate::domain::task::{Attempt, Try};
@@ -21,6 +23,8 @@ use crate::store::{Beat, ProgressMark};
 const LOOK: Duration = Duration::from_millis(500);
 /// How often signs of life are written down, at most.
 const NOTE: Duration = Duration::from_secs(10);
+/// How often a lease is renewed in its length.
+const RENEWALS: u32 = 40;
 /// Chunks of output that one look takes in at most, so that a worker that floods does not hold its driver.
 const CHUNKS: usize = 64;
 /// A heartbeat may be this much in the future before it counts as missing (clocks differ).
@@ -36,6 +40,8 @@ pub(super) struct Watch<'a> {
     session: Option<String>,
     /// The worker's first process, where it is held.
     pid: Option<u32>,
+    /// When its lease was last renewed.
+    renewed: Option<DateTime<Utc>>,
     phase: Option<String>,
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
@@ -45,7 +51,10 @@ pub(super) struct Watch<'a> {
     /// When signs of life were last written down, and the newest of them.
     noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
+    /// Whether it gets on.
+    pub(super) course: Course<'a>,
     flaw_told: bool,
+    requests: Taken,
 }
 
 impl<'a> Watch<'a> {
@@ -68,6 +77,7 @@ impl<'a> Watch<'a> {
             old: known.transcript_offset,
             session: drive.attempt.session.clone(),
             pid: None,
+            renewed: None,
             phase: known.phase,
             pct: known.progress_pct,
             last_output: None,
@@ -75,7 +85,9 @@ impl<'a> Watch<'a> {
             told: None,
             noted: None,
             file_seen: None,
+            course: Course::new(drive, facts),
             flaw_told: false,
+            requests: Taken::default(),
             drive,
         }
     }
@@ -90,12 +102,33 @@ impl<'a> Watch<'a> {
         loop {
             tokio::select! {
                 exit = &mut exit => return exit,
-                _ = look.tick() => self.look().await,
+                _ = look.tick() => {
+                    self.renew_lease(running);
+                    self.look().await;
+                    self.course.judge().await;
+                }
                 Ok(()) = wishes.changed() => {
                     self.heed(running, *wishes.borrow_and_update());
                     self.look().await;
                 }
             }
+        }
+    }
+
+    /// Here, where the worker is looked after: whoever does not get to it any more loses it.
+    fn renew_lease(&mut self, running: &Running) {
+        let (now, lease) = (
+            self.drive.instance.clock.now(),
+            self.drive.instance.config.scheduler.lease,
+        );
+        let every = TimeDelta::from_std(lease / RENEWALS).unwrap_or_default();
+        // A clock that was set back is no reason to wait.
+        if self.renewed.is_some_and(|at| at <= now && now - at < every) {
+            return;
+        }
+        match running.renew_lease(lease) {
+            Ok(()) => self.renewed = Some(now),
+            Err(error) => tracing::warn!(task = %self.drive.task.id, %error, "its lease was not renewed"),
         }
     }
 
@@ -119,6 +152,7 @@ impl<'a> Watch<'a> {
     async fn look(&mut self) {
         self.read_output().await;
         self.read_heartbeat();
+        self.drive.take_requests(&mut self.requests).await;
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
             self.note(at).await;
@@ -162,7 +196,9 @@ impl<'a> Watch<'a> {
         if line.next > self.old {
             self.last_output = Some(self.drive.instance.clock.now());
         }
+        let is_old = line.next <= self.old;
         for signal in self.reader.read(&line.bytes) {
+            self.course.hear(&signal, is_old);
             self.heed_signal(signal).await;
         }
     }
@@ -187,7 +223,7 @@ impl<'a> Watch<'a> {
 
     /// A phase is shown and kept: a command line in it may hold a secret.
     fn at(&mut self, phase: &str) {
-        self.phase = Some(self.drive.instance.redactor.redact(phase).into_owned());
+        self.phase = Some(self.drive.redactor.redact(phase).into_owned());
     }
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
@@ -201,8 +237,11 @@ impl<'a> Watch<'a> {
         match heartbeat::parse(&snapshot.bytes, &self.drive.task.id, now, FUTURE) {
             Ok(beat) if beat.attempt.is_none_or(|n| n == self.drive.attempt.n) => {
                 self.last_beat = self.last_beat.max(Some(beat.last_heartbeat.min(now)));
+                self.course.beat(beat.progress_pct, beat.current_phase.as_deref());
                 self.pct = beat.progress_pct.or(self.pct);
-                self.phase = beat.current_phase.or(self.phase.take());
+                if let Some(phase) = beat.current_phase {
+                    self.at(&phase);
+                }
             }
             Ok(_of_another_attempt) => {}
             Err(flaw) if !self.flaw_told => {
@@ -226,6 +265,7 @@ impl<'a> Watch<'a> {
         }
         self.noted = Some((now, at));
         self.persist(at).await;
+        self.course.keep();
         self.write_heartbeat(at, "running");
     }
 

@@ -96,7 +96,7 @@ fn the_exit_code_alone_decides_nothing() {
         ("err_e529", 0, E::Overloaded),
         ("success_tools", 1, E::Claimed),
         ("max_turns", 0, E::MaxTurns),
-        ("sigterm_stream", 0, E::Interrupted),
+        ("sigterm_stream", 0, E::Silent),
         ("sigkill_stream", 1, E::Interrupted),
     ] {
         let ending = heard(name, &brief())

@@ -110,12 +110,10 @@ fn its_environment_is_set_on_purpose() {
     assert_eq!(get(&plain, "CLAUDE_CODE_MAX_RETRIES").as_deref(), Some("1"));
     assert_eq!(get(&plain, "ORCHESTRATOR_TASK_ID").as_deref(), Some("fix-it"));
     let full = of(Options {
-        sandboxed: true,
         api_key: Some("sk".into()),
         base_url: Some("http://x".into()),
         ..Options::default()
     });
-    assert_eq!(get(&full, "IS_SANDBOX").as_deref(), Some("1"));
     assert_eq!(get(&full, "ANTHROPIC_API_KEY").as_deref(), Some("sk"));
     assert_eq!(get(&full, "ANTHROPIC_BASE_URL").as_deref(), Some("http://x"));
 }

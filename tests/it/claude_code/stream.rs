@@ -116,7 +116,7 @@ fn signals_tell_what_it_is_doing() {
     assert_eq!(
         tools,
         [
-            ("Write", "/workspace/hello.txt"),
+            ("Write", "/workspace/hello.txt #f8b418490d0cdea9"),
             ("Bash", "cat /workspace/hello.txt")
         ]
     );

@@ -1,5 +1,6 @@
 //! Workers that do not behave: silent ones, deaf ones, slow ones, loud ones.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
 use super::world::{World, is_alive, section};
@@ -52,6 +53,155 @@ fn a_worker_that_beats_is_left_alone() {
     world.save_tasks(&[&section("slow", "")]);
     world.until_archived("slow");
     assert_eq!(world.outcomes("slow"), ["haiku:done"]);
+}
+
+/// Life is shown often enough, and nothing new for a second is too long.
+const DEMANDING: &str = "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nno_progress_after = \"1s\"\n";
+
+fn reason_of_first(world: &World, id: &str) -> String {
+    world.task(id)["attempts"][0]["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_worker_that_prints_the_same_forever_is_stuck_and_its_task_resumed() {
+    let world = World::configured(DEMANDING, "");
+    world.worker(
+        "parrot",
+        "[ $ORCHESTRATOR_ATTEMPT = 1 ] || { date > done.txt; exit 0; }
+         n=0; while :; do n=$((n+1)); echo \"still working, round $n\"; sleep 0.05; done",
+    );
+    let _up = world.up();
+    world.save_tasks(&[&section("parrot", "")]);
+    world.until_archived("parrot");
+    assert_eq!(world.outcomes("parrot"), ["haiku:stuck", "haiku:done"]);
+    let reason = reason_of_first(&world, "parrot");
+    assert!(
+        reason.contains("goes on saying 'still working, round"),
+        "{reason}"
+    );
+    assert!(
+        world
+            .reports()
+            .contains("⚠️ [parrot] - agent appears stuck, killing and respawning")
+    );
+    let progress = std::fs::read_to_string(world.root().join("progress/parrot.md")).unwrap();
+    assert!(
+        progress.contains("attempt 1 at haiku: stuck, it lives"),
+        "{progress}"
+    );
+}
+
+#[test]
+fn a_worker_that_only_beats_is_stuck() {
+    let world = World::configured(DEMANDING, "");
+    world.worker(
+        "beater",
+        "[ $ORCHESTRATOR_ATTEMPT = 1 ] || { date > done.txt; exit 0; }
+         while :; do orchestrator agent heartbeat --pct 10 --phase thinking; sleep 0.1; done",
+    );
+    let _up = world.up();
+    world.save_tasks(&[&section("beater", "")]);
+    world.until_archived("beater");
+    assert_eq!(world.outcomes("beater"), ["haiku:stuck", "haiku:done"]);
+    let reason = reason_of_first(&world, "beater");
+    assert!(reason.contains("nothing new came from it"), "{reason}");
+}
+
+/// Each of them brings something new in its own way, for longer than the limit.
+#[test]
+fn workers_that_get_on_in_silence_are_left_alone() {
+    let world = World::configured(DEMANDING, "");
+    let long = |step: &str| format!("for n in 1 2 3 4 5 6 7 8; do sleep 0.4; {step}; done; date > done.txt");
+    world.worker("writes", &long("echo $n > build.o; echo same"));
+    world.worker("logs", &long("orchestrator agent log \"found thing $n\""));
+    world.worker("counts", &long("orchestrator agent heartbeat --pct ${n}0"));
+    let ids = ["writes", "logs", "counts"];
+    let sections = ids.map(|id| section(id, ""));
+    world.save_tasks(&sections.each_ref().map(String::as_str));
+    world.done(&["tick", "--wait"]);
+    for id in ids {
+        assert_eq!(world.outcomes(id), ["haiku:done"], "{id}: {:#}", world.task(id));
+    }
+}
+
+/// A world with a client that speaks as Claude Code does; `$1 … $n` are the arguments it was started with.
+fn with_client(scheduler: &str, script: &str) -> World {
+    let world = World::configured(
+        scheduler,
+        "[runtimes.client]\nkind = \"claude-code\"\nbinary = \"client.sh\"\n",
+    );
+    let config = world.root().join("orchestrator.toml");
+    let path = world.path("client.sh");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("client.sh", path.to_str().unwrap())).unwrap();
+    let said = r#"say() { printf '%s\n' "$1"; }
+[ "$1" = --version ] && { say '2.1.0 (Claude Code)'; exit 0; }
+cat > /dev/null
+say '{"type":"system","subtype":"init","session_id":"11111111-2222-4333-8444-555555555555","model":"m"}'
+finish() {
+    date > done.txt; orchestrator agent log 'it is there'
+    say '{"type":"result","subtype":"success","is_error":false,"result":"done","session_id":"11111111-2222-4333-8444-555555555555"}'
+    exit 0
+}
+"#;
+    std::fs::write(&path, format!("#!/bin/sh\n{said}{script}")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    world
+}
+
+#[test]
+fn a_worker_that_repeats_one_call_is_stuck() {
+    let world = with_client(
+        "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nrepeated_call_limit = 5\n",
+        r#"[ "$ORCHESTRATOR_ATTEMPT" = 1 ] || finish
+n=0
+while :; do
+    n=$((n+1))
+    say '{"type":"assistant","message":{"id":"m'$n'","model":"m","content":[{"type":"text","text":"Idea '$n'"},{"type":"tool_use","name":"Bash","input":{"command":"cargo test","description":"try '$n'"}}]}}'
+    say '{"type":"user","message":{"content":[{"type":"tool_result","content":"1 failed in 0.'$n's"}]}}'
+    sleep 0.05
+done
+"#,
+    );
+    world.save_tasks(&[&section("loop", "- **Runtime:** client\n")]);
+    world.done(&["tick", "--wait"]);
+    assert_eq!(
+        world.outcomes("loop"),
+        ["haiku:stuck", "haiku:done"],
+        "{:#}",
+        world.task("loop")
+    );
+    let reason = reason_of_first(&world, "loop");
+    assert!(reason.contains("repeats itself: 'Bash: cargo test'"), "{reason}");
+}
+
+/// It costs no attempt and no tier, and goes on in the same session.
+#[test]
+fn a_worker_that_sleeps_for_its_provider_gives_its_slot_free() {
+    let world = with_client(
+        "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nprovider_wait = \"500ms\"\n",
+        r#"case "$*" in *--resume*) finish;; esac
+say '{"type":"system","subtype":"api_retry","attempt":1,"max_retries":10,"retry_delay_ms":3000,"error_status":429,"error":"rate_limit"}'
+sleep 300
+"#,
+    );
+    world.save_tasks(&[&section("sleeper", "- **Runtime:** client\n")]);
+    world.done(&["tick", "--wait"]);
+    let tiers: Vec<String> = world.outcomes("sleeper");
+    assert_eq!((tiers.len(), tiers[1].as_str()), (2, "haiku:done"), "{tiers:?}");
+    let progress = std::fs::read_to_string(world.root().join("progress/sleeper.md")).unwrap();
+    assert!(
+        progress.contains("attempt 1 at haiku: rate-limited, its provider"),
+        "{progress}"
+    );
+    let reason = reason_of_first(&world, "sleeper");
+    assert!(
+        reason.contains("its provider makes it wait until") && reason.contains("rate_limit"),
+        "{reason}"
+    );
 }
 
 #[test]

@@ -69,13 +69,28 @@ async fn evidence_is_the_tree_and_not_the_commit() {
     fs::write(ws.root.join("a.txt"), "two\n").unwrap();
     ws.commit_leftovers("x", &start).await.unwrap();
     let one = ws.evidence(&start).await.unwrap();
-    assert!(one.changed && one.fingerprint.starts_with("tree:"));
+    assert!(one.changed && one.fingerprint.starts_with("diff:"));
     commit_all(&ws.root, "again an empty one");
     assert_eq!(
         ws.evidence(&start).await.unwrap().fingerprint,
         one.fingerprint,
         "nothing new"
     );
+    let second = ws.head().await.unwrap();
+    let idle = ws.evidence(&second).await.unwrap();
+    assert_eq!(
+        (idle.changed, &idle.fingerprint),
+        (false, &one.fingerprint),
+        "an attempt that adds nothing leaves the result of the one before"
+    );
+    fs::write(ws.root.join("a.txt"), "three\n").unwrap();
+    ws.commit_leftovers("x", &second).await.unwrap();
+    assert_ne!(ws.evidence(&second).await.unwrap().fingerprint, one.fingerprint);
+    fs::write(ws.root.join("a.txt"), "two\n").unwrap();
+    let third = ws.head().await.unwrap();
+    ws.commit_leftovers("x", &third).await.unwrap();
+    let back = ws.evidence(&third).await.unwrap();
+    assert!(back.changed && back.fingerprint == one.fingerprint, "to and fro");
 }
 
 #[tokio::test]

@@ -46,11 +46,7 @@ fn without_a_result_line_the_exit_decides() {
     use Cause::*;
     let rows = [
         (exit(Exited, None, Some(9)), EndKind::Interrupted, "signal 9"),
-        (
-            exit(Exited, Some(0), None),
-            EndKind::Interrupted,
-            "without a result",
-        ),
+        (exit(Exited, Some(0), None), EndKind::Silent, "without a result"),
         (exit(Exited, Some(101), None), EndKind::Failed, "thread panicked"),
         (exit(Stopped, None, Some(15)), EndKind::Interrupted, "stopped"),
         (exit(Timeout, None, Some(9)), EndKind::Interrupted, "longer than"),
@@ -141,6 +137,15 @@ fn the_outcome_file_speaks_for_a_worker_that_just_ended() {
     }
 }
 
+fn waits(attempt: u32, status: u16) -> Signal {
+    Signal::Retrying {
+        attempt,
+        delay: Duration::from_millis(1),
+        status: Some(status),
+        error: "r".into(),
+    }
+}
+
 #[test]
 fn lines_become_signals() {
     let mut reader = LineReader::default();
@@ -154,7 +159,14 @@ fn lines_become_signals() {
                 Signal::Model("m".into()),
             ],
         ),
-        (json!({"type":"text","text":"x"}), vec![Signal::Alive]),
+        (
+            json!({"type":"text","text":"x"}),
+            vec![Signal::Alive, Signal::Said("x".into())],
+        ),
+        (
+            json!({"type":"tool_result","name":"bash","is_error":false,"text":"y"}),
+            vec![Signal::Alive, Signal::Answered("y".into())],
+        ),
         (json!({"type":"alive"}), vec![Signal::Alive]),
         (
             json!({"type":"tool_use","name":"bash","input":"{}"}),
@@ -172,11 +184,11 @@ fn lines_become_signals() {
         ),
         (
             json!({"type":"retry","reason":"r","status":529,"delay_ms":1,"rate_limit":null}),
-            vec![],
+            vec![waits(1, 529)],
         ),
         (
             json!({"type":"retry","reason":"r","status":429,"delay_ms":1,"rate_limit":{"until":until}}),
-            vec![refused(Some(until))],
+            vec![refused(Some(until)), waits(2, 429)],
         ),
         (json!({"type":"from_the_future"}), vec![]),
         (json!({"no":"type"}), vec![]),
@@ -233,7 +245,7 @@ proptest! {
             reader.read(&line);
         }
         let ending = reader.ending(&exit(Cause::Exited, Some(0), None), None, "");
-        prop_assert_eq!(ending.kind, EndKind::Interrupted);
+        prop_assert_eq!(ending.kind, EndKind::Silent);
     }
 
     #[test]
