@@ -5,11 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use agent_client_protocol::v1::schema::{ContentBlock, ImageContent, ResourceLink, TextContent};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
-/// Larger pictures are only linked: providers refuse them.
-const MOST_BYTES: u64 = 5 << 20;
+use crate::runtime::attachment::Picture;
 
 /// The blocks of a prompt.
 pub fn blocks(text: &str, attachments: &[PathBuf], takes_pictures: bool) -> Vec<ContentBlock> {
@@ -21,21 +18,12 @@ pub fn blocks(text: &str, attachments: &[PathBuf], takes_pictures: bool) -> Vec<
     std::iter::once(text).chain(files).collect()
 }
 
+/// One that is too long or cannot be read is linked: the agent may do better with it.
 fn picture(path: &Path) -> Option<ContentBlock> {
-    let mime = match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "gif" => "image/gif",
-        "webp" => "image/webp",
-        _ => return None,
-    };
-    let small = path
-        .metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.len() <= MOST_BYTES);
-    let bytes = small.then(|| std::fs::read(path).ok()).flatten()?;
+    let picture = Picture::read(path).ok()??;
     Some(ContentBlock::Image(ImageContent::new(
-        STANDARD.encode(bytes),
-        mime,
+        picture.base64,
+        picture.media_type,
     )))
 }
 
@@ -59,8 +47,8 @@ mod tests {
     #[test]
     fn pictures_are_sent_where_they_are_taken_and_all_else_is_linked() {
         let folder = tempfile::tempdir().unwrap();
-        let (shot, notes) = (folder.path().join("a shot.PNG"), folder.path().join("notes.txt"));
-        std::fs::write(&shot, b"\x89PNG").unwrap();
+        let (shot, notes) = (folder.path().join("a shot"), folder.path().join("notes.txt"));
+        std::fs::write(&shot, b"\x89PNG\r\n\x1a\n").unwrap();
         std::fs::write(&notes, b"text").unwrap();
         let files = [shot.clone(), notes, folder.path().join("gone.png")];
         let kinds = |takes| -> Vec<String> {
@@ -76,10 +64,10 @@ mod tests {
         let sent = serde_json::to_value(blocks("go", &files[..1], true)).unwrap();
         assert_eq!(
             (&sent[1]["data"], &sent[1]["mimeType"]),
-            (&"iVBORw==".into(), &"image/png".into())
+            (&"iVBORw0KGgo=".into(), &"image/png".into())
         );
         let linked = serde_json::to_value(blocks("go", &files[..1], false)).unwrap();
         assert!(linked[1]["uri"].as_str().unwrap().starts_with("file:///"));
-        assert!(linked[1]["uri"].as_str().unwrap().ends_with("/a%20shot.PNG"));
+        assert!(linked[1]["uri"].as_str().unwrap().ends_with("/a%20shot"));
     }
 }

@@ -37,7 +37,9 @@ impl Reader for LineReader {
     }
 
     fn ending(&self, exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {
-        let ending = match &self.closing {
+        // Nobody saw the end of an attempt that was cut off, so what it said before is no end of its own.
+        let closing = self.closing.as_ref().filter(|_| exit.cause == Cause::Exited);
+        let ending = match closing {
             Some(closing) => by_closing(closing, stderr_tail),
             None => by_exit(exit, stderr_tail),
         };
@@ -93,11 +95,8 @@ impl LineReader {
             }
             Line::RateLimit(limit) => signals.push(limited(limit)),
             Line::Result(closing) => self.close(closing, signals),
-            Line::Notice { .. }
-            | Line::Thought { .. }
-            | Line::ToolResult { .. }
-            | Line::Alive
-            | Line::Unknown => {}
+            Line::ToolResult { text, .. } => signals.push(Signal::Answered(text)),
+            Line::Notice { .. } | Line::Thought { .. } | Line::Alive | Line::Unknown => {}
         }
     }
 

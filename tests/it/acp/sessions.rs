@@ -194,7 +194,7 @@ fn the_prompt_brings_the_files_and_the_agent_verbs() {
         rig.workspace().join("shot.png"),
         rig.workspace().join("notes.txt"),
     );
-    fs::write(&shot, b"\x89PNG").unwrap();
+    fs::write(&shot, b"\x89PNG\r\n\x1a\n").unwrap();
     fs::write(&notes, b"n").unwrap();
     rig.brief.attachments = vec![shot, notes];
     rig.brief.mcp = vec!["/bin/orchestrator".into(), "mcp".into()];

@@ -66,6 +66,8 @@ fn the_four_witnesses() {
         (None, Cause::Exited, 1, Some(Claim::Done), Claimed),
         (None, Cause::Stopped, 143, None, Interrupted),
         (None, Cause::Vanished, 0, None, Vanished),
+        (Some(Claimed), Cause::Vanished, 0, None, Vanished),
+        (Some(Claimed), Cause::Timeout, 0, None, Interrupted),
     ];
     for (said, cause, code, claim, expected) in rows {
         let lines: Vec<Vec<u8>> = said.map(|kind| closing(kind, false)).into_iter().collect();
@@ -91,6 +93,8 @@ fn standard_error_speaks_for_the_dead_alone() {
 #[test]
 fn equal_calls_are_equal_and_a_plan_is_the_better_phase() {
     let mut reader = LineReader::default();
+    let answer = br#"{"type":"tool_result","name":"Bash","is_error":false,"text":"src"}"#;
+    assert!(reader.read(answer).contains(&Signal::Answered("src".into())));
     let tool = br#"{"type":"tool_use","name":"Bash","input":"{\"command\":\"ls\"}"}"#;
     let first = reader.read(tool);
     assert_eq!(first, reader.read(tool));
