@@ -25,3 +25,11 @@ fn random_walks_keep_every_invariant() {
         "the walk hardly ever completed a task: {completed}"
     );
 }
+
+/// A person accepts whatever waits.
+fn approval() -> orchestrator::domain::event::Command {
+    orchestrator::domain::event::Command::Approve {
+        comment: String::new(),
+        seen: None,
+    }
+}

@@ -315,15 +315,14 @@ impl<'a> Watch<'a> {
         let (now, n) = (self.drive.instance.clock.now(), self.drive.attempt.n);
         // The worker may have written since the last look; this writing would hide it from the next one.
         let mut newer = None;
+        let redactor = &self.drive.redactor;
         let merged = |old: Option<&[u8]>| {
             let old = old.and_then(|bytes| heartbeat::parse(bytes, id, now, FUTURE).ok());
             let own = old.as_ref().filter(|o| o.attempt.is_none_or(|of| of == n));
             newer = own.map(|o| o.last_heartbeat.min(now));
-            Some(
-                old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone()))
-                    .print()
-                    .into_bytes(),
-            )
+            let beat = old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone()));
+            // What it wrote meanwhile was not cleaned by reading it.
+            Some(redactor.redact(&beat.print()).into_owned().into_bytes())
         };
         match self.drive.instance.files.heartbeats.update(id, merged) {
             // A contained worker writes elsewhere: this one is nobody's sign of life.

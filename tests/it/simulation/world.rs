@@ -383,10 +383,7 @@ impl World {
             Command::Retry,
             Command::Claim,
             Command::Answer { text: "yes".into() },
-            Command::Approve {
-                comment: String::new(),
-                seen: None,
-            },
+            super::approval(),
             Command::Reject {
                 comment: String::new(),
             },
@@ -466,10 +463,7 @@ impl World {
                     id,
                     Event::Person {
                         by: by(),
-                        command: Command::Approve {
-                            comment: String::new(),
-                            seen: None,
-                        },
+                        command: super::approval(),
                     },
                 );
             }

@@ -82,6 +82,8 @@ async fn nothing_of_the_callers_environment_leaks() {
     ];
     let mut expected: Vec<String> = own.iter().map(|name| format!("ORCHESTRATOR_{name}")).collect();
     expected.extend(["PATH", "HOME", "LANG", "TERM", "TMPDIR", "WANTED"].map(str::to_owned));
+    expected.extend(["COUNT", "KEY_0", "VALUE_0"].map(|name| format!("GIT_CONFIG_{name}")));
+    expected.push("GIT_TERMINAL_PROMPT".to_owned());
     expected.sort();
     let worker = fs::read(format!("/proc/{}/environ", running.worker().pid)).unwrap();
     assert_eq!(names(&worker), expected);
