@@ -344,3 +344,31 @@ fn a_dear_failure_skips_the_tiers_between_and_a_cheap_one_does_not() {
         "never above Max Model"
     );
 }
+
+#[test]
+fn what_is_not_wanted_any_more_gets_a_second_at_most() {
+    let by = || "jane".to_owned();
+    let cancelled = StopReason::Cancelled {
+        by: by(),
+        reason: "r".to_owned(),
+    };
+    let rows = [
+        (cancelled.clone(), 10, 1000),
+        (cancelled, 0, 0),
+        (StopReason::Retried { by: by() }, 10, 1000),
+        (StopReason::EmergencyStop, 10, 1000),
+        (StopReason::Paused { by: by() }, 10, 10_000),
+        (StopReason::Stuck, 10, 10_000),
+    ];
+    for (reason, usual, expected) in rows {
+        let policy = Policy {
+            kill_grace: Duration::from_secs(usual),
+            ..Policy::example()
+        };
+        assert_eq!(
+            policy.grace(&reason),
+            Duration::from_millis(expected),
+            "{reason:?}"
+        );
+    }
+}

@@ -29,7 +29,12 @@ async fn a_memory_hog_is_ended_and_the_reason_is_named() {
     attempt.spec.limits.memory_bytes = Some(64 << 20);
     let exit = attempt.run().await;
     if attempt.group()["limits_memory"] == true {
-        assert_eq!(exit.cause, Cause::OutOfMemory { limit: Some(64 << 20) });
+        assert_eq!(
+            exit.cause,
+            Cause::OutOfMemory {
+                limit: Some(64 << 20)
+            }
+        );
         assert_eq!(
             exit.phrase(),
             "ran out of memory at its limit of 64 MiB (limits.memory)"
@@ -70,7 +75,8 @@ async fn nobody_starts_more_processes_than_the_limit() {
 async fn a_fork_bomb_does_not_outrun_the_killing() {
     let mut attempt = Attempt::sh("sh bomb");
     // Each starts two others and one for itself before it ends; a trap keeps the polite signal out.
-    let bomb = "trap '' TERM; echo $$ >> pids; while :; do sh bomb & (setsid sh bomb &); wait; done 2>/dev/null";
+    let bomb =
+        "trap '' TERM; echo $$ >> pids; while :; do sh bomb & (setsid sh bomb &); wait; done 2>/dev/null";
     fs::write(attempt.in_workspace("bomb"), bomb).unwrap();
     attempt.spec.limits.processes = Some(200);
     let running = attempt.start().await;
