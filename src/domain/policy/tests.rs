@@ -393,3 +393,31 @@ fn the_medic_has_one_turn_at_what_no_tier_brought_to_an_end() {
         "a person set it to run"
     );
 }
+
+#[test]
+fn what_is_not_wanted_any_more_gets_a_second_at_most() {
+    let by = || "jane".to_owned();
+    let cancelled = StopReason::Cancelled {
+        by: by(),
+        reason: "r".to_owned(),
+    };
+    let rows = [
+        (cancelled.clone(), 10, 1000),
+        (cancelled, 0, 0),
+        (StopReason::Retried { by: by() }, 10, 1000),
+        (StopReason::EmergencyStop, 10, 1000),
+        (StopReason::Paused { by: by() }, 10, 10_000),
+        (StopReason::Stuck, 10, 10_000),
+    ];
+    for (reason, usual, expected) in rows {
+        let policy = Policy {
+            kill_grace: Duration::from_secs(usual),
+            ..Policy::example()
+        };
+        assert_eq!(
+            policy.grace(&reason),
+            Duration::from_millis(expected),
+            "{reason:?}"
+        );
+    }
+}
