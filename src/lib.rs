@@ -5,7 +5,7 @@
 //!
 //! | floor | modules | may do |
 //! | --- | --- | --- |
-//! | 4 surfaces | [`cli`] [`demo`] | speak a protocol; translate, call `service::operations`, render |
+//! | 4 surfaces | [`cli`] [`mcp`] [`demo`] | speak a protocol; translate, call `service::operations`, render |
 //! | 3 service | [`service`] | the loops: load, decide, commit, perform |
 //! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] [`scripted_model`] | one outside thing each |
 //! | 1 ground | [`config`] [`clock`] [`telemetry`] | configuration, time, logs |
@@ -23,6 +23,7 @@ pub mod domain;
 pub mod files;
 pub mod format;
 pub mod gate;
+pub mod mcp;
 pub mod runtime;
 pub mod scripted_model;
 pub mod service;

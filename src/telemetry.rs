@@ -1,7 +1,9 @@
 //! Logs: one event, one line, on standard error.
 //!
 //! Invariants: no text that comes from outside (a task's title, a worker's output) can start a new line or move the
-//! cursor; standard output belongs to commands. Deliberately absent: metrics and traces.
+//! cursor; no line has a known secret in it; standard output belongs to commands. Deliberately absent: metrics and traces.
+
+mod secrets;
 
 use std::fmt::{self, Write};
 use std::io::IsTerminal;
@@ -13,6 +15,9 @@ use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::fmt::{MakeWriter, SubscriberBuilder};
 
 use crate::config::section::{Format, Logging};
+use crate::format::redact::Redactor;
+
+pub use secrets::clean;
 
 /// The variable that wins over `logging.level`.
 pub const VARIABLE: &str = "ORCHESTRATOR_LOG";
@@ -37,11 +42,19 @@ pub enum TelemetryError {
 }
 
 /// Sets up logging for the whole process: to standard error, as the configuration says. `level` is the value of
-/// [`VARIABLE`], where it is set; `no_color` is whether `NO_COLOR` is set.
-pub fn init(logging: &Logging, level: Option<&str>, no_color: bool) -> Result<(), TelemetryError> {
+/// [`VARIABLE`], where it is set; `no_color` is whether `NO_COLOR` is set. What `known` knows is printed no more, by
+/// whatever part of the process.
+pub fn init(
+    logging: &Logging,
+    level: Option<&str>,
+    no_color: bool,
+    known: Redactor,
+) -> Result<(), TelemetryError> {
+    secrets::keep(known.clone());
     let colour = !no_color && std::io::stderr().is_terminal();
     let directives = level.unwrap_or(&logging.level);
-    let subscriber = subscriber(logging.format, directives, colour, std::io::stderr)?;
+    let writer = secrets::Clean(std::io::stderr, known);
+    let subscriber = subscriber(logging.format, directives, colour, writer)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::AlreadyThere)
 }
 
@@ -117,10 +130,12 @@ mod tests {
     fn logged(format: Format, directives: &str) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let subscriber = subscriber(format, directives, false, move || writer.clone()).unwrap();
+        let writer = secrets::Clean(move || writer.clone(), Redactor::new(["secret-token"]));
+        let subscriber = subscriber(format, directives, false, writer).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             let hostile = "one\ntwo\r\u{1b}[2Jthree";
             tracing::info!(task = %hostile, quoted = hostile, "read {hostile}");
+            tracing::info!(error = "it is secret-token", "secret-token");
             tracing::debug!("not at this level");
         });
         let bytes = sink.0.lock().unwrap().clone();
@@ -131,14 +146,19 @@ mod tests {
     fn an_event_is_one_line_whatever_it_says() {
         for format in [Format::Text, Format::Json] {
             let text = logged(format, "info");
-            assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+            assert_eq!(text.matches('\n').count(), 2, "{text:?}");
+            assert!(
+                !text.contains("secret-token") && text.contains("[redacted]"),
+                "{text}"
+            );
             assert!(
                 text.ends_with('\n') && !text.contains(['\r', '\u{1b}']),
                 "{text:?}"
             );
             assert!(text.contains("one\\ntwo"), "{text}");
         }
-        let json: serde_json::Value = serde_json::from_str(&logged(Format::Json, "info")).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(logged(Format::Json, "info").lines().next().unwrap()).unwrap();
         assert_eq!(json["task"], "one\ntwo\r\u{1b}[2Jthree");
     }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::words;
 use crate::domain::id::TaskId;
 use crate::domain::report::Report;
+use crate::telemetry;
 
 /// Prints one report. Colour is dropped by the stream where it is no terminal or `NO_COLOR` is set.
 pub fn post(task: &TaskId, report: &Report, at: DateTime<Utc>) -> std::io::Result<()> {
@@ -17,7 +18,7 @@ pub fn post(task: &TaskId, report: &Report, at: DateTime<Utc>) -> std::io::Resul
         out,
         "{} {style}{}{style:#}",
         at.format("%H:%M:%S"),
-        words::line(task, report)
+        telemetry::clean(&words::line(task, report))
     )?;
     out.flush()
 }
@@ -25,8 +26,8 @@ pub fn post(task: &TaskId, report: &Report, at: DateTime<Utc>) -> std::io::Resul
 fn style(report: &Report) -> Style {
     let colour = match report {
         Report::Completed { .. } => AnsiColor::Green,
-        Report::Blocked { .. } | Report::GateFailed { .. } => AnsiColor::Red,
-        Report::Stuck | Report::Escalating { .. } => AnsiColor::Yellow,
+        Report::Blocked { .. } | Report::Question { .. } | Report::GateFailed { .. } => AnsiColor::Red,
+        Report::Stuck | Report::Escalating { .. } | Report::Medic { .. } => AnsiColor::Yellow,
         Report::Spawning { .. } | Report::Resuming { .. } => AnsiColor::Cyan,
         Report::Paused { .. } | Report::Cancelled { .. } => AnsiColor::BrightBlack,
     };

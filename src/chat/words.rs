@@ -19,6 +19,8 @@ fn parts(report: &Report) -> (&'static str, String) {
         Report::Stuck => ("⚠️", "agent appears stuck, killing and respawning".to_owned()),
         Report::GateFailed { reason } => ("❌", format!("validation failed: {}", flat(reason))),
         Report::Blocked { reason } => ("🔴", format!("blocked, needs human: {}", flat(reason))),
+        Report::Medic { reason } => ("🩺", format!("the medic looks at it: {}", flat(reason))),
+        Report::Question { text } => ("🔴", format!("blocked, needs human: asks: {}", flat(text))),
         Report::Paused { by } => ("⏸️", format!("paused by {by}")),
         Report::Cancelled { by, reason } => ("🚫", format!("cancelled by {by}: {}", flat(reason))),
         Report::Completed { validated } => {
@@ -75,6 +77,18 @@ mod tests {
                     reason: "no \u{1b}[31mtier left".into(),
                 },
                 "🔴 [fix-api] - blocked, needs human: no [31mtier left",
+            ),
+            (
+                Report::Question {
+                    text: "Which one?\nA or B".into(),
+                },
+                "🔴 [fix-api] - blocked, needs human: asks: Which one? A or B",
+            ),
+            (
+                Report::Medic {
+                    reason: "stuck".into(),
+                },
+                "🩺 [fix-api] - the medic looks at it: stuck",
             ),
             (
                 Report::Completed {

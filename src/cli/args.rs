@@ -117,9 +117,12 @@ pub enum Verb {
     Retry(steer::Steer),
     /// Accept the work of a task that waits for you
     #[command(after_help = examples::APPROVE)]
-    Approve(steer::Ruling),
+    Approve(steer::Approval),
     /// Send the work of a task that waits for you back
     Reject(steer::Ruling),
+    /// Answer what a task's worker asked; it goes on with that
+    #[command(after_help = examples::ANSWER)]
+    Answer(steer::Answer),
 
     /// The effective configuration, and whether it is right
     #[command(subcommand, after_help = examples::CONFIG)]
@@ -133,6 +136,9 @@ pub enum Verb {
     /// What a worker says about itself, from within its attempt
     #[command(subcommand, after_help = examples::AGENT)]
     Agent(house::Agent),
+    /// The same as an MCP server, on standard input and output
+    #[command(after_help = examples::MCP)]
+    Mcp,
 }
 
 /// Reads the arguments (the program's name first). Help, version and mistakes are printed here, and come

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 
 use super::render::text;
+use crate::telemetry;
 
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,7 +125,7 @@ impl Failure {
         parts.extend(self.cure.as_deref().map(|cure| ("  ", cyan, "help", cure)));
         for (indent, style, label, words) in parts {
             let hanging = " ".repeat(indent.len() + label.len() + 2);
-            let words = text::lines(words).join(&format!("\n{hanging}"));
+            let words = text::lines(&telemetry::clean(words)).join(&format!("\n{hanging}"));
             writeln!(out, "{indent}{style}{label}:{style:#} {words}")?;
         }
         out.flush()

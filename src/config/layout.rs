@@ -101,6 +101,11 @@ impl Layout {
         self.state().join("orchestrator.db")
     }
 
+    /// What the tokens of attempts are made from.
+    pub fn token_key(&self) -> PathBuf {
+        self.state().join("key")
+    }
+
     /// Held by the one service of the instance.
     pub fn lock(&self) -> PathBuf {
         self.state().join("lock")

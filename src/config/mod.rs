@@ -118,6 +118,8 @@ impl Config {
             order: rules.order,
             stop_if_first_attempt_cost_over: rules.stop_if_first_attempt_cost_over,
             skip_to_top_if_attempt_cost_over: rules.skip_to_top_if_attempt_cost_over,
+            medic: rules.medic,
+            max_children: rules.max_children,
             continuation_delay: rules.continuation_delay,
             backoff_initial: rules.backoff_initial,
             backoff_max: rules.backoff_max,

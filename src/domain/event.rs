@@ -5,6 +5,7 @@
 use super::assess::Assessment;
 use super::definition::Definition;
 use super::gate::GateReport;
+use super::id::TaskId;
 use super::outcome::AttemptReport;
 use super::tier::Route;
 
@@ -44,6 +45,20 @@ pub enum Event {
         epoch: u64,
         /// The session.
         session: String,
+    },
+    /// Its worker asks a person.
+    Asked {
+        /// The attempt's fencing number.
+        epoch: u64,
+        /// The question.
+        text: String,
+    },
+    /// Its worker made a sub-task.
+    Spawned {
+        /// The attempt's fencing number.
+        epoch: u64,
+        /// The sub-task.
+        child: TaskId,
     },
     /// Its worker could not be started.
     NotStarted {
@@ -113,11 +128,18 @@ pub enum Command {
     Approve {
         /// In which words.
         comment: String,
+        /// The commit that was looked at, or the beginning of its name; where absent, whatever waits now.
+        seen: Option<String>,
     },
     /// Do not accept what is shown; send it back.
     Reject {
         /// In which words.
         comment: String,
+    },
+    /// The answer to what its worker asked.
+    Answer {
+        /// In which words.
+        text: String,
     },
     /// It is said to be complete: run the gate.
     Claim,
@@ -135,6 +157,7 @@ impl Command {
             Self::Retry => "retry",
             Self::Approve { .. } => "approve",
             Self::Reject { .. } => "reject",
+            Self::Answer { .. } => "answer",
             Self::Claim => "claim",
             Self::Hold => "hold",
         }

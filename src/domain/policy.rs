@@ -12,8 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::assess::Assessment;
 use super::definition::{Definition, Kind};
 use super::outcome::Outcome;
-use super::task::{History, StartKind, Try};
+use super::task::{History, StartKind, StopReason, Try};
 use super::tier::TierName;
+
+/// The most time to end by itself that a worker gets which is not wanted any more.
+const SHORT_GRACE: Duration = Duration::from_secs(1);
 
 /// All that the decisions depend on besides the task itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,10 @@ pub struct Policy {
     pub stop_if_first_attempt_cost_over: Option<f64>,
     /// A failed attempt that cost more than this skips the tiers between and goes to the highest one, in US dollars.
     pub skip_to_top_if_attempt_cost_over: Option<f64>,
+    /// Whether the medic gets a turn before a person is asked to look at a task that no tier brought to an end.
+    pub medic: bool,
+    /// The most sub-tasks that the workers of one task may make.
+    pub max_children: u32,
     /// Wait before the same work goes on.
     pub continuation_delay: Duration,
     /// First wait after a failure; doubled with each further one.
@@ -48,7 +55,7 @@ pub struct Policy {
     pub ageing: Duration,
     /// A heartbeat older than this is stale.
     pub heartbeat_stale_after: Duration,
-    /// Between asking a worker to end and killing it.
+    /// Between asking a worker to end and killing it, at most (see [`Policy::grace`]).
     pub kill_grace: Duration,
 }
 
@@ -227,6 +234,22 @@ impl Policy {
         self.unless_repeated(situation, last, step)
     }
 
+    /// The time that a worker gets to end by itself when it is stopped. Who stops something for good wants it gone; who
+    /// pauses it wants its work to be there later.
+    pub fn grace(&self, reason: &StopReason) -> Duration {
+        match reason {
+            StopReason::Cancelled { .. } | StopReason::Retried { .. } | StopReason::EmergencyStop => {
+                self.kill_grace.min(SHORT_GRACE)
+            }
+            StopReason::Stuck
+            | StopReason::Standstill { .. }
+            | StopReason::ProviderWait { .. }
+            | StopReason::Timeout
+            | StopReason::Budget
+            | StopReason::Paused { .. } => self.kill_grace,
+        }
+    }
+
     /// Rules that end all trying.
     fn stop_rule(&self, situation: &Situation<'_>, last: &Try) -> Option<String> {
         let history = situation.history;
@@ -305,12 +328,7 @@ impl Policy {
 
     fn climb(&self, situation: &Situation<'_>, tier: usize, last: &Try, wait: Wait) -> Step {
         if tier >= situation.bounds.max {
-            return Step::Person {
-                reason: format!(
-                    "no tier left above {}; last: {}",
-                    self.tiers[tier].name, last.reason
-                ),
-            };
+            return self.at_the_top(situation, tier, last);
         }
         let dear = self
             .skip_to_top_if_attempt_cost_over
@@ -322,6 +340,24 @@ impl Policy {
             keep_session: false,
             wait,
             why: last.reason.clone(),
+        }
+    }
+
+    /// No tier is left: the medic has one turn, then a person.
+    fn at_the_top(&self, situation: &Situation<'_>, tier: usize, last: &Try) -> Step {
+        let reason = format!(
+            "no tier left above {}; last: {}",
+            self.tiers[tier].name, last.reason
+        );
+        if !self.medic || situation.history.medic {
+            return Step::Person { reason };
+        }
+        Step::Attempt {
+            tier,
+            start: StartKind::Medic,
+            keep_session: false,
+            wait: Wait::Continuation,
+            why: reason,
         }
     }
 
@@ -344,6 +380,8 @@ impl Policy {
             order: Order::BreadthFirst,
             stop_if_first_attempt_cost_over: None,
             skip_to_top_if_attempt_cost_over: None,
+            medic: false,
+            max_children: 8,
             continuation_delay: Duration::from_secs(1),
             backoff_initial: Duration::from_secs(10),
             backoff_max: Duration::from_secs(300),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::family;
 use super::id::TaskId;
 use super::policy::{Order, Policy};
 use super::task::{Block, StartKind, State, Task};
@@ -185,6 +186,8 @@ pub struct World<'a> {
     pub stopped: Option<(&'a str, DateTime<Utc>)>,
     /// Why no runtime of the task's tier can be had.
     pub unavailable: Option<&'a str>,
+    /// The task's own sub-tasks that are not over.
+    pub children: &'a [TaskId],
 }
 
 /// Answers for a task what it waits for.
@@ -207,6 +210,9 @@ pub fn waiting(
         who: Some("a person".to_owned()),
         ..answer(For::Person, why)
     };
+    if family::waits(task) && !world.children.is_empty() && world.stopped.is_none() {
+        return on_children(world.children, answer);
+    }
     match &task.state {
         State::Pending { .. } | State::Ready { .. } if world.stopped.is_some() => {
             let (by, at) = world.stopped.unwrap_or(("somebody", since));
@@ -232,7 +238,7 @@ pub fn waiting(
                 None => answer(For::Slot, format!("a free slot of tier {}", next.tier)),
             },
         },
-        State::Blocked { block, .. } => person(block_words(block)),
+        State::Blocked { block, .. } => person(block_words(&task.id, block)),
         State::Paused { by, .. } => person(format!(
             "paused by {by}; `orchestrator resume {}` goes on",
             task.id
@@ -252,9 +258,18 @@ pub fn waiting(
     }
 }
 
-fn block_words(block: &Block) -> String {
+fn on_children(children: &[TaskId], answer: impl Fn(For, String) -> Waiting) -> Waiting {
+    let names: Vec<&str> = children.iter().map(TaskId::as_str).collect();
+    Waiting {
+        on: children.to_vec(),
+        ..answer(For::Dependency, format!("its sub-tasks {}", names.join(", ")))
+    }
+}
+
+fn block_words(id: &TaskId, block: &Block) -> String {
     match block {
         Block::Approval { reason, .. } => format!("{reason}; approve or reject it"),
+        Block::Question { .. } => format!("{}; `orchestrator answer {id} TEXT`", block.reason()),
         Block::Held { by } => format!("set to blocked by {by}; set it to pending to go on"),
         other => format!("{}; `orchestrator retry` when that is settled", other.reason()),
     }

@@ -37,6 +37,16 @@ pub enum Report {
         /// What is red.
         reason: String,
     },
+    /// The medic looks at it.
+    Medic {
+        /// What nobody brought to an end.
+        reason: String,
+    },
+    /// A person is asked.
+    Question {
+        /// The question.
+        text: String,
+    },
     /// A person must act.
     Blocked {
         /// Why.

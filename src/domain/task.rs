@@ -19,6 +19,7 @@ use super::definition::Definition;
 use super::gate::GateReport;
 use super::id::TaskId;
 use super::outcome::Outcome;
+use super::question::Questions;
 pub use super::stop::StopReason;
 use super::tier::{Route, TierName};
 
@@ -71,6 +72,18 @@ pub struct History {
     pub escalated_to: Option<TierName>,
     /// The assessment of this round.
     pub assessment: Option<Assessment>,
+    /// What its workers asked people.
+    #[serde(default)]
+    pub questions: Questions,
+    /// The sub-tasks that its workers made, by id.
+    #[serde(default)]
+    pub children: Vec<TaskId>,
+    /// The fencing number of the attempt that made the latest of them.
+    #[serde(default)]
+    pub spawned_in: Option<u64>,
+    /// Whether the medic had its turn in this round.
+    #[serde(default)]
+    pub medic: bool,
 }
 
 impl History {
@@ -85,14 +98,18 @@ impl History {
         self.tries.push(done);
     }
 
-    /// Forgets the round, on a person's word: caps and counters start anew, attempt numbers go on.
+    /// Forgets the round, on a person's word: caps and counters start anew, attempt numbers go on. Answers and
+    /// sub-tasks stay; a question that nobody answered is asked anew by whoever still wants to know.
     pub fn reset(&mut self) {
         *self = Self {
             opened: self.opened,
             last_run_at: self.last_run_at,
             last_model: self.last_model.take(),
+            questions: std::mem::take(&mut self.questions),
+            children: std::mem::take(&mut self.children),
             ..Self::default()
         };
+        self.questions.drop_open();
     }
 
     /// What all attempts of this round cost, in US dollars, also those that are no longer kept.
@@ -232,6 +249,8 @@ pub enum StartKind {
     Retry,
     /// After a failure, at a higher tier.
     Escalation,
+    /// By the medic, who looks at what nobody brought to an end.
+    Medic,
 }
 
 /// A live attempt.
@@ -280,6 +299,11 @@ pub enum Block {
         /// Its words.
         reason: String,
     },
+    /// A person's answer to what its worker asked.
+    Question {
+        /// Its questions, in one text.
+        text: String,
+    },
     /// A person's approval of exactly this.
     Approval {
         /// What is to be approved, in one sentence.
@@ -308,6 +332,7 @@ impl Block {
             Self::Exhausted { reason } | Self::Asked { reason } | Self::Workspace { reason } => {
                 reason.clone()
             }
+            Self::Question { text } => format!("asks: {text}"),
             Self::Approval { reason, .. } => format!("{reason}; approve or reject it"),
             Self::Held { by } => format!("set to blocked by {by}"),
         }

@@ -33,6 +33,27 @@ const ROUNDS: u32 = 50;
 const HASTY_ROUNDS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// Changes a file of a worker's attempt, at exactly this path, to what `edit` makes of it (`None` where there is none yet);
+/// links are not followed, the folder is made where it is missing.
+pub fn update_own(
+    path: &Path,
+    limit: u64,
+    edit: impl FnMut(Option<&[u8]>) -> Option<Vec<u8>>,
+) -> Result<Updated, FileError> {
+    super::heartbeats::make_folder(folder_of(path))?;
+    Shared {
+        path,
+        limit,
+        links: Links::Refuse,
+    }
+    .update(edit)
+}
+
+/// The content of a file of a worker's attempt, of at most `limit` bytes; `None` where there is none yet.
+pub fn read_own(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    Ok(read_if_there(path, limit, Links::Refuse)?.map(|snapshot| snapshot.bytes))
+}
+
 /// A shared file and the rules for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shared<'a> {

@@ -21,7 +21,7 @@ pub mod watch;
 
 pub use desk::Desk;
 pub use error::FileError;
-pub use exchange::Updated;
+pub use exchange::{Updated, read_own, update_own};
 pub use heartbeats::Heartbeats;
 pub use identity::{Identity, Snapshot};
 pub use lock::InstanceLock;

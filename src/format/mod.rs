@@ -10,6 +10,7 @@ pub mod heartbeat;
 pub mod job;
 pub mod progress;
 pub mod queue;
+pub mod redact;
 pub mod request;
 mod scan;
 mod text;

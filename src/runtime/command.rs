@@ -132,8 +132,12 @@ pub fn ending(exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> 
 /// An end that the worker did not choose. Who asked for it is known to the caller, and outranks this.
 pub(super) fn by_cause(cause: &Cause) -> EndKind {
     match cause {
-        Cause::Vanished => EndKind::Vanished,
-        Cause::OutputLimit { .. } | Cause::SpawnFailed { .. } => EndKind::Failed,
+        // Nobody watched it any more: whatever its work was worth, it goes on from there.
+        Cause::Vanished | Cause::LeaseEnded => EndKind::Vanished,
+        Cause::OutputLimit { .. }
+        | Cause::DiskLimit { .. }
+        | Cause::OutOfMemory { .. }
+        | Cause::SpawnFailed { .. } => EndKind::Failed,
         Cause::Exited | Cause::Stopped | Cause::Timeout => EndKind::Interrupted,
     }
 }
@@ -248,6 +252,9 @@ mod tests {
             (Cause::Stopped, EndKind::Interrupted),
             (Cause::Timeout, EndKind::Interrupted),
             (Cause::Vanished, EndKind::Vanished),
+            (Cause::LeaseEnded, EndKind::Vanished),
+            (Cause::DiskLimit { limit: 1 << 20 }, EndKind::Failed),
+            (Cause::OutOfMemory { limit: None }, EndKind::Failed),
             (Cause::OutputLimit { limit: 1 << 20 }, EndKind::Failed),
             (
                 Cause::SpawnFailed {

@@ -11,11 +11,24 @@ use super::process::file;
 /// The caller's variables that every worker gets.
 pub const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR"];
 
+/// Why a worker's `git push` fails: the protocol that all its push addresses are turned into has no such program.
+const NO_PUSH: &str = "url.pushing-is-for-the-orchestrator::.pushInsteadOf";
+
+/// What git is told in a worker's environment: never ask for a password, and push nowhere.
+const GIT: [(&str, &str); 4] = [
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_CONFIG_COUNT", "1"),
+    ("GIT_CONFIG_KEY_0", NO_PUSH),
+    ("GIT_CONFIG_VALUE_0", ""),
+];
+
 /// The environment of the brief's worker; `names` are the caller's further variables that the runtime lets through.
 ///
-/// The contract's own variables win over equal names of the caller.
+/// The contract's own variables win over equal names of the caller, and so do those for git: work leaves through the
+/// orchestrator alone. It keeps honest workers from pushing; a hostile one is held by its sandbox, not by this.
 pub fn of(brief: &Brief, names: &[String]) -> BTreeMap<OsString, OsString> {
     let mut env = allowed(&brief.inherited, names);
+    env.extend(GIT.map(|(name, value)| (name.into(), value.into())));
     env.extend(own(brief));
     env
 }

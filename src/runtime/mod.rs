@@ -23,6 +23,7 @@ use crate::domain::tier::TierName;
 
 pub mod acp;
 pub mod attachment;
+mod cgroup;
 pub mod claude_code;
 pub mod codex;
 pub mod command;
@@ -31,7 +32,7 @@ pub mod messages;
 pub mod outcome_file;
 pub mod printable;
 pub mod process;
-pub mod redact;
+pub mod scrub;
 pub mod supervisor;
 pub mod transcript;
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::family::ancestors;
 use crate::domain::id::TaskId;
 use crate::domain::ready::DependencyState;
 use crate::domain::task::Task;
@@ -21,6 +22,8 @@ pub struct Board {
     pub held: BTreeSet<TaskId>,
     /// Tasks of which the store refuses the next step: nothing new is begun with them before a restart.
     quarantined: BTreeSet<TaskId>,
+    /// Tasks that go on though their parent is over.
+    adopted: BTreeSet<TaskId>,
     /// The newest sign of life of each live attempt.
     beats: HashMap<TaskId, DateTime<Utc>>,
 }
@@ -46,8 +49,14 @@ impl Board {
             };
             self.over.insert(task.id.clone(), how);
             self.tasks.remove(&task.id);
+            self.adopted.remove(&task.id);
         } else {
             self.over.remove(&task.id);
+            if !self.tasks.contains_key(&task.id) {
+                // Whose parent is back is no orphan any more.
+                let child_of = |id: &TaskId| self.tasks.get(id)?.definition.parent.clone();
+                self.adopted.retain(|id| child_of(id).as_ref() != Some(&task.id));
+            }
             self.tasks.insert(task.id.clone(), task);
         }
     }
@@ -101,10 +110,32 @@ impl Board {
         self.over.insert(id, state);
     }
 
-    /// Notes a sign of life.
+    /// Notes a sign of life: of the task, and of whoever waits for it further up.
     pub fn beat(&mut self, id: &TaskId, at: DateTime<Utc>) {
-        let newest = self.beats.entry(id.clone()).or_insert(at);
-        *newest = (*newest).max(at);
+        let parent = |id: &TaskId| self.tasks.get(id)?.definition.parent.clone();
+        let works = |id: &TaskId| self.tasks.get(id).is_some_and(|t| t.state.attempt().is_some());
+        let mut all = ancestors(id, parent);
+        all.retain(works);
+        all.push(id.clone());
+        for id in all {
+            let newest = self.beats.entry(id).or_insert(at);
+            *newest = (*newest).max(at);
+        }
+    }
+
+    /// Live tasks whose parent is over, or was never there, with that parent; not those that were adopted.
+    pub fn orphans(&self) -> Vec<(TaskId, TaskId)> {
+        let orphan = |task: &Task| {
+            let parent = task.definition.parent.clone()?;
+            let alone = !self.tasks.contains_key(&parent) && !self.adopted.contains(&task.id);
+            alone.then(|| (task.id.clone(), parent))
+        };
+        self.tasks.values().filter_map(orphan).collect()
+    }
+
+    /// Lets a task go on as one of its own.
+    pub fn adopt(&mut self, id: TaskId) {
+        self.adopted.insert(id);
     }
 
     /// The newest sign of life of a task's live attempt.

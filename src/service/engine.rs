@@ -18,6 +18,7 @@ use super::assessor;
 use super::board::Board;
 use super::dispatcher::{Applied, ApplyError, Dispatcher};
 use super::driver;
+use super::family;
 use super::instance::Instance;
 use super::judge;
 use super::outbox::Outbox;
@@ -106,7 +107,7 @@ impl Engine {
         let dispatcher = instance.dispatcher();
         let seen = instance.store.newest_seq().await?;
         let mut board = Board::new(instance.store.live().await?);
-        recall_signs_of_life(&instance, &mut board).await?;
+        driver::recall_signs_of_life(&instance, &mut board).await?;
         Ok(Self {
             queue: QueueSync::load(&instance).await?,
             outbox: Outbox::new(instance.clone()),
@@ -130,6 +131,7 @@ impl Engine {
         self.take_in_other_writers().await?;
         self.read_queue().await?;
         self.take_in_inputs().await?;
+        self.see_to_orphans().await?;
         self.reap().await?;
         self.schedule().await?;
         self.assume_duties();
@@ -161,8 +163,10 @@ impl Engine {
     pub fn is_idle(&self) -> bool {
         let now = self.instance.clock.now();
         let resting = self.instance.fleet.rested_at(now).is_some();
+        let held = family::waiting(&self.board);
         let coming = |t: &Task| {
             matches!(t.state, State::Ready { .. })
+                && !held.contains(&t.id)
                 && !self.stopped
                 && (resting || self.instance.fleet.obstacle(t, now).is_none())
         };
@@ -291,6 +295,13 @@ impl Engine {
         Ok(())
     }
 
+    async fn see_to_orphans(&mut self) -> Result<(), StoreError> {
+        for (id, event) in family::orphans(&mut self.board, &self.instance.store).await? {
+            self.apply(&id, event).await?;
+        }
+        Ok(())
+    }
+
     /// Condemns workers that show no life, and all of them when the emergency stop is pulled.
     async fn reap(&mut self) -> Result<(), StoreError> {
         let now = self.instance.clock.now();
@@ -342,9 +353,10 @@ impl Engine {
         let now = self.looked_at;
         let used = Used::count(self.board.live());
         let fleet = &self.instance.fleet;
-        let claims = ready::claims(self.board.runnable(), used, now, self.dispatcher.policy(), |t| {
-            fleet.route(t, now)
-        });
+        let held = family::waiting(&self.board);
+        let due = self.board.runnable().filter(|t| !held.contains(&t.id));
+        let policy = self.dispatcher.policy();
+        let claims = ready::claims(due, used, now, policy, |t| fleet.route(t, now));
         for (id, route) in claims {
             self.apply(&id, Event::Claimed(route)).await?;
         }
@@ -373,9 +385,11 @@ impl Engine {
 
     /// Sees to it that each task gets what its state owes it, and nothing that it no longer owes.
     fn assume_duties(&mut self) {
+        let held = family::waiting(&self.board);
         let owed: HashMap<TaskId, (u64, Duty)> = self
             .board
             .live()
+            .filter(|t| !held.contains(&t.id))
             .filter_map(|t| self.owed(t).map(|d| (t.id.clone(), (t.epoch, d))))
             .collect();
         self.running.retain(|id, running| {
@@ -387,10 +401,10 @@ impl Engine {
             }
             still
         });
-        let grace = self.dispatcher.policy().kill_grace;
         for (id, (_, duty)) in owed {
+            let wish = self.board.get(&id).map(|task| self.wish(task));
             match self.running.get_mut(&id) {
-                Some(running) => adjust(running, duty, grace),
+                Some(running) => adjust(running, duty, wish),
                 None => self.begin(&id, duty),
             }
         }
@@ -402,18 +416,21 @@ impl Engine {
         duty(task).filter(|d| !only_care || matches!(d, Duty::Launch | Duty::Watch | Duty::Stop))
     }
 
+    /// What a task's state wants of its driver.
+    fn wish(&self, task: &Task) -> Wish {
+        match &task.state {
+            State::Stopping { reason, .. } => Wish::Stop(self.dispatcher.policy().grace(reason)),
+            _ => Wish::Watch,
+        }
+    }
+
     fn begin(&mut self, id: &TaskId, duty: Duty) {
         let Some(task) = self.board.get(id).cloned() else {
             return;
         };
         let epoch = task.epoch;
         let cancel = CancellationToken::new();
-        let first = if duty == Duty::Stop {
-            Wish::Stop(self.dispatcher.policy().kill_grace)
-        } else {
-            Wish::Watch
-        };
-        let (wish, wishes) = watch::channel(first);
+        let (wish, wishes) = watch::channel(self.wish(&task));
         let (instance, sender) = (self.instance.clone(), self.sender.clone());
         let work = async move {
             match duty {
@@ -466,24 +483,12 @@ impl Engine {
     }
 }
 
-/// What workers showed before this service was there, and while none was: silence counts from then.
-async fn recall_signs_of_life(instance: &Instance, board: &mut Board) -> Result<(), StoreError> {
-    let recorded = instance.store.open_facts().await?;
-    let seen = |task: &Task| {
-        let attempt = task.state.attempt()?;
-        let facts = recorded.get(&task.id).filter(|f| f.epoch == attempt.epoch);
-        let on_disk = driver::last_sign(instance, task, attempt);
-        Some((task.id.clone(), on_disk.max(facts.and_then(|f| f.beat_at))?))
-    };
-    let seen: Vec<_> = board.live().filter_map(seen).collect();
-    seen.iter().for_each(|(id, at)| board.beat(id, *at));
-    Ok(())
-}
-
-/// The same worker, another duty: a worker that was watched is now to be stopped.
-fn adjust(running: &mut Running, duty: Duty, grace: Duration) {
-    if duty == Duty::Stop && running.duty != Duty::Stop {
-        running.wish.send_replace(Wish::Stop(grace));
+/// The same worker, another duty: a worker that was watched is now to be stopped, or sooner than before.
+fn adjust(running: &mut Running, duty: Duty, wish: Option<Wish>) {
+    if let Some(wish @ Wish::Stop(_)) = wish {
+        running
+            .wish
+            .send_if_modified(|before| std::mem::replace(before, wish) != wish);
     }
     running.duty = duty;
 }

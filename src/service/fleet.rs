@@ -15,6 +15,7 @@ use crate::domain::task::{State, Task};
 use crate::domain::tier::{Route, TierName};
 use crate::runtime::acp::{self, Acp};
 use crate::runtime::claude_code::{self, ClaudeCode};
+use crate::runtime::codex::{self, Codex};
 use crate::runtime::command::{self, Command};
 use crate::runtime::messages::{self, Messages};
 use crate::runtime::{Available, Runtime, Unavailable};
@@ -291,6 +292,16 @@ fn build(runtime: &section::Runtime, exe: &Path, environment: &Environment) -> A
             inherited,
             ..claude_code::Options::default()
         })),
+        section::Kind::Codex(settings) => Arc::new(Codex::new(codex::Options {
+            binary: settings.binary.clone(),
+            args: settings.args.clone(),
+            env,
+            sandbox: codex_sandbox(settings.sandbox),
+            user_config: settings.user_config,
+            base_url: settings.base_url.clone(),
+            api_key: secret(settings.api_key.as_ref()),
+            inherited,
+        })),
         section::Kind::Messages(api) => Arc::new(Messages::new(messages::Options {
             base_url: api.base_url.clone(),
             api_key: secret(api.api_key.as_ref()),
@@ -318,6 +329,14 @@ fn permission(word: section::Permission) -> acp::Permission {
         section::Permission::Edit => acp::Permission::Edit,
         section::Permission::ReadOnly => acp::Permission::ReadOnly,
         section::Permission::Deny => acp::Permission::Deny,
+    }
+}
+
+fn codex_sandbox(mode: section::CodexSandbox) -> codex::SandboxMode {
+    match mode {
+        section::CodexSandbox::ReadOnly => codex::SandboxMode::ReadOnly,
+        section::CodexSandbox::WorkspaceWrite => codex::SandboxMode::WorkspaceWrite,
+        section::CodexSandbox::DangerFullAccess => codex::SandboxMode::DangerFullAccess,
     }
 }
 

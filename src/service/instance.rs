@@ -5,17 +5,20 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 
 use super::dispatcher::Dispatcher;
 use super::files::Files;
 use super::fleet::Fleet;
+use super::token::Tokens;
 use super::view::Stopped;
 use crate::clock::Clock;
 use crate::config::{Config, Layout, section};
+use crate::domain::id::TaskId;
 use crate::domain::policy::Policy;
-use crate::runtime::redact::Redactor;
+use crate::format::redact::Redactor;
 use crate::store::{OpenMode, Store, StoreError};
 use crate::workspace::{WorkspaceError, Workspaces};
 
@@ -58,6 +61,8 @@ pub struct Instance {
     pub files: Files,
     /// Hides secrets in what is kept and shown.
     pub redactor: Redactor,
+    /// Makes the tokens of attempts.
+    pub tokens: Tokens,
     /// This very program.
     pub exe: PathBuf,
     /// The environment of the caller.
@@ -98,6 +103,7 @@ impl Instance {
             fleet: Fleet::new(&config, &exe, &environment),
             files: Files::new(&layout),
             redactor: redactor(&config, &environment),
+            tokens: Tokens::new(layout.token_key()),
             gate_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             layout,
             config,
@@ -113,6 +119,12 @@ impl Instance {
     /// A dispatcher over its store.
     pub fn dispatcher(&self) -> Dispatcher {
         Dispatcher::new(self.store.clone(), self.policy.clone(), self.clock.clone())
+    }
+
+    /// What hides the token of this attempt as well; where the token cannot be told, it was never handed out.
+    pub fn redactor_of(&self, task: &TaskId, epoch: u64, claimed_at: DateTime<Utc>) -> Redactor {
+        let token = self.tokens.of(task, epoch, claimed_at);
+        self.redactor.with(token.ok())
     }
 
     /// The emergency stop, where it is pulled.
@@ -133,26 +145,57 @@ impl Instance {
 }
 
 /// The secrets of the configuration, and what workers are handed from the environment under a name that speaks of one.
-fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Redactor {
+pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Redactor {
     let key = |runtime: &section::Runtime| {
         let secret = match &runtime.kind {
             section::Kind::Command { .. } | section::Kind::Acp(_) => None,
             section::Kind::ClaudeCode(claude) => claude.api_key.as_ref(),
+            section::Kind::Codex(codex) => codex.api_key.as_ref(),
             section::Kind::Messages(api) => api.api_key.as_ref(),
         };
         secret
             .and_then(|s| s.value().ok())
             .map(|s| s.expose_secret().to_owned())
     };
-    let telling = |name: &&String| {
-        let name = name.to_ascii_uppercase();
-        let words = ["TOKEN", "SECRET", "KEY", "PASSWORD", "CREDENTIAL"];
-        words.iter().any(|word| name.contains(word))
-    };
     let handed = config.runtimes.values().flat_map(|runtime| &runtime.env);
-    let handed = handed
-        .filter(telling)
-        .filter_map(|name| environment.get(std::ffi::OsStr::new(name)))
-        .filter_map(|value| value.to_str().map(str::to_owned));
+    let handed = handed.filter_map(|name| {
+        let value = environment.get(std::ffi::OsStr::new(name))?.to_str()?;
+        match telling(name) {
+            true => Some(value.to_owned()),
+            false => password_in(value).map(str::to_owned),
+        }
+    });
     Redactor::new(config.runtimes.values().filter_map(key).chain(handed))
+}
+
+/// Whether a variable's name speaks of a secret.
+fn telling(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let words = ["TOKEN", "SECRET", "KEY", "PASS", "CREDENTIAL", "COOKIE"];
+    words.iter().any(|word| name.contains(word))
+}
+
+/// The password of an address such as `postgres://user:password@host/`.
+fn password_in(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_found_in_an_address() {
+        assert_eq!(
+            password_in("postgres://me:pa55:word@db:5432/x"),
+            Some("pa55:word")
+        );
+        for none in ["plain", "https://example.org/a:b@c", "https://me@example.org"] {
+            assert_eq!(password_in(none), None, "{none}");
+        }
+        assert!(telling("db_passwd") && !telling("EDITOR"));
+    }
 }

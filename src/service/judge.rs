@@ -30,7 +30,7 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
         },
         Err(reason) => Event::NotJudged {
             epoch: claim.epoch,
-            reason,
+            reason: instance.redactor.redact(&reason).into_owned(),
         },
     };
     // A closed inbox is a service that goes down; the next one judges again.

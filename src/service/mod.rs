@@ -2,7 +2,7 @@
 //!
 //! [`engine`] is the one loop; [`dispatcher`] the only caller of `decide`; [`driver`] is beside each worker,
 //! [`judge`] beside each gate; [`outbox`] performs what was committed; [`queue_sync`] keeps file and store true to each
-//! other; [`operations`] are the use cases of every surface.
+//! other; [`operations`] are the use cases of every surface for people, [`seat`] is what a worker can say and read.
 //! Deliberately absent: rendering (surfaces), rules (domain), SQL, git and process handling (adapters).
 
 pub mod assessor;
@@ -11,8 +11,10 @@ pub mod board;
 pub mod dispatcher;
 pub mod driver;
 pub mod engine;
+pub mod family;
 pub mod files;
 pub mod fleet;
+pub mod given;
 pub mod instance;
 pub mod intake;
 pub mod judge;
@@ -22,6 +24,8 @@ pub mod prompt;
 pub mod queue_sync;
 pub mod reading;
 pub mod run;
+pub mod seat;
+pub mod token;
 pub mod view;
 
 use crate::domain::ready::DependencyState;

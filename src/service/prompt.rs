@@ -22,6 +22,10 @@ pub struct Material {
     pub guides: Vec<&'static str>,
     /// The files that go with the task, where the worker finds them.
     pub attachments: Vec<String>,
+    /// Whether it may make sub-tasks.
+    pub may_spawn: bool,
+    /// The sub-tasks so far, a line each.
+    pub children: Vec<String>,
     /// The branch that the work is on.
     pub branch: Option<String>,
     /// Where the progress file is.
@@ -44,6 +48,8 @@ pub fn prompt(task: &Task, attempt: &Attempt, material: &Material) -> String {
         material.progress.as_deref(),
     );
     section(&mut text, "## Earlier attempts", earlier(task).as_deref());
+    section(&mut text, "## Your questions, answered", answers(task).as_deref());
+    section(&mut text, "## Sub-tasks", children(&material.children).as_deref());
     section(
         &mut text,
         "## Why the last attempt was refused",
@@ -138,6 +144,24 @@ fn earlier(task: &Task) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
+fn answers(task: &Task) -> Option<String> {
+    let told = task.history.questions.iter().filter_map(|q| {
+        let answer = q.answer.as_ref()?;
+        Some(format!(
+            "- You asked: {}\n  {} answered: {}",
+            q.text, answer.by, answer.text
+        ))
+    });
+    let lines: Vec<String> = told.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn children(lines: &[String]) -> Option<String> {
+    let how = "\nBring the work of completed ones into yours (in the same repository: `git merge BRANCH`), check the \
+               whole, and do yourself what a cancelled one left.";
+    (!lines.is_empty()).then(|| format!("{}\n{how}", lines.join("\n")))
+}
+
 fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
     let mut rules = vec![
         "Work only in the current folder. Do not touch PROACTIVE-JOBS.md; the orchestrator keeps it.".to_owned(),
@@ -161,6 +185,18 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
             material.guides.join(" and ")
         ));
     }
+    rules.push(
+        "When the files do not settle something that matters, ask a person: `orchestrator agent ask TEXT`, then end your \
+         turn; the answer stands in your next prompt. What was answered is not asked again."
+            .to_owned(),
+    );
+    if material.may_spawn {
+        rules.push(
+            "Parts that others can do side by side may become sub-tasks: `orchestrator agent spawn --id NAME --title T \
+             --description D` (also --tier, --depends-on, --validation). Then end your turn; you go on when they are over."
+                .to_owned(),
+        );
+    }
     if let Some(branch) = &material.branch {
         rules.push(format!(
             "You are on branch {branch}; stay on it, and push nothing."
@@ -170,6 +206,13 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
         rules.push(
             "This is continuous work: do one useful phase, tick it off under `## Completed Phases`, note what follows \
              under `## Next Steps`, and end with `orchestrator agent continue`; say `done` only when nothing is left."
+                .to_owned(),
+        );
+    }
+    if attempt.start == StartKind::Medic {
+        rules.push(
+            "The attempts above have come to nothing, and you are the last before a person: find out why, repair what you \
+             may, and finish the task; else write down what you found and say `blocked` with one precise question."
                 .to_owned(),
         );
     }

@@ -14,6 +14,7 @@ use crate::clock::{Ticker, ticker::TickerError};
 use crate::files::lock::LockError;
 use crate::files::{Changes, FileError, InstanceLock, Watch, atomic};
 use crate::gate;
+use crate::runtime::process;
 use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.
@@ -131,7 +132,26 @@ pub async fn tick(
         }
     }
     let ticked = leave(engine).await?;
+    if !wait {
+        entrust(&instance).await?;
+    }
     fault.map_or(Ok(ticked), |fault| Err(RunError::Queue(fault)))
+}
+
+/// Whoever runs by ticks is away in between: the workers are left to their supervisors until the next one.
+async fn entrust(instance: &Instance) -> Result<(), StoreError> {
+    for task in instance.store.live().await? {
+        let Some(attempt) = task.state.attempt() else {
+            continue;
+        };
+        let dir = instance.layout.attempt(&task.id, attempt.epoch);
+        if process::is_alive(&dir) {
+            if let Err(error) = process::entrust(&dir) {
+                tracing::warn!(task = %task.id, %error, "its worker ends with its lease, unless somebody comes before");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where no service runs, ends every worker that the emergency stop condemns, and answers whether it did; a service that
@@ -162,6 +182,7 @@ async fn leave(engine: Engine) -> Result<Ticked, StoreError> {
 async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
     let lock = InstanceLock::acquire(&instance.layout.lock())?;
     sweep(instance);
+    process::sweep_groups();
     if !gate::kill_orphans(&instance.layout.gates()).await {
         tracing::warn!("checks of a service that died do not end on SIGKILL; look at them with ps");
     }

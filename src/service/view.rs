@@ -221,10 +221,29 @@ pub struct Show {
     pub branch: Option<String>,
     /// Why it started at its tier.
     pub assessment: Vec<String>,
+    /// What its workers asked people, and what they were told.
+    pub questions: Vec<QuestionView>,
+    /// The task that it is a part of.
+    pub parent: Option<String>,
+    /// The sub-tasks that its workers made.
+    pub children: Vec<String>,
     /// Its progress file.
     pub progress: Option<String>,
     /// What happened, oldest first.
     pub events: Vec<EventView>,
+}
+
+/// A question of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuestionView {
+    /// Its words.
+    pub question: String,
+    /// When it was asked.
+    pub asked_at: DateTime<Utc>,
+    /// What was answered; absent while it is open.
+    pub answer: Option<String>,
+    /// Who answered.
+    pub by: Option<String>,
 }
 
 /// One line of the event log.

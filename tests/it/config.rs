@@ -53,6 +53,7 @@ fn nothing_configured_is_the_contract() {
     assert_eq!(config.tiers[2].model, "claude-opus-4-5");
     assert_eq!(config.tiers[0].runtimes, ["claude", "api"]);
     assert!(matches!(config.runtimes["claude"].kind, Kind::ClaudeCode(_)));
+    assert!(matches!(config.runtimes["codex"].kind, Kind::Codex(_)));
     assert!(matches!(config.runtimes["api"].kind, Kind::Messages(_)));
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:7878");
     assert_eq!(config.gate.timeout, Duration::from_secs(15 * 60));
@@ -231,7 +232,9 @@ fn syntax_mistakes_have_their_place() {
 #[case("[runtimes.x]\nkind='command'\ncommand=[]", "3:9", "the command is empty")]
 #[case("[runtimes.x]\nkind='command'\ncommand=['a', 3]", "3:15", "expected a text")]
 #[case("[runtimes.x]", "1:1", "kind is missing")]
-#[case("[runtimes.x]\nkind='codex'", "2:6", "none of")]
+#[case("[runtimes.x]\nkind='codecs'", "2:6", "none of")]
+#[case("[runtimes.codex]\nsandbox='none'", "2:9", "none of")]
+#[case("[runtimes.claude]\nsandbox='read-only'", "2:1", "does not belong")]
 #[case("[runtimes.api]\nbase_url='api.example'", "2:10", "no address")]
 #[case("[runtimes.api]\nenv=['A=b']", "2:6", "no variable's name")]
 #[case("[runtimes.api]\napi_key='${A'", "2:9", "not closed")]

@@ -6,13 +6,16 @@
     reason = "a test sets the scene: processes, variables, times"
 )]
 
+mod acp;
 mod architecture;
 mod claude_code;
+mod codex;
 mod commands;
 mod config;
 mod files;
 mod gate;
 mod main_job;
+mod mcp;
 mod messages;
 mod outcomes;
 mod queue_edit;

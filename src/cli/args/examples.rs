@@ -66,7 +66,14 @@ An approval is bound to the commit that was judged. See it first: `orchestrator 
 
 Examples:
   orchestrator approve fix-login --comment 'Checked by hand on staging.'
+  orchestrator approve fix-login --commit 3f9c2ab    refused if another commit waits by now
   orchestrator reject fix-login --comment 'The error page is still blank.'";
+
+pub(super) const ANSWER: &str = "\
+The question is in `orchestrator why ID`. The answer stands in every further prompt of the task.
+
+Examples:
+  orchestrator answer fix-login 'Yes, plus signs are allowed.'";
 
 pub(super) const CONFIG: &str = "\
 Examples:
@@ -85,4 +92,13 @@ These need nothing but the environment that the orchestrator gives to its worker
 Examples:
   orchestrator agent heartbeat --pct 40 --phase 'writing tests'
   orchestrator agent log Found the cause: the address is not escaped.
+  orchestrator agent ask May an address hold a plus sign?
+  orchestrator agent spawn --id docs --title 'Document it' --description 'Write docs/login.md.'
   orchestrator agent done --reason 'the login accepts every valid address'";
+
+pub(super) const MCP: &str = "\
+Runtimes that take MCP servers are given it; it needs nothing but the environment of an attempt, and refuses
+to serve where the token is not that of the attempt.
+
+For a tool that is configured by hand:
+  { \"mcpServers\": { \"orchestrator\": { \"command\": \"orchestrator\", \"args\": [\"mcp\"] } } }";

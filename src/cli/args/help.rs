@@ -12,10 +12,12 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Queue", &["add", "lint", "validate"]),
     (
         "Decide",
-        &["pause", "resume", "cancel", "retry", "approve", "reject"],
+        &[
+            "pause", "resume", "cancel", "retry", "approve", "reject", "answer",
+        ],
     ),
     ("Keep", &["config", "migrate", "completions"]),
-    ("For workers", &["agent"]),
+    ("For workers", &["agent", "mcp"]),
 ];
 
 /// The command line's grammar; also what completions are made from.

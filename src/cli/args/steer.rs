@@ -15,6 +15,17 @@ pub struct Steer {
     pub reason: Option<String>,
 }
 
+/// `approve`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Approval {
+    /// What and in which words
+    #[command(flatten)]
+    pub ruling: Ruling,
+    /// The commit that you looked at (7 letters or more); refused where another one waits by now
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+}
+
 /// `approve`, `reject`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Ruling {
@@ -24,6 +35,17 @@ pub struct Ruling {
     /// What the worker and the record should know
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
+}
+
+/// `answer`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Answer {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// The answer
+    #[arg(value_name = "TEXT", required = true, num_args = 1..)]
+    pub text: Vec<String>,
 }
 
 /// `stop`.

@@ -2,7 +2,7 @@
 
 use super::look::{BOLD, DIM, Look};
 use super::{age, attempts, events, facts, gate, text, waiting};
-use crate::service::view::{Show, TaskView};
+use crate::service::view::{QuestionView, Show, TaskView};
 
 /// The page.
 pub fn show(view: &Show, look: &Look) -> String {
@@ -22,6 +22,11 @@ pub fn show(view: &Show, look: &Look) -> String {
     page.push_str(&facts::part(
         "Why this tier",
         &bullets(&view.assessment, &inner),
+        look,
+    ));
+    page.push_str(&facts::part(
+        "Questions",
+        &bullets(&questions(view), &inner),
         look,
     ));
     page.push_str(&facts::part(
@@ -55,6 +60,11 @@ fn overview(view: &Show, look: &Look) -> Vec<(&'static str, Option<String>)> {
         ("project", Some(task.project.clone())),
         ("priority", Some(task.priority.clone())),
         ("depends on", Some(view.depends_on.join(", "))),
+        ("part of", view.parent.clone()),
+        (
+            "sub-tasks",
+            Some(view.children.join(", ")).filter(|c| !c.is_empty()),
+        ),
         ("worker", worker(task)),
         ("doing", task.phase.clone()),
         ("progress", task.progress_pct.map(|pct| format!("{pct}%"))),
@@ -70,6 +80,14 @@ fn overview(view: &Show, look: &Look) -> Vec<(&'static str, Option<String>)> {
         all.extend(waiting::answers(&task.waiting, look));
     }
     all
+}
+
+fn questions(view: &Show) -> Vec<String> {
+    let told = |q: &QuestionView| match (&q.answer, &q.by) {
+        (Some(answer), Some(by)) => format!("{} ({by}: {answer})", q.question),
+        _ => format!("{} (nobody has answered yet)", q.question),
+    };
+    view.questions.iter().map(told).collect()
 }
 
 fn state(task: &TaskView) -> String {

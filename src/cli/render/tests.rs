@@ -48,6 +48,22 @@ fn full() -> Show {
         workspace: Some("../smartbudget".into()),
         branch: Some("orchestrator/add-api".into()),
         assessment: vec!["several files: +1".into()],
+        questions: vec![
+            QuestionView {
+                question: "Which port?".into(),
+                asked_at: now(),
+                answer: Some("81".into()),
+                by: Some("cli:ada".into()),
+            },
+            QuestionView {
+                question: "Which host?".into(),
+                asked_at: now(),
+                answer: None,
+                by: None,
+            },
+        ],
+        parent: Some("epic".into()),
+        children: vec!["add-api.docs".into()],
         progress: Some("## Work Log\n- 2026-02-09T22:00:00Z found the cause\n".into()),
         events: vec![
             event(900, "admitted", "pending", "pending", "first read"),

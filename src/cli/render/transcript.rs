@@ -1,10 +1,11 @@
 //! `logs`: a line of a worker's output as people read it.
 //!
-//! Three kinds of workers write three kinds of lines: the stream-json of Claude Code, the events of the
+//! Four kinds of workers write four kinds of lines: the stream-json of Claude Code, the events of Codex, those of the
 //! `messages` runtime, and plain text. A JSON line of another kind becomes one short line, so a new version
 //! of a worker hides nothing. What only repeats or counts is left out.
 
 mod claude;
+mod codex;
 mod entry;
 mod json;
 mod messages;
@@ -25,6 +26,7 @@ pub fn line(raw: &str, look: &Look) -> String {
 
 fn read(event: &Value) -> Vec<Entry> {
     claude::read(event)
+        .or_else(|| codex::read(event))
         .or_else(|| messages::read(event))
         .unwrap_or_else(|| vec![Entry::other(event)])
 }

@@ -9,7 +9,8 @@ use super::super::render::{self, Look};
 use crate::clock::Clock;
 use crate::config::section::Console;
 use crate::config::{self, Environment, Fault, Home, Loaded};
-use crate::service::instance::{Instance, OpenError, Opening};
+use crate::runtime::process::values_above;
+use crate::service::instance::{self, Instance, OpenError, Opening};
 use crate::store::{OpenMode, StoreError};
 use crate::telemetry;
 
@@ -75,7 +76,9 @@ impl Ground {
         };
         let no_color =
             self.common.no_color || self.environment.get("NO_COLOR").is_some_and(|v| !v.is_empty());
-        telemetry::init(&loaded.config.logging, level, no_color).map_err(|e| Failure::usage(e.to_string()))
+        let known = instance::redactor(&loaded.config, self.environment.variables());
+        telemetry::init(&loaded.config.logging, level, no_color, known)
+            .map_err(|e| Failure::usage(e.to_string()))
     }
 
     /// Opens the instance for a verb that runs workers: the store is made, or brought to this program's schema.
@@ -129,6 +132,23 @@ impl Ground {
         let loaded = self.config(&home)?;
         self.log(&loaded)?;
         self.open(&home, loaded, OpenMode::Beside).await
+    }
+
+    /// [`Ground::any_instance`] for a verb by which people decide: a worker of this very instance is refused.
+    pub(super) async fn persons_instance(&self) -> Result<Arc<Instance>, Failure> {
+        let state = self.home()?.layout().state();
+        let state = state.canonicalize().unwrap_or(state);
+        let here = |prompt: std::ffi::OsString| {
+            let prompt = PathBuf::from(prompt);
+            prompt.canonicalize().unwrap_or(prompt).starts_with(&state)
+        };
+        if values_above("ORCHESTRATOR_PROMPT_FILE").into_iter().any(here) {
+            return Err(Failure::refused(
+                "this is a worker of the instance; what it may do is not its own to decide",
+            )
+            .help("say `orchestrator agent blocked --reason TEXT`, and a person will look"));
+        }
+        self.any_instance().await
     }
 
     /// Who sits at the keyboard.

@@ -1,7 +1,6 @@
 //! `logs`: what the worker of an attempt wrote, once or as it comes.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,6 +11,8 @@ use super::super::render::{self, Look};
 use super::ground::{Ground, of_store};
 use super::look::unknown;
 use crate::domain::id::TaskId;
+use crate::domain::task::Attempt;
+use crate::format::redact::Redactor;
 use crate::runtime::process::file;
 use crate::runtime::transcript::{Line, Tail};
 use crate::service::instance::Instance;
@@ -22,8 +23,9 @@ const LOOK: Duration = Duration::from_millis(200);
 
 pub(super) async fn logs(ground: &Ground, args: Logs) -> Outcome {
     let instance = ground.any_instance().await?;
-    let (dir, epoch) = attempt(&instance, &args).await?;
-    let mut output = Output::of(&instance, &dir, &args, ground);
+    let found = attempt(&instance, &args).await?;
+    let epoch = found.epoch;
+    let mut output = Output::of(&instance, &found, &args, ground);
     if ground.common.json {
         let mut lines = Vec::new();
         while let Some(more) = output.next()? {
@@ -44,8 +46,8 @@ pub(super) async fn logs(ground: &Ground, args: Logs) -> Outcome {
 }
 
 /// What a worker wrote, in the form that was asked for.
-struct Output<'a> {
-    instance: &'a Instance,
+struct Output {
+    redactor: Redactor,
     said: Tail,
     /// Its standard error; with `--raw` nothing is mixed into its output.
     complained: Option<Tail>,
@@ -53,12 +55,13 @@ struct Output<'a> {
     raw: bool,
 }
 
-impl<'a> Output<'a> {
-    fn of(instance: &'a Instance, dir: &Path, args: &Logs, ground: &Ground) -> Self {
+impl Output {
+    fn of(instance: &Instance, attempt: &Attempt, args: &Logs, ground: &Ground) -> Self {
+        let dir = instance.layout.attempt(&args.id, attempt.epoch);
         let mut look = ground.look();
         look.color &= !ground.common.json;
         Self {
-            instance,
+            redactor: instance.redactor_of(&args.id, attempt.epoch, attempt.started_at),
             said: Tail::new(&dir.join(file::STDOUT), 0),
             complained: (!args.raw).then(|| Tail::new(&dir.join(file::STDERR), 0)),
             look,
@@ -88,27 +91,30 @@ impl<'a> Output<'a> {
     }
 
     fn shown(&self, said: &[Line], complained: &[Line]) -> Vec<String> {
-        let said = said.iter().map(|line| self.said(line));
-        let complained = complained.iter().map(|line| self.complained(line));
+        let said = self.redacted(said);
+        let said = said.lines().map(|line| self.said(line));
+        let complained = self.redacted(complained);
+        let complained = complained
+            .lines()
+            .map(|line| self.look.dim(&render::text::line(line)));
         said.chain(complained).filter(|line| !line.is_empty()).collect()
     }
 
-    fn said(&self, line: &Line) -> String {
-        let text = self.redacted(line);
+    fn said(&self, text: &str) -> String {
         match (self.raw, std::io::stdout().is_terminal()) {
-            (true, false) => text,
-            (true, true) => render::text::lines(&text).join("\n"),
-            (false, _) => render::transcript::line(&text, &self.look).trim_end().to_owned(),
+            (true, false) => text.to_owned(),
+            (true, true) => render::text::lines(text).join("\n"),
+            (false, _) => render::transcript::line(text, &self.look).trim_end().to_owned(),
         }
     }
 
-    fn complained(&self, line: &Line) -> String {
-        self.look.dim(&render::text::line(&self.redacted(line)))
-    }
-
-    fn redacted(&self, line: &Line) -> String {
-        let text = String::from_utf8_lossy(&line.bytes);
-        self.instance.redactor.redact(&text).into_owned()
+    /// Together, so that a secret that is broken over lines is found.
+    fn redacted(&self, lines: &[Line]) -> String {
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|line| String::from_utf8_lossy(&line.bytes))
+            .collect();
+        self.redactor.redact(&lines.join("\n")).into_owned()
     }
 
     fn print(&mut self) -> Outcome {
@@ -132,15 +138,14 @@ fn unreadable(error: std::io::Error) -> Failure {
     Failure::failed(format!("the worker's output cannot be read: {error}"))
 }
 
-async fn attempt(instance: &Instance, args: &Logs) -> Result<(PathBuf, u64), Failure> {
+async fn attempt(instance: &Instance, args: &Logs) -> Result<Attempt, Failure> {
     let attempts = instance.store.attempts(&args.id).await.map_err(of_store)?;
     let wanted = match args.attempt {
         Some(n) => attempts.iter().find(|a| a.attempt.n == n),
         None => attempts.last(),
     };
     if let Some(found) = wanted {
-        let epoch = found.attempt.epoch;
-        return Ok((instance.layout.attempt(&args.id, epoch), epoch));
+        return Ok(found.attempt.clone());
     }
     if instance.store.task(&args.id).await.map_err(of_store)?.is_none() {
         return Err(unknown(&args.id));

@@ -10,6 +10,7 @@ use super::ground::{Ground, of_store};
 use crate::domain::id::TaskId;
 use crate::service::instance::Instance;
 use crate::service::operations::{self, Scope};
+use crate::telemetry;
 
 /// How often `status --watch` draws.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -40,6 +41,7 @@ async fn watch_status(ground: &Ground, instance: &Instance, scope: &Scope, recen
             Ok(status) => render::status::status(&status, recent, &looks.at(ground.clock.now())),
             Err(error) => break Err(of_store(error)),
         };
+        let page = telemetry::clean(&page);
         let frame = watch::frame(&page, look::size().map(|(_, rows)| rows));
         if let Err(error) = write!(out, "{frame}").and_then(|()| out.flush()) {
             break Err(failed(error));

@@ -62,10 +62,12 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Retry(s) => steer::retry(&ground, s).await,
         Verb::Approve(r) => steer::approve(&ground, r).await,
         Verb::Reject(r) => steer::reject(&ground, r).await,
+        Verb::Answer(a) => steer::answer(&ground, a).await,
         Verb::Config(config) => house::config(&ground, config),
         Verb::Migrate(migrate) => house::migrate(&ground, migrate).await,
         Verb::Completions(completions) => house::completions(completions),
         Verb::Agent(agent) => agent::agent(&ground, agent),
+        Verb::Mcp => agent::mcp(&ground).await,
     }
 }
 
@@ -74,6 +76,7 @@ fn print(text: &str) -> Outcome {
     use std::io::Write;
     let mut out = anstream::stdout().lock();
     // A closed pipe (`| head`) is the reader's wish, not a failure.
+    let text = crate::telemetry::clean(text);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(Exit::Done)
 }

@@ -17,7 +17,7 @@ use crate::service::operations::{self, AddError};
 use crate::service::{reading, view::Problem};
 
 pub(super) async fn add(ground: &Ground, args: Add) -> Outcome {
-    let instance = ground.any_instance().await?;
+    let instance = ground.persons_instance().await?;
     let id = args.id.clone();
     let created = ground.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true);
     operations::add(&instance, new_task(args, created)).map_err(|e| match e {

@@ -1,7 +1,7 @@
 //! The verbs that change something: commands to tasks, the emergency stop, the gate by hand.
 
 use super::super::args::look::One;
-use super::super::args::steer::{Ruling, Steer, Stop};
+use super::super::args::steer::{Answer, Approval, Ruling, Steer, Stop};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::render;
 use super::ground::{Ground, of_store};
@@ -29,9 +29,9 @@ pub(super) async fn retry(ground: &Ground, args: Steer) -> Outcome {
     command(ground, &args.id, Command::Retry).await
 }
 
-pub(super) async fn approve(ground: &Ground, args: Ruling) -> Outcome {
-    let comment = args.comment.unwrap_or_default();
-    command(ground, &args.id, Command::Approve { comment }).await
+pub(super) async fn approve(ground: &Ground, args: Approval) -> Outcome {
+    let (comment, seen) = (args.ruling.comment.unwrap_or_default(), args.commit);
+    command(ground, &args.ruling.id, Command::Approve { comment, seen }).await
 }
 
 pub(super) async fn reject(ground: &Ground, args: Ruling) -> Outcome {
@@ -39,8 +39,16 @@ pub(super) async fn reject(ground: &Ground, args: Ruling) -> Outcome {
     command(ground, &args.id, Command::Reject { comment }).await
 }
 
+pub(super) async fn answer(ground: &Ground, args: Answer) -> Outcome {
+    let text = args.text.join(" ").trim().to_owned();
+    if text.is_empty() {
+        return Err(Failure::usage("the answer is empty").help("say it: `orchestrator answer ID TEXT`"));
+    }
+    command(ground, &args.id, Command::Answer { text }).await
+}
+
 async fn command(ground: &Ground, id: &TaskId, command: Command) -> Outcome {
-    let instance = ground.any_instance().await?;
+    let instance = ground.persons_instance().await?;
     let verb = command.verb();
     match operations::apply(&instance, id, &ground.person(), command).await {
         Ok(Applied::Changed(task)) => {
@@ -72,7 +80,7 @@ pub(super) async fn stop(ground: &Ground, args: Stop) -> Outcome {
         return Err(Failure::usage("stop ends every worker; say so with --all")
             .help("`orchestrator stop --all`; to hold back one task: `orchestrator pause ID`"));
     }
-    let instance = ground.any_instance().await?;
+    let instance = ground.persons_instance().await?;
     operations::stop_all(&instance, &ground.person())
         .await
         .map_err(of_store)?;
@@ -80,13 +88,13 @@ pub(super) async fn stop(ground: &Ground, args: Stop) -> Outcome {
 }
 
 pub(super) async fn start(ground: &Ground) -> Outcome {
-    let instance = ground.any_instance().await?;
+    let instance = ground.persons_instance().await?;
     operations::start(&instance).await.map_err(of_store)?;
     super::print("the emergency stop is lifted\n")
 }
 
 pub(super) async fn validate(ground: &Ground, args: One) -> Outcome {
-    let instance = ground.any_instance().await?;
+    let instance = ground.persons_instance().await?;
     let judged = operations::validate(&instance, &args.id).await.map_err(refused)?;
     let (passed, gate) =
         judged.map_err(|why| Failure::refused(format!("the gate cannot judge '{}' now: {why}", args.id)))?;

@@ -10,10 +10,14 @@ use crate::config::setting::Bytes;
 pub struct Limits {
     /// Bytes of output (both streams together) before a worker is stopped.
     pub output_bytes: u64,
-    /// Bytes of address space a process of the worker.
+    /// Bytes of output a second; a worker that writes faster waits.
+    pub output_rate: u64,
+    /// Bytes of memory of the worker and all that it starts.
     pub memory_bytes: Option<u64>,
-    /// Processes and threads of the worker's user.
-    pub processes: Option<NonZeroU32>,
+    /// Processes and threads of the worker's tree.
+    pub processes: NonZeroU32,
+    /// Bytes that the workspace may hold.
+    pub disk_bytes: Option<u64>,
     /// Bytes of the largest file that a worker may write.
     pub file_bytes: Option<u64>,
 }
@@ -21,6 +25,16 @@ pub struct Limits {
 /// More than any honest transcript, less than a disk.
 fn output() -> Bytes {
     Bytes(256_000_000)
+}
+
+/// More than any honest program says, less than a disk takes.
+fn output_rate() -> Bytes {
+    Bytes(10_000_000)
+}
+
+/// More than any honest build starts, less than brings a machine down.
+fn processes() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(4095)
 }
 
 impl Limits {
@@ -31,8 +45,10 @@ impl Limits {
         };
         Self {
             output_bytes: section.get_if("output", output, enough).0,
+            output_rate: section.get_if("output_rate", output_rate, enough).0,
             memory_bytes: section.maybe::<Bytes>("memory").map(|size| size.0),
-            processes: section.maybe("processes"),
+            processes: section.get("processes", processes),
+            disk_bytes: section.maybe::<Bytes>("disk").map(|size| size.0),
             file_bytes: section.maybe::<Bytes>("file").map(|size| size.0),
         }
     }

@@ -20,7 +20,7 @@ pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;
 pub use reports::{Console, Reports};
-pub use runtimes::{ClaudeCode, Kind, Messages, PermissionMode, Runtime};
+pub use runtimes::{ClaudeCode, Codex, CodexSandbox, Kind, Messages, PermissionMode, Runtime};
 pub use scheduler::Scheduler;
 pub use server::Server;
 pub use store::{Bus, Store};

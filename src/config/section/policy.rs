@@ -33,6 +33,10 @@ pub struct PolicyRules {
     pub stop_if_first_attempt_cost_over: Option<f64>,
     /// A failed attempt that cost more than this goes to the highest tier at once, in US dollars.
     pub skip_to_top_if_attempt_cost_over: Option<f64>,
+    /// Whether the medic gets a turn before a person must look.
+    pub medic: bool,
+    /// The most sub-tasks that the workers of one task may make.
+    pub max_children: u32,
 }
 
 words!(Start { "assessed" => Assessed, "lowest" => Lowest });
@@ -83,6 +87,16 @@ fn kill_grace() -> Duration {
     Duration::from_secs(10)
 }
 
+/// One more attempt at the dearest tier is for the owner to want.
+fn medic() -> bool {
+    false
+}
+
+/// Enough to split a task; few enough to be looked through.
+fn max_children() -> u32 {
+    8
+}
+
 impl PolicyRules {
     pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
         let rules = Self {
@@ -101,6 +115,8 @@ impl PolicyRules {
             skip_to_top_if_attempt_cost_over: section
                 .maybe::<Usd>("skip_to_top_if_attempt_cost_over")
                 .map(|amount| amount.0),
+            medic: section.get("medic", medic),
+            max_children: section.get("max_children", max_children),
         };
         if rules.backoff_max < rules.backoff_initial {
             let at = section.origin_of("backoff_max");

@@ -1,6 +1,6 @@
 //! `[runtimes.NAME]`: the ways in which a worker can be run.
 //!
-//! `claude` and `api` exist without configuration; a table of that name changes only the keys that it gives.
+//! `claude`, `codex` and `api` exist without configuration; a table of that name changes only the keys that it gives.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -30,6 +30,8 @@ pub enum Kind {
     },
     /// The Claude Code command line tool.
     ClaudeCode(ClaudeCode),
+    /// The Codex command line tool.
+    Codex(Codex),
     /// The Anthropic Messages API, spoken by the orchestrator itself.
     Messages(Messages),
     /// An agent that speaks the Agent Client Protocol.
@@ -51,6 +53,34 @@ pub struct ClaudeCode {
     pub base_url: Option<String>,
     /// A key, where the tool is not signed in by itself.
     pub api_key: Option<Secret>,
+}
+
+/// Settings of a `codex` runtime.
+#[derive(Debug, Clone)]
+pub struct Codex {
+    /// The program.
+    pub binary: String,
+    /// Arguments that are added to its own.
+    pub args: Vec<String>,
+    /// What the tool's own sandbox lets commands do.
+    pub sandbox: CodexSandbox,
+    /// Whether the person's own `config.toml` and rules count.
+    pub user_config: bool,
+    /// Another API to talk to.
+    pub base_url: Option<String>,
+    /// A key, where the tool is not signed in by itself.
+    pub api_key: Option<Secret>,
+}
+
+/// What the sandbox of the Codex tool lets commands do (its `--sandbox`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodexSandbox {
+    /// Look, change nothing.
+    ReadOnly,
+    /// Write in the workspace and for temporary files; no network.
+    WorkspaceWrite,
+    /// Everything.
+    DangerFullAccess,
 }
 
 /// Settings of a `messages` runtime.
@@ -97,6 +127,7 @@ impl PermissionMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KindName {
     ClaudeCode,
+    Codex,
     Messages,
     Command,
     Acp,
@@ -104,9 +135,15 @@ enum KindName {
 
 words!(KindName {
     "claude-code" => ClaudeCode,
+    "codex" => Codex,
     "messages" => Messages,
     "command" => Command,
     "acp" => Acp,
+});
+words!(CodexSandbox {
+    "read-only" => ReadOnly,
+    "workspace-write" => WorkspaceWrite,
+    "danger-full-access" => DangerFullAccess,
 });
 words!(PermissionMode {
     "default" => Default,
@@ -117,14 +154,20 @@ words!(PermissionMode {
 });
 
 /// The runtimes that exist without configuration.
-const BUILT_IN: [(&str, KindName); 2] = [("claude", KindName::ClaudeCode), ("api", KindName::Messages)];
+const BUILT_IN: [(&str, KindName); 3] = [
+    ("claude", KindName::ClaudeCode),
+    ("codex", KindName::Codex),
+    ("api", KindName::Messages),
+];
 
 /// Every key of every kind, to tell a key of another kind from a misspelt one.
-const KIND_KEYS: [&str; 11] = [
+const KIND_KEYS: [&str; 13] = [
     "command",
     "binary",
     "args",
     "permission_mode",
+    "sandbox",
+    "user_config",
     "max_turns",
     "base_url",
     "api_key",
@@ -137,6 +180,21 @@ const KIND_KEYS: [&str; 11] = [
 /// Found on the PATH.
 fn binary() -> String {
     "claude".to_owned()
+}
+
+/// Found on the PATH.
+fn codex_binary() -> String {
+    "codex".to_owned()
+}
+
+/// Its own sandbox lets commands write where they work.
+fn codex_sandbox() -> CodexSandbox {
+    CodexSandbox::WorkspaceWrite
+}
+
+/// With it, a repository that the person trusts may run commands of its own.
+fn user_config() -> bool {
+    false
 }
 
 /// None.
@@ -189,6 +247,7 @@ impl Runtime {
         let secret = match &self.kind {
             Kind::Command { .. } | Kind::Acp(_) => None,
             Kind::ClaudeCode(claude) => claude.api_key.as_ref(),
+            Kind::Codex(codex) => codex.api_key.as_ref(),
             Kind::Messages(messages) => messages.api_key.as_ref(),
         };
         secret
@@ -205,6 +264,7 @@ impl Runtime {
             KindName::Command => command(section).map(|command| Kind::Command { command }),
             KindName::Acp => command(section).map(|command| Kind::Acp(Acp::read(section, command))),
             KindName::ClaudeCode => Some(Kind::ClaudeCode(claude_code(section))),
+            KindName::Codex => Some(Kind::Codex(codex(section))),
             KindName::Messages => Some(Kind::Messages(messages(section))),
         };
         let env: Vec<String> = section.get("env", no_texts);
@@ -221,10 +281,11 @@ fn kind_name(section: &mut Section<'_, '_>, name: &str) -> Option<KindName> {
         .map(|(_, kind)| *kind);
     match built_in {
         Some(KindName::ClaudeCode) => Some(section.get("kind", || KindName::ClaudeCode)),
+        Some(KindName::Codex) => Some(section.get("kind", || KindName::Codex)),
         Some(_) => Some(section.get("kind", || KindName::Messages)),
         None => section.required(
             "kind",
-            "write kind = \"command\", \"acp\", \"claude-code\" or \"messages\"",
+            "write kind = \"command\", \"acp\", \"claude-code\", \"codex\" or \"messages\"",
         ),
     }
 }
@@ -248,6 +309,19 @@ fn claude_code(section: &mut Section<'_, '_>) -> ClaudeCode {
         args: section.get("args", no_texts),
         permission_mode: section.get("permission_mode", permission_mode),
         max_turns: section.maybe("max_turns"),
+        base_url: section
+            .maybe::<String>("base_url")
+            .filter(|url| check_url(section, url)),
+        api_key: section.secret("api_key", None),
+    }
+}
+
+fn codex(section: &mut Section<'_, '_>) -> Codex {
+    Codex {
+        binary: section.get("binary", codex_binary),
+        args: section.get("args", no_texts),
+        sandbox: section.get("sandbox", codex_sandbox),
+        user_config: section.get("user_config", user_config),
         base_url: section
             .maybe::<String>("base_url")
             .filter(|url| check_url(section, url)),

@@ -30,6 +30,8 @@ pub struct Scheduler {
     pub repeated_call_limit: u32,
     /// A worker that waits longer for its provider gives its slot free and is resumed later.
     pub provider_wait: Duration,
+    /// How long a worker may run on after the orchestrator was last seen.
+    pub lease: Duration,
     /// Failures at a tier before the next one.
     pub attempts_per_tier: NonZeroU32,
     /// Attempts a task may spend before a person must look; only a person resets the count.
@@ -76,6 +78,11 @@ fn provider_wait() -> Duration {
     Duration::from_mins(10)
 }
 
+/// Longer than a restart or an upgrade should take.
+fn lease() -> Duration {
+    Duration::from_mins(10)
+}
+
 /// One failure is enough: the next tier costs less than a second try that fails the same way.
 fn attempts_per_tier() -> NonZeroU32 {
     NonZeroU32::MIN
@@ -102,6 +109,7 @@ impl Scheduler {
             no_progress_after: section.get_if("no_progress_after", no_progress_after, longer_than_zero),
             repeated_call_limit: section.get("repeated_call_limit", repeated_call_limit),
             provider_wait: section.get("provider_wait", provider_wait),
+            lease: section.get_if("lease", lease, long_enough_to_renew),
             attempts_per_tier: section.get("attempts_per_tier", attempts_per_tier),
             lifetime_attempts: section.get("lifetime_attempts", lifetime_attempts),
         }
@@ -119,6 +127,14 @@ impl Scheduler {
     /// The due times of `cron` in `timezone`. Cannot fail for a configuration that was loaded.
     pub fn schedule(&self) -> Result<Schedule, BadSchedule> {
         Schedule::parse(&self.cron, self.timezone)
+    }
+}
+
+/// It is renewed twice a second at most.
+fn long_enough_to_renew(lease: &Duration) -> Result<(), String> {
+    match lease.as_millis() {
+        0..2000 => Err("must be at least 2s".to_owned()),
+        _ => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::report::Report;
 use super::super::retry::come_back;
 use super::super::task::{Attempt, Block, Claim, End, Next, StartKind, State, StopReason, Task, Try};
 use super::super::tier::Route;
+use super::desk;
 use super::draft::Draft;
 use super::{AttemptChange, Context, Ruling};
 use crate::domain::definition::Kind;
@@ -67,6 +68,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
     draft.task.history.last_run_at = Some(cx.now);
     draft.task.history.last_tier = Some(route.tier.clone());
     draft.task.history.last_model = Some(route.model.clone());
+    draft.task.history.medic |= next.start == StartKind::Medic;
     let session = next
         .session
         .clone()
@@ -90,7 +92,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
             model,
             reason: next.why.clone(),
         }),
-        StartKind::Continuation => draft,
+        StartKind::Continuation | StartKind::Medic => draft,
     };
     draft
         .why(why)
@@ -203,7 +205,8 @@ pub(super) fn finished(task: &Task, epoch: u64, report: AttemptReport, cx: &Cont
 }
 
 fn ended_by_itself(task: &Task, attempt: &Attempt, report: AttemptReport, cx: &Context<'_>) -> Ruling {
-    let draft = close(task, attempt, &report, true, cx);
+    let (report, spends) = desk::seen(task, attempt.epoch, report);
+    let draft = close(task, attempt, &report, spends, cx);
     let no_change = match report.outcome {
         Outcome::Done => None,
         Outcome::NoChangeNeeded => Some(report.reason),
@@ -296,7 +299,8 @@ fn close<'a>(
         .tries
         .iter()
         .any(|t| Fingerprint::read(&t.fingerprint).brings_same(&print));
-    let progressed = report.evidence.any() && !known;
+    let spawned = history.spawned_in == Some(attempt.epoch);
+    let progressed = (report.evidence.any() && !known) || spawned;
     let goes_on =
         report.outcome == Outcome::Continue && progressed && task.definition.kind == Kind::Continuous;
     let trouble = report.outcome.is_provider_trouble();

@@ -91,9 +91,13 @@ impl<'a> Draft<'a> {
     pub(super) fn block(self, block: Block) -> Self {
         let since = self.cx.now;
         let reason = block.reason();
-        self.why(reason.clone())
-            .report(Report::Blocked { reason })
-            .to(State::Blocked { since, block })
+        let draft = self.why(reason.clone());
+        // A question was told when it was asked.
+        let draft = match &block {
+            Block::Question { .. } => draft,
+            _ => draft.report(Report::Blocked { reason }),
+        };
+        draft.to(State::Blocked { since, block })
     }
 
     pub(super) fn pause(self, by: &str, next: Option<Next>) -> Self {
@@ -126,6 +130,9 @@ impl<'a> Draft<'a> {
     /// Asks the policy what follows the last try, and plans it.
     pub(super) fn plan(self) -> Self {
         let cx = self.cx;
+        if let Some(text) = self.task.history.questions.open() {
+            return self.block(Block::Question { text });
+        }
         let bounds = match cx.policy.bounds(&self.task.definition) {
             Ok(bounds) => bounds,
             Err(reason) => return self.block(Block::Exhausted { reason }),
@@ -184,6 +191,9 @@ impl<'a> Draft<'a> {
                 to: tier.clone(),
                 reason: why.clone(),
             });
+        }
+        if start == StartKind::Medic {
+            self = self.report(Report::Medic { reason: why.clone() });
         }
         let next = Next {
             not_before: Some(self.due(wait)),

@@ -7,6 +7,7 @@
 
 mod admit;
 mod attempt;
+mod desk;
 mod draft;
 mod gate;
 mod person;
@@ -147,6 +148,8 @@ pub fn decide(task: &Task, event: Event, cx: &Context<'_>) -> Result<Ruling, Ref
         Event::Claimed(route) => attempt::claimed(task, route, cx),
         Event::Started { epoch } => attempt::started(task, epoch, cx),
         Event::SessionOpened { epoch, session } => attempt::session_opened(task, epoch, session, cx),
+        Event::Asked { epoch, text } => desk::asked(task, epoch, &text, cx),
+        Event::Spawned { epoch, child } => desk::spawned(task, epoch, child, cx),
         Event::NotStarted { epoch, fault, reason } => attempt::not_started(task, epoch, fault, reason, cx),
         Event::Condemned { epoch, reason } => attempt::condemned(task, epoch, reason, cx),
         Event::Finished { epoch, report } => attempt::finished(task, epoch, *report, cx),

@@ -6,7 +6,7 @@ use super::super::outcome::{AttemptReport, Evidence, Outcome};
 use super::super::task::{Attempt, Block, Claim, End, StartKind, State, StopReason, Task};
 use super::super::tier::{Route, TierName};
 use super::draft::Draft;
-use super::{AttemptChange, Context, Refused, Ruling, gate};
+use super::{AttemptChange, Context, Refused, Ruling, desk, gate};
 
 pub(super) fn decide(task: &Task, by: String, command: Command, cx: &Context<'_>) -> Result<Ruling, Refused> {
     let verb = command.verb();
@@ -23,8 +23,11 @@ pub(super) fn decide(task: &Task, by: String, command: Command, cx: &Context<'_>
         Command::Resume => resume(task, &by, cx).or_else(|why| refuse(&why)),
         Command::Cancel { reason } => Ok(cancel(task, by, reason, cx)),
         Command::Retry => Ok(retry(task, by, cx)),
+        Command::Answer { text } => desk::answered(task, by, text, cx).or_else(|why| refuse(&why)),
         Command::Claim => claim(task, by, cx).or_else(|why| refuse(&why)),
-        Command::Approve { comment } => approve(task, &by, &comment, cx).or_else(|why| refuse(&why)),
+        Command::Approve { comment, seen } => {
+            approve(task, &by, &comment, seen.as_deref(), cx).or_else(|why| refuse(&why))
+        }
         Command::Reject { comment } => reject(task, &by, &comment, cx).or_else(|why| refuse(&why)),
     }
 }
@@ -87,6 +90,10 @@ fn resume(task: &Task, by: &str, cx: &Context<'_>) -> Result<Ruling, String> {
             block: Block::Approval { .. },
             ..
         } => Err("it waits for approve or reject".to_owned()),
+        State::Blocked {
+            block: Block::Question { .. },
+            ..
+        } => Err("it waits for an answer; answer it, or retry it without one".to_owned()),
         State::Blocked { .. } => Err("it is blocked; settle what it names, then retry it".to_owned()),
         State::Ended { .. } => Err(format!("it is {}; retry runs it again", task.state.name())),
         _ => Ok(Ruling::NoChange("is not paused")),
@@ -185,7 +192,16 @@ fn report_by_hand(by: &str) -> AttemptReport {
     }
 }
 
-fn approve(task: &Task, by: &str, comment: &str, cx: &Context<'_>) -> Result<Ruling, String> {
+/// Letters of a commit's name that say which one is meant.
+const TELLING: usize = 7;
+
+fn approve(
+    task: &Task,
+    by: &str,
+    comment: &str,
+    seen: Option<&str>,
+    cx: &Context<'_>,
+) -> Result<Ruling, String> {
     let State::Blocked {
         block: Block::Approval { claim, report, .. },
         ..
@@ -193,12 +209,23 @@ fn approve(task: &Task, by: &str, comment: &str, cx: &Context<'_>) -> Result<Rul
     else {
         return Err(format!("nothing waits for approval; it is {}", task.state.name()));
     };
+    if let Some(seen) = seen.filter(|seen| !is_of(seen, &report.commit)) {
+        let commit = &report.commit;
+        return Err(format!(
+            "commit {commit} waits for approval, and not {seen}; look at it first"
+        ));
+    }
     let mut report = (**report).clone();
     let receipt = word_of(by, comment, &report, cx);
     report.receipts.push(receipt);
     Ok(gate::passed(Draft::new(task, "approved", cx), claim, report)
         .why(format!("approved by {by}"))
         .done())
+}
+
+/// Whether a person who names this much of a commit means that one.
+fn is_of(seen: &str, commit: &str) -> bool {
+    seen.len() >= TELLING && commit.starts_with(&seen.to_ascii_lowercase())
 }
 
 fn word_of(by: &str, comment: &str, report: &GateReport, cx: &Context<'_>) -> Receipt {

@@ -144,6 +144,7 @@ fn nothing_to_run_waits_for_a_person_and_the_approval_is_on_record() {
     assert_eq!(waits.gate.as_ref().map(|g| g.verdict), Some(Verdict::NeedsPerson));
     let command = Command::Approve {
         comment: "looks right".into(),
+        seen: None,
     };
     let approved = changed(
         &waits.task,

@@ -19,6 +19,7 @@ mod item;
 mod outline;
 mod reading;
 mod status;
+mod sub_task;
 mod subsection;
 
 pub(in crate::format) use check::best;
@@ -30,4 +31,5 @@ pub use heading::Mark;
 pub use outline::{Block, BlockKind, Place, Section};
 pub use reading::{QueuedTask, Reading, fingerprint, read};
 pub use status::{Status, parse_status};
+pub use sub_task::sub_task;
 pub(in crate::format) use subsection::category_in;

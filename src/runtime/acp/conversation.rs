@@ -13,8 +13,8 @@ use std::time::Duration;
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::ConnectionTo;
 use agent_client_protocol::v1::schema::{
-    AuthMethod, AuthenticateRequest, CancelNotification, Implementation, InitializeRequest,
-    InitializeResponse, PromptRequest, PromptResponse, SetSessionConfigOptionRequest,
+    AgentCapabilities, AuthMethod, AuthenticateRequest, CancelNotification, Implementation,
+    InitializeRequest, InitializeResponse, PromptRequest, PromptResponse, SetSessionConfigOptionRequest,
 };
 use agent_client_protocol::{
     Agent, Error, UntypedMessage, is_connection_terminated, is_incoming_transport_closed,
@@ -118,6 +118,9 @@ impl<W: Write> Conversation<'_, W> {
         if wanted.is_some() && way == Way::New {
             let text = "the agent cannot open its old session; a new one begins".to_owned();
             self.listener().say(&Line::Notice { text });
+        }
+        if counts_anew(&agent.agent_capabilities) {
+            self.listener().counts_anew();
         }
         let step = if way == Way::New {
             Step::Opening
@@ -281,6 +284,12 @@ fn ended(why: Option<Why>) -> Ending {
         kind,
         reason: reason.to_owned(),
     }
+}
+
+/// The protocol's cost is the session's; the adapter of Claude Code tells that of its own process (seen with 0.49.0).
+fn counts_anew(capabilities: &AgentCapabilities) -> bool {
+    let meta = capabilities.meta.as_ref();
+    meta.is_some_and(|meta| meta.contains_key("claudeCode"))
 }
 
 /// Only a person can say which of them is meant.

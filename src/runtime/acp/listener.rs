@@ -104,6 +104,11 @@ impl<W: Write> Listener<W> {
         self.replaying = replaying;
     }
 
+    /// The agent counts its cost from zero with every process.
+    pub fn counts_anew(&mut self) {
+        self.spend.counts_anew();
+    }
+
     /// From now on every question is answered as cancelled.
     pub fn cancel(&mut self) {
         self.cancelled = true;
@@ -143,12 +148,14 @@ impl<W: Write> Listener<W> {
     pub fn hear(&mut self, message: UntypedMessage) {
         let (method, params) = message.into_parts();
         // A kind of update that is not known here is still a sign of life.
-        let update = (method == "session/update" && !self.replaying)
+        let update = (method == "session/update")
             .then(|| SessionNotification::deserialize(params).ok())
             .flatten();
-        match update {
-            Some(notification) => self.take(notification.update),
-            None => self.voice.beat(),
+        match update.map(|notification| notification.update) {
+            // Sums stay true however old they are.
+            Some(SessionUpdate::UsageUpdate(update)) => self.usage(&update),
+            Some(update) if !self.replaying => self.take(update),
+            _ => self.voice.beat(),
         }
         self.look_whether_to_go_on();
     }
@@ -197,7 +204,6 @@ impl<W: Write> Listener<W> {
                 self.tell(lines);
             }
             SessionUpdate::Plan(plan) => self.plan(&plan),
-            SessionUpdate::UsageUpdate(update) => self.usage(&update),
             _ => self.voice.beat(),
         }
     }
@@ -223,7 +229,8 @@ impl<W: Write> Listener<W> {
         self.voice.beat();
     }
 
-    fn flush(&mut self) {
+    /// Tells what was said until now.
+    pub fn flush(&mut self) {
         let Some(Text { thought, text, .. }) = self.text.take() else {
             return;
         };

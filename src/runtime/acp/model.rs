@@ -35,12 +35,12 @@ pub enum Way {
 #[serde(rename_all = "camelCase", default)]
 pub struct Models {
     current_model_id: String,
-    available_models: Vec<ModelInfo>,
+    available_models: Vec<Choice>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct ModelInfo {
+struct Choice {
     model_id: String,
 }
 

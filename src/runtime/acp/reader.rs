@@ -38,8 +38,11 @@ impl Reader for LineReader {
 
     fn ending(&self, exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {
         let ending = match &self.closing {
-            Some(closing) => by_closing(closing, stderr_tail),
-            None => by_exit(exit, stderr_tail),
+            // A claim does not outlive a process whose end nobody saw, or that had to be ended.
+            Some(closing) if exit.cause == Cause::Exited || closing.kind != EndKind::Claimed => {
+                by_closing(closing, stderr_tail)
+            }
+            _ => by_exit(exit, stderr_tail),
         };
         if exit.cause != Cause::Exited {
             return ending;

@@ -1,7 +1,8 @@
 //! What the attempt used, though agents count the cost by session.
 //!
 //! The cost of a usage update is the session's so far, so what it was before this attempt is taken off. An agent
-//! that began to count anew when the session was opened again shows less than before; then all of it is ours.
+//! that began to count anew when the session was opened again shows less than before, or is known for it; then all of
+//! it is ours.
 
 use agent_client_protocol::v1::schema::{Cost, Usage};
 
@@ -28,19 +29,18 @@ impl Spend {
         if !cost.currency.eq_ignore_ascii_case("USD") || !cost.amount.is_finite() || cost.amount < 0.0 {
             return;
         }
-        let anew = cost.amount < self.before_usd;
+        if cost.amount > 0.0 && cost.amount < self.before_usd {
+            self.counts_anew();
+        }
         // A request that never reached the model reports nothing instead of the sum.
-        let session = if cost.amount == 0.0 {
-            self.before_usd
-        } else {
-            cost.amount
-        };
+        let session = cost.amount.max(self.before_usd);
         self.used.session_cost_usd = Some(session);
-        self.used.cost_usd = Some(if anew && cost.amount > 0.0 {
-            session
-        } else {
-            session - self.before_usd
-        });
+        self.used.cost_usd = Some(session - self.before_usd);
+    }
+
+    /// The agent counts from zero with every process, not by session.
+    pub fn counts_anew(&mut self) {
+        self.before_usd = 0.0;
     }
 
     /// Takes in how full the context is.
@@ -93,6 +93,11 @@ mod tests {
             after(Some(0.5), &[0.25]),
             (Some(0.25), Some(0.25)),
             "counted anew"
+        );
+        assert_eq!(
+            after(Some(0.5), &[0.25, 0.75]),
+            (Some(0.75), Some(0.75)),
+            "and goes on so"
         );
         assert_eq!(
             after(Some(0.5), &[0.0]),

@@ -151,72 +151,66 @@ fn by_code(code: ErrorCode, step: Step, until: Option<DateTime<Utc>>) -> Option<
 
 fn by_words(words: &str, until: Option<DateTime<Utc>>) -> Option<EndKind> {
     let words = words.to_lowercase();
-    let rows: [(&[&str], EndKind); 5] = [
-        (
-            &[
-                "prompt is too long",
-                "context length",
-                "context window",
-                "maximum context",
-                "input is too long",
-            ],
-            EndKind::Poisoned,
-        ),
-        (
-            &[
-                "not logged in",
-                "/login",
-                "api key",
-                "credit balance",
-                "authentication",
-                "unauthorized",
-                "sign in",
-                "(401)",
-                "(403)",
-            ],
-            EndKind::Auth,
-        ),
-        (
-            &[
-                "rate limit",
-                "usage limit",
-                "hit your limit",
-                "too many requests",
-                "quota",
-                "(429)",
-            ],
-            EndKind::RateLimited { until },
-        ),
-        (
-            &[
-                "overloaded",
-                "server error",
-                "service unavailable",
-                "(529)",
-                "(503)",
-                "(500)",
-            ],
-            EndKind::Overloaded,
-        ),
-        (
-            &[
-                "connection refused",
-                "connection error",
-                "econn",
-                "enotfound",
-                "etimedout",
-                "eai_again",
-                "fetch failed",
-                "network error",
-                "unable to connect",
-            ],
-            EndKind::Network,
-        ),
+    let rows = [
+        (signs::OF_POISON, EndKind::Poisoned),
+        (signs::OF_AUTH, EndKind::Auth),
+        (signs::OF_LIMITS, EndKind::RateLimited { until }),
+        (signs::OF_OVERLOAD, EndKind::Overloaded),
+        (signs::OF_NETWORK, EndKind::Network),
     ];
     let found = rows
         .into_iter()
         .find(|(signs, _)| signs.iter().any(|sign| words.contains(sign)));
     found.map(|(_, kind)| kind)
+}
+
+/// Words by which trouble is known, in lower case.
+mod signs {
+    pub(super) const OF_POISON: &[&str] = &[
+        "prompt is too long",
+        "input is too long",
+        "context length",
+        "context window",
+        "maximum context",
+    ];
+    pub(super) const OF_AUTH: &[&str] = &[
+        "not logged in",
+        "/login",
+        "api key",
+        "credit balance",
+        "authentication",
+        "unauthorized",
+        "sign in",
+        "(401)",
+        "(403)",
+    ];
+    pub(super) const OF_LIMITS: &[&str] = &[
+        "rate limit",
+        "usage limit",
+        "hit your limit",
+        "too many requests",
+        "quota",
+        "(429)",
+    ];
+    pub(super) const OF_OVERLOAD: &[&str] = &[
+        "overloaded",
+        "server error",
+        "service unavailable",
+        "(529)",
+        "(503)",
+        "(500)",
+    ];
+    pub(super) const OF_NETWORK: &[&str] = &[
+        "connection refused",
+        "connection error",
+        "econn",
+        "enotfound",
+        "etimedout",
+        "eai_again",
+        "fetch failed",
+        "network error",
+        "unable to connect",
+    ];
 }
 
 #[cfg(test)]

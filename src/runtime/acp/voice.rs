@@ -56,6 +56,12 @@ impl<W: Write> Voice<W> {
         }
     }
 
+    /// Where it writes to.
+    #[cfg(test)]
+    pub fn written(&self) -> &W {
+        &self.out
+    }
+
     /// Whether a line could not be written: nobody hears this worker any more.
     pub fn is_broken(&self) -> bool {
         self.broken

@@ -196,7 +196,8 @@ fn gone(step: Step, left: Option<std::process::ExitStatus>, stray: Option<&str>)
 }
 
 fn close(mut ending: Ending, died: bool, listener: &Ear) -> Closing {
-    let listener = listener.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut listener = listener.lock().unwrap_or_else(PoisonError::into_inner);
+    listener.flush();
     if ending.kind == EndKind::Claimed && !listener.refused().is_empty() {
         // A claim that something speaks against is still a claim: the gate decides, and people are told.
         ending.reason = format!(

@@ -59,6 +59,7 @@ pub(super) struct Item {
     pub(super) server: String,
     pub(super) tool: String,
     pub(super) arguments: Value,
+    pub(super) error: Option<Trouble>,
     /// `web_search`.
     pub(super) query: String,
     /// `todo_list`.

@@ -68,11 +68,9 @@ impl Stream {
     }
 
     fn item(&mut self, item: Item, signals: &mut Vec<Signal>) {
-        if item.status == "declined" {
-            signals.push(Signal::Denied {
-                tool: tool(&item).0,
-                reason: "its own policy declined the call".to_owned(),
-            });
+        if let Some(reason) = refusal(&item) {
+            let (tool, _) = tool(&item);
+            signals.push(Signal::Denied { tool, reason });
         }
         match item.kind.as_str() {
             "agent_message" if !item.text.trim().is_empty() => {
@@ -125,6 +123,14 @@ impl Reader for Stream {
         let lost = verdict::is_lost(self.closing.as_ref());
         self.usage.account(self.thread.clone().filter(|_| !lost))
     }
+}
+
+/// Why a call was not made, where the CLI itself refused it.
+fn refusal(item: &Item) -> Option<String> {
+    let said = item.error.as_ref().map(|error| error.message.as_str());
+    let unapproved = said.filter(|said| said.contains("requires approval"));
+    let declined = (item.status == "declined").then_some("its own policy declined the call");
+    unapproved.or(declined).map(|reason| shorten(reason, SHOWN))
 }
 
 /// The name and the text of a tool call; equal calls have equal texts.

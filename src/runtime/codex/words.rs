@@ -48,6 +48,7 @@ const UNUSABLE: &[&str] = &[
     "prompt is too long",
     "no rollout found",
     "thread not found",
+    "content_filter",
 ];
 
 /// The account cannot pay, is not known, or may not.

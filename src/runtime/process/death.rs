@@ -1,7 +1,8 @@
 //! Knowing that an attempt's processes are gone, also when their supervisor cannot say so any more.
 //!
-//! Known limit: with the supervisor killed from outside, a process that left the tree *and* wiped its environment is
-//! found neither by descent nor by key. Only a cgroup or a pid namespace holds such a one.
+//! Three ways lead to a process: descent from the worker, the attempt's key in its environment, the attempt's control
+//! group. Known limit: with the supervisor killed from outside and no control group to be had, a process that left the
+//! tree *and* wiped its environment is not found.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,7 +16,8 @@ use super::identity::Identity;
 use super::record::Registration;
 use super::running::request_stop;
 use super::spec::{KEY_VARIABLE, Order};
-use super::tree::{Census, Pid};
+use super::tree::{Census, Pid, Stat};
+use crate::runtime::cgroup::{self, Group};
 
 /// Whether anybody of an attempt's tree lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +69,16 @@ pub fn kill_strays(dir: &Path, patience: Duration) -> Result<u32, StillThere> {
     loop {
         let found = survivors(dir)?;
         if found.is_empty() {
+            remove_group(dir);
             return Ok(u32::try_from(killed.len()).unwrap_or(u32::MAX));
         }
         if Instant::now() > deadline {
             return Err(StillThere::Stubborn {
                 pids: found.iter().map(|process| process.pid).collect(),
             });
+        }
+        if let Some(group) = group(dir)? {
+            group.forbid_forks();
         }
         for process in &found {
             if process.signal(Signal::KILL)? {
@@ -100,6 +106,27 @@ fn survivors(dir: &Path) -> io::Result<Vec<Identity>> {
     if found.is_empty() { look(dir) } else { Ok(found) }
 }
 
+/// Removes empty control groups that supervisors who were killed left behind on this machine.
+pub fn sweep_groups() {
+    cgroup::sweep(|pid, start_time| Stat::read(pid).is_ok_and(|stat| stat.start_time == start_time));
+}
+
+/// The attempt's control group, where one is written down.
+fn group(dir: &Path) -> io::Result<Option<Group>> {
+    Ok(match file::get_json(&dir.join(file::SUPERVISOR))? {
+        Some(Registration::Supervised { group, .. }) => Some(group),
+        _ => None,
+    })
+}
+
+/// The supervisor does it where it lives to see the end.
+fn remove_group(dir: &Path) {
+    let removed = group(dir).and_then(|group| group.map_or(Ok(()), |group| group.remove()));
+    if let Err(error) = removed {
+        tracing::debug!(dir = %dir.display(), %error, "its control group stays until the next start");
+    }
+}
+
 fn look(dir: &Path) -> io::Result<Vec<Identity>> {
     // Torn by a power cut it is no help, and none is needed: its processes went with the power too.
     let order: Option<Order> = file::get_json(&dir.join(file::SPEC)).unwrap_or_default();
@@ -111,9 +138,16 @@ fn look(dir: &Path) -> io::Result<Vec<Identity>> {
         supervisor,
         worker,
         key: registered,
+        group,
     }) = registration
     {
         found.extend([supervisor, worker].into_iter().filter(Identity::is_alive));
+        let members = group.members()?;
+        found.extend(
+            members
+                .into_iter()
+                .filter_map(|pid| Identity::of(pid).ok().filter(Identity::is_alive)),
+        );
         key = Some(registered);
     }
     // A scan for an empty key would be a scan for nobody's processes.

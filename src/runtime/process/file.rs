@@ -24,10 +24,14 @@ pub const SUPERVISOR: &str = "supervisor.json";
 pub const EXIT: &str = "exit.json";
 /// That somebody wants it stopped, and how patiently.
 pub const STOP: &str = "stop.json";
+/// How long it may run on after an orchestrator last touched this file.
+pub const LEASE: &str = "lease.json";
 /// The folder that is the worker's own to write in; nothing in it is trusted.
 pub const DESK: &str = "desk";
 /// Where the worker may say how it ended, on its desk.
 pub const OUTCOME: &str = "outcome.json";
+/// The folder of what the worker is given to read: its task, its gate reports, the digest of its token.
+pub const GIVEN: &str = "given";
 /// What the supervisor itself had to complain about.
 pub const COMPLAINTS: &str = "supervisor.log";
 

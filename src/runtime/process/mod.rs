@@ -13,6 +13,8 @@ mod clock;
 mod death;
 pub mod file;
 mod identity;
+mod lease;
+mod lineage;
 pub(in crate::runtime) mod probe;
 mod record;
 mod running;
@@ -21,14 +23,17 @@ mod start;
 mod tree;
 
 pub use adopt::{Adopted, adopt, is_alive};
-pub use death::{Death, StillThere, confirm_dead, kill_strays};
+pub use death::{Death, StillThere, confirm_dead, kill_strays, sweep_groups};
 pub use identity::{BootId, Identity, host};
+pub use lease::entrust;
+pub use lineage::values_above;
 pub use record::{Cause, Exit, Status};
 pub use running::Running;
 pub use spec::{KEY_VARIABLE, Limits, Spec};
 pub use start::{StartError, start};
 
 pub(in crate::runtime) use clock::{boot_now, wall_now};
+pub(in crate::runtime) use lease::{Lease, Mark as LeaseMark};
 pub(in crate::runtime) use record::{Registration, StopRequest};
 pub(in crate::runtime) use spec::Order;
 pub(in crate::runtime) use start::Greeting;

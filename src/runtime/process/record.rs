@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
+use crate::runtime::cgroup::Group;
 
 /// `supervisor.json`: written once for an attempt, by whoever comes first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub(in crate::runtime) enum Registration {
         worker: Identity,
         /// The attempt's key (see [`super::KEY_VARIABLE`]).
         key: String,
+        /// The control group that the worker and all that it starts are in, and what is limited by it.
+        #[serde(default)]
+        group: Group,
     },
     /// It was given up before it started, and must not start any more.
     GivenUp,
@@ -61,6 +65,18 @@ pub enum Cause {
         /// How much it may, in bytes.
         limit: u64,
     },
+    /// Its workspace holds more than it may.
+    DiskLimit {
+        /// How much it may, in bytes.
+        limit: u64,
+    },
+    /// The system killed it for want of memory.
+    OutOfMemory {
+        /// How much it may use, in bytes, where that is limited.
+        limit: Option<u64>,
+    },
+    /// No orchestrator renewed its lease in time.
+    LeaseEnded,
     /// It could not be started.
     SpawnFailed {
         /// Why, and what to do.
@@ -98,6 +114,19 @@ impl Exit {
             (Cause::Stopped, _) => "stopped on request".to_owned(),
             (Cause::Timeout, _) => "took longer than its timeout".to_owned(),
             (Cause::OutputLimit { limit }, _) => format!("wrote more than {} MiB of output", limit >> 20),
+            (Cause::DiskLimit { limit }, _) => {
+                format!("its workspace grew beyond {} MiB (limits.disk)", limit >> 20)
+            }
+            (Cause::OutOfMemory { limit: Some(limit) }, _) => {
+                format!(
+                    "ran out of memory at its limit of {} MiB (limits.memory)",
+                    limit >> 20
+                )
+            }
+            (Cause::OutOfMemory { limit: None }, _) => "killed by the system for want of memory".to_owned(),
+            (Cause::LeaseEnded, _) => {
+                "ended by its supervisor: no orchestrator was there to renew its lease".to_owned()
+            }
             (Cause::SpawnFailed { reason }, _) => format!("could not be started: {reason}"),
             (Cause::Vanished, _) => "its process vanished without an exit record".to_owned(),
         }

@@ -12,6 +12,7 @@ use super::clock::wall_now;
 use super::death::kill_strays;
 use super::file;
 use super::identity::Identity;
+use super::lease;
 use super::record::{Cause, Exit, Registration, StopRequest};
 
 /// How long a frozen or dead supervisor's processes are hunted in one go.
@@ -85,6 +86,11 @@ impl Running {
     /// Returns without waiting; [`Running::wait`] tells when it is done.
     pub fn request_stop(&self, grace: Duration) -> io::Result<()> {
         request_stop(&self.dir, &self.supervisor, grace)
+    }
+
+    /// Lets it run on for this long from now, whatever becomes of this program.
+    pub fn renew_lease(&self, length: Duration) -> io::Result<()> {
+        lease::renew(&self.dir, length)
     }
 
     /// Asks for a stop without grace.

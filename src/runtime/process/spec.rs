@@ -14,13 +14,18 @@ pub const KEY_VARIABLE: &str = "ORCHESTRATOR_ATTEMPT_KEY";
 /// How much a worker may use; what is absent is not limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Bytes of standard output and standard error together. Looked at ten times a second while it grows (twice when
-    /// it does not), so a fast writer can go past it by what it writes in that time.
+    /// Bytes of standard output and standard error together that are kept; the worker is ended when it writes more.
     pub output_bytes: u64,
-    /// Bytes of address space a process (`RLIMIT_AS`).
+    /// Bytes of output a second; a worker that writes faster has to wait.
+    pub output_rate: u64,
+    /// Bytes of memory of the whole tree where a control group can be had, of the writable data of each process
+    /// (`RLIMIT_DATA`) elsewhere.
     pub memory_bytes: Option<u64>,
-    /// Processes and threads of the user (`RLIMIT_NPROC`); the system does not hold root to it.
+    /// Processes and threads of the tree where a control group can be had. Elsewhere they come on top of what the user
+    /// runs at the start (`RLIMIT_NPROC`, which the system does not hold root to).
     pub processes: Option<u64>,
+    /// Bytes that the workspace may hold, as blocks on the disk, each entry as 4 KiB at least.
+    pub disk_bytes: Option<u64>,
     /// Bytes of the largest file that it may write (`RLIMIT_FSIZE`).
     pub file_bytes: Option<u64>,
 }
@@ -29,8 +34,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             output_bytes: 256 << 20,
+            output_rate: 10 << 20,
             memory_bytes: None,
             processes: None,
+            disk_bytes: None,
             file_bytes: None,
         }
     }
@@ -49,6 +56,8 @@ pub struct Spec {
     pub timeout: Duration,
     /// Between the polite signal and the other one, when the supervisor stops it for its timeout.
     pub grace: Duration,
+    /// How long it may run on without an orchestrator; as long as its timeout where absent.
+    pub lease: Option<Duration>,
     /// How much it may use.
     pub limits: Limits,
     /// An unguessable word in the environment of all its processes.
@@ -67,6 +76,7 @@ impl Spec {
             prompt: brief.prompt.clone(),
             timeout: brief.timeout,
             grace: Self::GRACE,
+            lease: None,
             limits,
             key: uuid::Uuid::new_v4().to_string(),
         }

@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::adopt::{Adopted, adopt};
 use super::file;
+use super::lease::Lease;
 use super::record::Cause;
 use super::running::Running;
 use super::spec::{KEY_VARIABLE, Order, Spec};
@@ -125,10 +126,13 @@ fn lay_out(spec: &Spec) -> Result<(), StartError> {
     }
     let order = serde_json::to_vec_pretty(&Order::from(spec)).map_err(io::Error::from);
     let order = order.map_err(failed(dir))?;
+    let lease = serde_json::to_vec(&Lease::of(spec.lease)).map_err(io::Error::from);
+    let lease = lease.map_err(failed(dir))?;
     for (name, content) in [
         (file::SPEC, order.as_slice()),
         (file::PROMPT, spec.prompt.as_bytes()),
         (file::STDIN, &spec.launch.stdin),
+        (file::LEASE, &lease),
     ] {
         let path = dir.join(name);
         file::put(&path, content).map_err(failed(&path))?;

@@ -44,6 +44,10 @@ impl Stat {
         })
     }
 
+    pub(super) fn parent(&self) -> Pid {
+        self.parent
+    }
+
     pub(super) fn is_alive(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x')
     }

@@ -11,7 +11,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Child;
 
+use super::pump::Pump;
 use super::{WORKER, role};
+use crate::runtime::cgroup::{Bounds, Group};
 use crate::runtime::process::{Identity, Order, Pid, Registration, file};
 
 /// Why there is no worker.
@@ -28,32 +30,62 @@ impl From<io::Error> for Refusal {
     }
 }
 
+/// A worker whose program runs.
+pub(super) struct Launched {
+    pub(super) worker: Pid,
+    pub(super) group: Group,
+    pub(super) pump: Pump,
+}
+
 /// Starts the worker and registers it.
-pub(super) fn launch(dir: &Path, order: &Order) -> Result<Pid, Refusal> {
+pub(super) fn launch(dir: &Path, order: &Order) -> Result<Launched, Refusal> {
+    let us = Identity::of(rustix::process::getpid().as_raw_pid())?;
+    let bounds = Bounds {
+        memory: order.limits.memory_bytes,
+        processes: order.limits.processes,
+    };
+    let mut group = Group::make(&us, bounds);
+    let launched = launch_in(&mut group, us, dir, order);
+    if launched.is_err() {
+        // Nobody is in it; what stays of it is swept at the orchestrator's next start.
+        let _ = group.remove();
+    }
+    let (worker, pump) = launched?;
+    Ok(Launched { worker, group, pump })
+}
+
+fn launch_in(group: &mut Group, us: Identity, dir: &Path, order: &Order) -> Result<(Pid, Pump), Refusal> {
     let (mut line, theirs) = UnixStream::pair()?;
+    let ((stdout, their_stdout), (stderr, their_stderr)) = (io::pipe()?, io::pipe()?);
     let mut child = role(WORKER, dir)
         .stdin(OwnedFd::from(theirs))
-        .stdout(file::append(&dir.join(file::STDOUT))?)
-        .stderr(file::append(&dir.join(file::STDERR))?)
+        .stdout(their_stdout)
+        .stderr(their_stderr)
         .process_group(0)
         .spawn()?;
     let worker = Pid::try_from(child.id()).map_err(io::Error::other)?;
-    if let Err(error) = register(dir, order, worker) {
+    group.take_in(worker);
+    if let Err(error) = register(dir, order, us, worker, group.clone()) {
         // Without the word to go it ends by itself.
         drop(line);
         child.wait()?;
         return Err(error.into());
     }
     await_program(&mut line, &mut child)?;
-    Ok(worker)
+    let streams = [
+        (stdout, file::append(&dir.join(file::STDOUT))?),
+        (stderr, file::append(&dir.join(file::STDERR))?),
+    ];
+    let pump = Pump::new(streams, order.limits.output_bytes, order.limits.output_rate)?;
+    Ok((worker, pump))
 }
 
-fn register(dir: &Path, order: &Order, worker: Pid) -> io::Result<()> {
-    let supervisor = rustix::process::getpid().as_raw_pid();
+fn register(dir: &Path, order: &Order, us: Identity, worker: Pid, group: Group) -> io::Result<()> {
     let registration = Registration::Supervised {
-        supervisor: Identity::of(supervisor)?,
+        supervisor: us,
         worker: Identity::of(worker)?,
         key: order.key.clone(),
+        group,
     };
     file::put_json_once(&dir.join(file::SUPERVISOR), &registration)
 }

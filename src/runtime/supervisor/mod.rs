@@ -8,6 +8,9 @@
 //! 3. `__worker DIR`: sets limits and a death signal on itself and becomes the worker's program. This is the place
 //!    for whatever else must hold from a worker's first instruction on.
 //!
+//! The second one stands for the attempt when nobody else does: it moves the worker's output within its rate, holds its
+//! limits and its timeout, ends it when no orchestrator renews its lease, and ends whoever of its tree is left.
+//!
 //! Invariants: no threads, no async, little memory; the registration is on disk before the worker's program runs;
 //! the end is on disk only when no descendant is left. It survives the orchestrator; the worker does not survive it.
 
@@ -17,9 +20,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 mod descendants;
+mod disk;
 mod launch;
+mod lease;
 mod limits;
+mod pump;
 mod session;
+mod timer;
 mod watch;
 mod worker;
 

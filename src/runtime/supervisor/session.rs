@@ -34,13 +34,13 @@ fn supervise(dir: &Path) -> io::Result<()> {
     let signals = catch_signals()?;
     let order: Order = file::get_json(&dir.join(file::SPEC))?
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} is missing", file::SPEC)))?;
-    let worker = match launch(dir, &order) {
-        Ok(worker) => worker,
+    let launched = match launch(dir, &order) {
+        Ok(launched) => launched,
         Err(Refusal::Worker(reason)) => return refuse(dir, reason),
         Err(Refusal::Own(error)) => return Err(error),
     };
     greet(&Greeting::Running);
-    let exit = Watch::new(dir, &order, worker, signals)?.until_nobody_is_left()?;
+    let exit = Watch::new(dir, &order, launched, signals)?.until_nobody_is_left()?;
     record(dir, &exit)
 }
 

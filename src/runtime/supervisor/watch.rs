@@ -1,28 +1,28 @@
 //! Watching a worker until nobody of its tree is left.
 //!
-//! One loop, woken by signals (a child ended, a stop was asked for) and by one timer on the clock that goes on while
-//! the machine sleeps. A tree that is to be stopped gets the polite signal, then, after the grace, the other one again
-//! and again; what outlives a worker that ended by itself gets the other one at once.
+//! One loop, woken by signals (a child ended, a stop was asked for), by the worker's output, and by one alarm. A tree that is
+//! to be stopped gets the polite signal, then, after the grace, the other one again and again; what outlives a worker that ended
+//! by itself gets the other one at once. Whoever is to die starts nobody else first, so that nothing outruns the killing.
 
 use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal as Caught;
 use nix::sys::signalfd::SignalFd;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::Signal;
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+
+use super::descendants::{Tree, reap};
+use super::disk::Disk;
+use super::launch::Launched;
+use super::lease::Tenure;
+use super::pump::{Flow, Pump};
+use super::timer::Timer;
+use crate::runtime::process::{
+    Cause, Exit, Limits, Order, Pid, Status, StopRequest, boot_now, file, wall_now,
 };
 
-use super::descendants::{reap, signal_all};
-use crate::runtime::process::{Cause, Exit, Order, Pid, Status, StopRequest, boot_now, file, wall_now};
-
-/// Between two looks at the output while it grows, and at most while it does not.
-const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 /// Between two rounds of killing.
 const ROUND: Duration = Duration::from_millis(5);
 
@@ -30,9 +30,13 @@ const ROUND: Duration = Duration::from_millis(5);
 pub(super) struct Watch {
     dir: PathBuf,
     worker: Pid,
+    tree: Tree,
     signals: SignalFd,
-    timer: OwnedFd,
-    output: Output,
+    timer: Timer,
+    pump: Pump,
+    tenure: Tenure,
+    disk: Option<Disk>,
+    limits: Limits,
     times_out_at: Duration,
     grace: Duration,
     stopping: Option<Stopping>,
@@ -46,27 +50,19 @@ struct Stopping {
     kill_at: Duration,
 }
 
-struct Output {
-    limit: u64,
-    seen: u64,
-    every: Duration,
-    look_at: Duration,
-}
-
 impl Watch {
-    pub(super) fn new(dir: &Path, order: &Order, worker: Pid, signals: SignalFd) -> io::Result<Self> {
+    pub(super) fn new(dir: &Path, order: &Order, launched: Launched, signals: SignalFd) -> io::Result<Self> {
         let now = boot_now();
         Ok(Self {
             dir: dir.to_owned(),
-            worker,
+            worker: launched.worker,
+            tree: Tree::new(launched.group),
             signals,
-            timer: timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)?,
-            output: Output {
-                limit: order.limits.output_bytes,
-                seen: 0,
-                every: LOOK.0,
-                look_at: now + LOOK.0,
-            },
+            timer: Timer::new()?,
+            pump: launched.pump,
+            tenure: Tenure::begin(dir, now),
+            disk: Disk::new(order.cwd.clone().into(), order.limits.disk_bytes, now),
+            limits: order.limits,
             times_out_at: now.saturating_add(Duration::from_millis(order.timeout_ms)),
             grace: Duration::from_millis(order.grace_ms),
             stopping: None,
@@ -79,62 +75,84 @@ impl Watch {
         loop {
             let reaped = reap(self.worker)?;
             self.status = self.status.or(reaped.worker);
-            if reaped.nobody_left {
-                return Ok(self.exit());
+            if reaped.nobody_left && self.tree.is_empty() {
+                return self.conclude();
             }
             let now = boot_now();
-            self.look_at_output(now)?;
+            self.move_output(now)?;
             self.look_at_clock(now)?;
+            self.look_at_disk(now)?;
             self.kill_whoever_must_go(now)?;
-            self.sleep_until(self.next_look(now))?;
+            let until = self.next_look(now);
+            let sources = std::iter::once(self.signals.as_fd()).chain(self.pump.sources(now));
+            self.timer.wait(until, sources)?;
             self.hear_signals()?;
         }
     }
 
-    fn exit(self) -> Exit {
-        Exit {
-            cause: self.stopping.map_or(Cause::Exited, |stopping| stopping.cause),
+    /// Nobody is left: what they wrote last is taken in, and what they ended of is told.
+    fn conclude(mut self) -> io::Result<Exit> {
+        let flow = self.pump.drain()?;
+        let memory = self.tree.killed_for_memory() > 0 && self.was_killed();
+        self.tree.remove();
+        let limit = self.limits.output_bytes;
+        let by_itself = match flow {
+            _ if memory => Cause::OutOfMemory {
+                limit: self.limits.memory_bytes,
+            },
+            Flow::TooMuch => Cause::OutputLimit { limit },
+            Flow::Well => Cause::Exited,
+        };
+        Ok(Exit {
+            cause: self.stopping.map_or(by_itself, |stopping| stopping.cause),
             status: self.status,
             ended_at: wall_now(),
             stragglers_killed: u32::try_from(self.stragglers.len()).unwrap_or(u32::MAX),
-        }
+        })
     }
 
-    fn look_at_output(&mut self, now: Duration) -> io::Result<()> {
-        if now < self.output.look_at {
-            return Ok(());
-        }
-        let written: u64 = [file::STDOUT, file::STDERR]
-            .iter()
-            .map(|name| self.size(name))
-            .sum();
-        if self.output.is_too_much(written, now) && self.stopping.is_none() && self.status.is_none() {
-            // It would only fill the disk during the grace.
-            self.stop(
-                Cause::OutputLimit {
-                    limit: self.output.limit,
-                },
-                now,
-                Duration::ZERO,
-            )?;
+    /// By SIGKILL, or its child was and a shell between says so with its exit code.
+    fn was_killed(&self) -> bool {
+        matches!(self.status, Some(Status::Signal(9) | Status::Code(137)))
+    }
+
+    fn move_output(&mut self, now: Duration) -> io::Result<()> {
+        let flow = self.pump.turn(now)?;
+        if flow == Flow::TooMuch && self.is_at_work() {
+            let limit = self.limits.output_bytes;
+            self.stop(Cause::OutputLimit { limit }, now, Duration::ZERO)?;
         }
         Ok(())
     }
 
-    fn size(&self, name: &str) -> u64 {
-        std::fs::metadata(self.dir.join(name)).map_or(0, |meta| meta.len())
+    fn is_at_work(&self) -> bool {
+        self.stopping.is_none() && self.status.is_none()
     }
 
     fn look_at_clock(&mut self, now: Duration) -> io::Result<()> {
-        if now >= self.times_out_at && self.stopping.is_none() && self.status.is_none() {
+        if !self.is_at_work() {
+            return Ok(());
+        }
+        if now >= self.times_out_at {
             self.stop(Cause::Timeout, now, self.grace)?;
+        } else if self.tenure.has_ended(&self.dir, now) {
+            self.stop(Cause::LeaseEnded, now, self.grace)?;
         }
         Ok(())
+    }
+
+    fn look_at_disk(&mut self, now: Duration) -> io::Result<()> {
+        let exceeded = self.disk.as_mut().and_then(|disk| disk.exceeded(now));
+        match exceeded.filter(|_| self.is_at_work()) {
+            // It would only fill the disk during the grace.
+            Some(limit) => self.stop(Cause::DiskLimit { limit }, now, Duration::ZERO),
+            None => Ok(()),
+        }
     }
 
     fn kill_whoever_must_go(&mut self, now: Duration) -> io::Result<()> {
         if self.is_killing(now) {
-            let killed = signal_all(Signal::KILL)?;
+            let killed = self.tree.kill()?;
             if self.status.is_some() {
                 self.stragglers.extend(killed);
             }
@@ -154,30 +172,17 @@ impl Watch {
         if self.is_killing(now) {
             return now + ROUND;
         }
-        let deadline = self
-            .stopping
-            .as_ref()
-            .map_or(self.times_out_at, |stopping| stopping.kill_at);
-        deadline.min(self.output.look_at)
-    }
-
-    fn sleep_until(&self, at: Duration) -> io::Result<()> {
-        let once = Itimerspec {
-            it_interval: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
-            it_value: Timespec::try_from(at).map_err(io::Error::other)?,
+        let resumes = self.pump.resumes_at(now);
+        let deadlines = match &self.stopping {
+            Some(stopping) => [Some(stopping.kill_at), resumes, None, None],
+            None => [
+                Some(self.times_out_at),
+                resumes,
+                Some(self.tenure.look_at()),
+                self.disk.as_ref().map(Disk::look_at),
+            ],
         };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &once)?;
-        let mut fds = [
-            PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.timer.as_fd(), PollFlags::IN),
-        ];
-        match poll(&mut fds, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        deadlines.into_iter().flatten().min().unwrap_or(self.times_out_at)
     }
 
     fn hear_signals(&mut self) -> io::Result<()> {
@@ -208,21 +213,6 @@ impl Watch {
         if grace.is_zero() {
             return Ok(());
         }
-        // One that was stopped does not hear the polite signal before it goes on.
-        signal_all(Signal::TERM)?;
-        signal_all(Signal::CONT).map(|_reached| ())
-    }
-}
-
-impl Output {
-    fn is_too_much(&mut self, written: u64, now: Duration) -> bool {
-        self.every = if written > self.seen {
-            LOOK.0
-        } else {
-            (self.every * 2).min(LOOK.1)
-        };
-        self.seen = written;
-        self.look_at = now + self.every;
-        written > self.limit
+        self.tree.ask_to_end()
     }
 }

@@ -14,7 +14,7 @@ use rustix::process::{Signal, chdir, set_parent_process_death_signal};
 use rustix::stdio::{dup2_stdin, stdin};
 
 use super::limits;
-use crate::runtime::process::{Order, file};
+use crate::runtime::process::{Order, Registration, file};
 
 /// Becomes the worker's program; returns only when that failed, with the reason told to the supervisor.
 pub(super) fn become_worker(dir: &Path) -> ExitCode {
@@ -58,7 +58,11 @@ fn run(dir: &Path) -> Result<(), String> {
         .thread_set_mask()
         .map_err(|error| format!("cannot reset its signals: {error}"))?;
     close_inherited_at_exec().map_err(|error| format!("cannot close inherited files: {error}"))?;
-    limits::apply(&order.limits).map_err(|error| format!("cannot set its limits: {error}"))?;
+    let group = match file::get_json(&dir.join(file::SUPERVISOR)).map_err(|error| error.to_string())? {
+        Some(Registration::Supervised { group, .. }) => group,
+        _ => return Err(format!("{} does not name this worker", file::SUPERVISOR)),
+    };
+    limits::apply(&order.limits, &group).map_err(|error| format!("cannot set its limits: {error}"))?;
     #[expect(
         clippy::disallowed_methods,
         reason = "a home of processes: this one becomes the worker"

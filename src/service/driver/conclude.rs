@@ -9,6 +9,7 @@ use crate::domain::retry::come_back;
 use crate::domain::task::StopReason;
 use crate::format::progress::{self, Section};
 use crate::runtime::process::{Cause, Exit, file};
+use crate::runtime::scrub::scrub;
 use crate::runtime::transcript::last_words;
 use crate::runtime::{OutcomeFile, Spent};
 
@@ -48,6 +49,7 @@ impl Drive<'_> {
         watch.persist(now).await;
         watch.write_heartbeat(now, outcome.as_str());
         self.log_end(outcome, &reason, facts).await;
+        self.clean_transcript().await;
         let retry_at = match (&stopped, ending.kind) {
             (Some(StopReason::ProviderWait { until, .. }), _) => *until,
             (None, EndKind::RateLimited { until }) => until,
@@ -68,6 +70,17 @@ impl Drive<'_> {
         }
     }
 
+    /// What was written stays for people to read, without secrets.
+    async fn clean_transcript(&self) {
+        for name in [file::STDOUT, file::STDERR] {
+            let (path, redactor) = (self.dir.join(name), self.redactor.clone());
+            let scrubbed = tokio::task::spawn_blocking(move || scrub(&path, &redactor)).await;
+            if let Ok(Err(error)) = scrubbed {
+                tracing::error!(task = %self.task.id, %error, "{name} was not cleaned of secrets");
+            }
+        }
+    }
+
     fn outcome_file(&self) -> Option<OutcomeFile> {
         OutcomeFile::load(&self.outcome_path()).unwrap_or_else(|error| {
             tracing::warn!(task = %self.task.id, %error, "the worker's outcome file counts as missing");
@@ -78,7 +91,7 @@ impl Drive<'_> {
     fn ending(&self, exit: &Exit, watch: &Watch<'_>, word: Option<&OutcomeFile>) -> Ending {
         let stderr = last_words(&self.dir.join(file::STDERR), LAST_WORDS).unwrap_or_default();
         let mut ending = watch.reader.ending(exit, word, &stderr);
-        ending.reason = self.instance.redactor.redact(&ending.reason).into_owned();
+        ending.reason = self.redactor.redact(&ending.reason).into_owned();
         ending
     }
 
@@ -151,7 +164,7 @@ impl Drive<'_> {
             outcome.as_str()
         );
         let written = self.instance.files.log(&self.task.id, |text| {
-            let text = progress::append_log(text, now, &line);
+            let text = progress::append_log(&self.redactor.redact(text), now, &line);
             match &changed {
                 Some(list) => progress::set_section(&text, Section::FilesChanged, list),
                 None => text,

@@ -7,7 +7,9 @@ use tokio::sync::watch::Receiver;
 
 use super::super::attachments::{self, AttachmentError};
 use super::super::engine::Wish;
+use super::super::given::Given;
 use super::super::prompt::{Material, prompt};
+use super::super::token;
 use super::{Drive, NotStarted, StartFacts, stopped_first};
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
@@ -39,8 +41,11 @@ impl Drive<'_> {
         self.remove_old_heartbeat();
         let attachments = self.attachments(&workspace).map_err(workspace_fault)?;
         let prompt = self.prompt(&workspace, &attachments).await;
+        let token = self.hand_over().await.map_err(workspace_fault)?;
         let brief = Brief {
             attachments,
+            token,
+            mcp: vec![self.instance.exe.clone().into(), "mcp".into()],
             ..self.brief(workspace.root, prompt, &facts)
         };
         let spec = self.spec(&brief);
@@ -114,9 +119,11 @@ impl Drive<'_> {
         let d = &self.task.definition;
         let material = Material {
             agent: d.agent.as_deref().and_then(|name| read(layout.agent(name))),
-            progress: self.instance.files.progress_text(&self.task.id),
+            progress: self.progress_cleaned(),
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
+            may_spawn: self.may_spawn().await,
+            children: self.children().await,
             branch: Some(workspace.branch.clone()),
             guides: GUIDES
                 .into_iter()
@@ -132,7 +139,27 @@ impl Drive<'_> {
         prompt(self.task, self.attempt, &material)
     }
 
-    /// What the runtime is told; a reader of the worker's output needs neither prompt nor workspace.
+    /// Writes down what the worker may read of its task and its gate, and makes the token that it shows for that.
+    async fn hand_over(&self) -> std::io::Result<String> {
+        let (instance, attempt) = (self.instance, self.attempt);
+        let token = instance
+            .tokens
+            .of(&self.task.id, attempt.epoch, attempt.started_at)?;
+        let gates = instance.store.gates(&self.task.id).await;
+        let gates = gates.map_err(std::io::Error::other)?.into_iter();
+        let reports: Vec<_> = gates.map(|run| run.record.report).collect();
+        let known = token::fingerprint(&token);
+        Given::of_attempt(&self.dir).write(self.task, attempt, &reports, &known, &self.redactor)?;
+        Ok(token)
+    }
+
+    /// What earlier workers wrote goes to a provider: without secrets.
+    fn progress_cleaned(&self) -> Option<String> {
+        let text = self.instance.files.progress_text(&self.task.id)?;
+        Some(self.redactor.redact(&text).into_owned())
+    }
+
+    /// What the runtime is told; a reader of the worker's output needs neither prompt nor workspace, token nor tools.
     pub(super) fn brief(&self, workspace: PathBuf, prompt: String, facts: &StartFacts) -> Brief {
         let layout = &self.instance.layout;
         let d = &self.task.definition;
@@ -149,7 +176,7 @@ impl Drive<'_> {
             heartbeat_file: layout.heartbeat(&self.task.id),
             progress_file: layout.progress_of(&self.task.id),
             outcome_file: self.outcome_path(),
-            token: uuid::Uuid::new_v4().simple().to_string(),
+            token: String::new(),
             url: None,
             timeout: d
                 .timeout
@@ -173,7 +200,7 @@ impl Drive<'_> {
     }
 
     /// The smaller of what the tier allows an attempt and what the task has left.
-    fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
+    pub(super) fn budget_left(&self, of_tier: Option<f64>) -> Option<f64> {
         let left = self
             .task
             .definition
@@ -202,12 +229,15 @@ impl Drive<'_> {
         let limits = &self.instance.config.limits;
         let limits = Limits {
             output_bytes: limits.output_bytes,
+            output_rate: limits.output_rate,
             memory_bytes: limits.memory_bytes,
-            processes: limits.processes.map(|n| u64::from(n.get())),
+            processes: Some(u64::from(limits.processes.get())),
+            disk_bytes: limits.disk_bytes,
             file_bytes: limits.file_bytes,
         };
         Spec {
             grace: self.instance.policy.kill_grace,
+            lease: Some(self.instance.config.scheduler.lease),
             ..Spec::new(brief, launch, limits)
         }
     }

@@ -6,6 +6,7 @@
 mod conclude;
 mod course;
 mod launch;
+mod requests;
 mod start_facts;
 mod watch;
 
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch as channel};
 
 pub use self::start_facts::StartFacts;
+use super::board::Board;
 use super::engine::{Input, Wish};
 use super::instance::Instance;
 use crate::clock::truncate;
@@ -23,8 +25,10 @@ use crate::domain::event::{Event, StartFault};
 use crate::domain::outcome::Outcome;
 use crate::domain::task::{Attempt, State, Task};
 use crate::format::heartbeat;
+use crate::format::redact::Redactor;
 use crate::runtime::Runtime;
 use crate::runtime::process::{self, Adopted, Cause, Exit, file};
+use crate::store::StoreError;
 
 /// What a driver knows of its attempt.
 struct Drive<'a> {
@@ -33,6 +37,8 @@ struct Drive<'a> {
     attempt: &'a Attempt,
     runtime: Arc<dyn Runtime>,
     dir: PathBuf,
+    /// Knows the instance's secrets and the attempt's token.
+    redactor: Redactor,
     inbox: &'a mpsc::Sender<Input>,
 }
 
@@ -62,6 +68,20 @@ pub fn last_sign(instance: &Instance, task: &Task, attempt: &Attempt) -> Option<
         .filter(|beat| beat.attempt.is_none_or(|n| n == attempt.n));
     let written = written.map(|at| truncate(at.into()));
     written.max(beat.map(|b| b.last_heartbeat)).map(|at| at.min(now))
+}
+
+/// What workers showed before this service was there, and while none was: silence counts from then.
+pub async fn recall_signs_of_life(instance: &Instance, board: &mut Board) -> Result<(), StoreError> {
+    let recorded = instance.store.open_facts().await?;
+    let seen = |task: &Task| {
+        let attempt = task.state.attempt()?;
+        let facts = recorded.get(&task.id).filter(|f| f.epoch == attempt.epoch);
+        let on_disk = last_sign(instance, task, attempt);
+        Some((task.id.clone(), on_disk.max(facts.and_then(|f| f.beat_at))?))
+    };
+    let seen: Vec<_> = board.live().filter_map(seen).collect();
+    seen.iter().for_each(|(id, at)| board.beat(id, *at));
+    Ok(())
 }
 
 /// Drives the live attempt of a task.
@@ -96,6 +116,7 @@ pub async fn drive(
         task,
         attempt,
         runtime,
+        redactor: instance.redactor_of(&task.id, attempt.epoch, attempt.started_at),
         dir,
         inbox,
     };
@@ -106,7 +127,8 @@ pub async fn drive(
                 // The next of the tier's runtimes gets its chance.
                 drive.let_rest(Outcome::Network, None).await;
             }
-            tell_not_started(inbox, task, attempt, problem).await;
+            let reason = drive.redactor.redact(&problem.reason).into_owned();
+            tell_not_started(inbox, task, attempt, NotStarted { reason, ..problem }).await;
         }
     }
 }

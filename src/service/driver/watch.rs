@@ -8,6 +8,7 @@ use tokio::sync::watch::Receiver;
 
 use super::super::engine::{Input, Wish};
 use super::course::Course;
+use super::requests::Taken;
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
 use crate::domain::task::{Attempt, Try};
@@ -22,6 +23,8 @@ use crate::store::{Beat, ProgressMark};
 const LOOK: Duration = Duration::from_millis(500);
 /// How often signs of life are written down, at most.
 const NOTE: Duration = Duration::from_secs(10);
+/// How often a lease is renewed in its length.
+const RENEWALS: u32 = 40;
 /// Chunks of output that one look takes in at most, so that a worker that floods does not hold its driver.
 const CHUNKS: usize = 64;
 /// A worker may wait for its provider itself for as long; for longer, its slot is better used.
@@ -39,6 +42,8 @@ pub(super) struct Watch<'a> {
     session: Option<String>,
     /// The worker's first process, where it is held.
     pid: Option<u32>,
+    /// When its lease was last renewed.
+    renewed: Option<DateTime<Utc>>,
     phase: Option<String>,
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
@@ -53,6 +58,7 @@ pub(super) struct Watch<'a> {
     flaw_told: bool,
     /// Its client waits for a provider, and not for a moment.
     waits_long: bool,
+    requests: Taken,
 }
 
 impl<'a> Watch<'a> {
@@ -75,6 +81,7 @@ impl<'a> Watch<'a> {
             old: known.transcript_offset,
             session: drive.attempt.session.clone(),
             pid: None,
+            renewed: None,
             phase: known.phase,
             pct: known.progress_pct,
             last_output: None,
@@ -85,6 +92,7 @@ impl<'a> Watch<'a> {
             course: Course::new(drive, facts),
             flaw_told: false,
             waits_long: false,
+            requests: Taken::default(),
             drive,
         }
     }
@@ -100,6 +108,7 @@ impl<'a> Watch<'a> {
             tokio::select! {
                 exit = &mut exit => return exit,
                 _ = look.tick() => {
+                    self.renew_lease(running);
                     self.look().await;
                     if std::mem::take(&mut self.waits_long) {
                         self.heed(running, Wish::Stop(self.drive.instance.policy.kill_grace));
@@ -111,6 +120,23 @@ impl<'a> Watch<'a> {
                     self.look().await;
                 }
             }
+        }
+    }
+
+    /// Here, where the worker is looked after: whoever does not get to it any more loses it.
+    fn renew_lease(&mut self, running: &Running) {
+        let (now, lease) = (
+            self.drive.instance.clock.now(),
+            self.drive.instance.config.scheduler.lease,
+        );
+        let every = TimeDelta::from_std(lease / RENEWALS).unwrap_or_default();
+        // A clock that was set back is no reason to wait.
+        if self.renewed.is_some_and(|at| at <= now && now - at < every) {
+            return;
+        }
+        match running.renew_lease(lease) {
+            Ok(()) => self.renewed = Some(now),
+            Err(error) => tracing::warn!(task = %self.drive.task.id, %error, "its lease was not renewed"),
         }
     }
 
@@ -134,6 +160,7 @@ impl<'a> Watch<'a> {
     async fn look(&mut self) {
         self.read_output().await;
         self.read_heartbeat();
+        self.drive.take_requests(&mut self.requests).await;
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
             self.note(at).await;
@@ -208,7 +235,7 @@ impl<'a> Watch<'a> {
 
     /// A phase is shown and kept: a command line in it may hold a secret.
     fn at(&mut self, phase: &str) {
-        self.phase = Some(self.drive.instance.redactor.redact(phase).into_owned());
+        self.phase = Some(self.drive.redactor.redact(phase).into_owned());
     }
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
@@ -224,7 +251,9 @@ impl<'a> Watch<'a> {
                 self.last_beat = self.last_beat.max(Some(beat.last_heartbeat.min(now)));
                 self.course.beat(beat.progress_pct, beat.current_phase.as_deref());
                 self.pct = beat.progress_pct.or(self.pct);
-                self.phase = beat.current_phase.or(self.phase.take());
+                if let Some(phase) = beat.current_phase {
+                    self.at(&phase);
+                }
             }
             Ok(_of_another_attempt) => {}
             Err(flaw) if !self.flaw_told => {

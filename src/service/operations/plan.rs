@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::assessor::survey;
 use super::super::board::Board;
 use super::super::dispatcher::NewSection;
+use super::super::family;
 use super::super::instance::Instance;
 use super::super::intake::{Intake, QUEUE_FILE, compare};
 use super::super::view::{Plan, PlanStep, VERSION};
@@ -13,6 +14,7 @@ use super::status::problems;
 use crate::domain::assess::assess;
 use crate::domain::decide::{Context, Ruling, admit, decide};
 use crate::domain::event::{Command, Event};
+use crate::domain::family::children;
 use crate::domain::id::TaskId;
 use crate::domain::ready::{self, DependencyState, Used, World};
 use crate::domain::task::{State, Task};
@@ -171,7 +173,9 @@ fn schedule(instance: &Instance, board: &mut Board, steps: &mut Vec<PlanStep>) {
     }
     let used = Used::count(board.live());
     let route = |t: &Task| instance.fleet.route(t, now);
-    for (id, route) in ready::claims(board.runnable(), used, now, &instance.policy, route) {
+    let held = family::waiting(board);
+    let due = board.runnable().filter(|t| !held.contains(&t.id));
+    for (id, route) in ready::claims(due, used, now, &instance.policy, route) {
         step(
             steps,
             &id,
@@ -194,6 +198,7 @@ fn waits(
     steps: &mut Vec<PlanStep>,
 ) {
     let now = instance.clock.now();
+    let families = children(board.live());
     for task in board.live() {
         if board.held.contains(&task.id) {
             step(
@@ -204,9 +209,12 @@ fn waits(
             );
         } else if task.state.attempt().is_none() {
             let obstacle = instance.fleet.obstacle(task, now);
+            let children = families.get(&task.id).into_iter().flatten();
+            let children: Vec<TaskId> = children.map(|id| (*id).clone()).collect();
             let world = World {
                 stopped,
                 unavailable: obstacle.as_deref(),
+                children: &children,
             };
             step(
                 steps,

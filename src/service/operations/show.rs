@@ -2,7 +2,7 @@
 
 use super::super::instance::Instance;
 use super::super::view::{EventView, Show, VERSION, Why};
-use super::task_view::{Records, event_view, waiting_view};
+use super::task_view::{Records, event_view, question_view, waiting_view};
 use super::unread;
 use crate::domain::id::TaskId;
 use crate::domain::task::Task;
@@ -38,6 +38,9 @@ pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, Stor
             .as_ref()
             .map(|a| a.reasons.clone())
             .unwrap_or_default(),
+        questions: task.history.questions.iter().map(question_view).collect(),
+        parent: d.parent.as_ref().map(ToString::to_string),
+        children: task.history.children.iter().map(ToString::to_string).collect(),
         progress: instance.files.progress_text(id),
         events: events(instance, &task, EVENTS).await?,
         task: records.task(instance, &task, true),

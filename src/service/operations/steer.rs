@@ -56,12 +56,12 @@ pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
 /// Without a service nobody else asks the supervisors of condemned workers to stop them; the next run sees their end.
 async fn stop_condemned(instance: &Instance) -> Result<(), StoreError> {
     for task in instance.store.live().await? {
-        let State::Stopping { attempt, .. } = &task.state else {
+        let State::Stopping { attempt, reason, .. } = &task.state else {
             continue;
         };
         let dir = instance.layout.attempt(&task.id, attempt.epoch);
         let asked = process::adopt(&dir).and_then(|found| match found {
-            Adopted::Running(running) => running.request_stop(instance.policy.kill_grace),
+            Adopted::Running(running) => running.request_stop(instance.policy.grace(reason)),
             Adopted::Ended(_) | Adopted::NeverStarted | Adopted::Vanished => Ok(()),
         });
         if let Err(error) = asked {

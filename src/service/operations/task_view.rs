@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::super::instance::Instance;
-use super::super::view::{AttemptView, CheckView, EventView, GateView, Stopped, TaskView, WaitingView};
+use super::super::view::{
+    AttemptView, CheckView, EventView, GateView, QuestionView, Stopped, TaskView, WaitingView,
+};
+use crate::domain::family;
 use crate::domain::gate::{GateReport, Receipt, Verdict};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::Outcome;
+use crate::domain::question::Question;
 use crate::domain::ready::{DependencyState, Waiting, World, waiting};
 use crate::domain::task::{State, Task};
 use crate::format::heartbeat;
@@ -20,6 +24,8 @@ pub(super) struct Records {
     attempts: HashMap<TaskId, Vec<AttemptRecord>>,
     gates: HashMap<TaskId, GateRun>,
     standings: HashMap<TaskId, DependencyState>,
+    /// Sub-tasks that are not over, of tasks that wait for them.
+    children: HashMap<TaskId, Vec<TaskId>>,
     stopped: Option<Stopped>,
     now: DateTime<Utc>,
 }
@@ -45,6 +51,7 @@ impl Records {
                 .map(|(id, s)| (id, super::super::standing(s)))
                 .chain(unread.iter().map(|t| (t.id.clone(), DependencyState::Live)))
                 .collect(),
+            children: open_children(instance, tasks).await?,
             stopped: instance.stopped().await?,
             now: instance.clock.now(),
         })
@@ -55,6 +62,7 @@ impl Records {
         let world = World {
             stopped: self.stopped.as_ref().map(|s| (s.by.as_str(), s.at)),
             unavailable: obstacle.as_deref(),
+            children: self.children.get(&task.id).map(Vec::as_slice).unwrap_or_default(),
         };
         let standing = |id: &TaskId| {
             self.standings
@@ -100,6 +108,20 @@ impl Records {
             updated_at: task.updated_at,
         }
     }
+}
+
+async fn open_children(
+    instance: &Instance,
+    tasks: &[Task],
+) -> Result<HashMap<TaskId, Vec<TaskId>>, StoreError> {
+    if !tasks.iter().any(family::waits) {
+        return Ok(HashMap::new());
+    }
+    let live = instance.store.live().await?;
+    let families = family::children(live.iter()).into_iter();
+    Ok(families
+        .map(|(parent, children)| (parent.clone(), children.into_iter().cloned().collect()))
+        .collect())
 }
 
 fn project(task: &Task) -> String {
@@ -228,6 +250,16 @@ fn word(outcome: Outcome) -> &'static str {
         | Outcome::MaxTurns
         | Outcome::Poisoned => "failed",
         other => other.as_str(),
+    }
+}
+
+pub(super) fn question_view(question: &Question) -> QuestionView {
+    let answer = question.answer.as_ref();
+    QuestionView {
+        question: question.text.clone(),
+        asked_at: question.asked_at,
+        answer: answer.map(|a| a.text.clone()),
+        by: answer.map(|a| a.by.clone()),
     }
 }
 

@@ -94,25 +94,6 @@ fn a_worker_that_prints_the_same_forever_is_stuck_and_its_task_resumed() {
     );
 }
 
-/// From cron, nobody watches between the ticks; the time without news goes on all the same.
-#[test]
-fn a_standstill_shows_over_many_short_ticks() {
-    let world = World::configured(
-        "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nno_progress_after = \"3s\"\n",
-        "",
-    );
-    world.worker(
-        "parrot",
-        "[ $ORCHESTRATOR_ATTEMPT = 1 ] || { date > done.txt; exit 0; }
-         while :; do echo again; sleep 0.05; done",
-    );
-    world.save_tasks(&[&section("parrot", "")]);
-    world.until("its first attempt is stuck, and the second done", || {
-        world.done(&["tick"]);
-        (world.outcomes("parrot") == ["haiku:stuck", "haiku:done"]).then_some(())
-    });
-}
-
 #[test]
 fn a_worker_that_only_beats_is_stuck() {
     let world = World::configured(DEMANDING, "");

@@ -307,6 +307,7 @@ impl World {
             12 => self.person(&id),
             13 => self.fail_to_start(&id),
             14 => self.redefine(&id),
+            15 if self.dice.roll(2) == 0 => self.request(&id, epoch),
             _ if self.dice.roll(40) == 0 => self.apply(&id, Event::Removed),
             _ => self.apply(
                 &id,
@@ -324,6 +325,16 @@ impl World {
             self.alive.insert((id.clone(), epoch));
             self.apply(id, Event::Started { epoch });
         }
+    }
+
+    /// What lies on the worker's desk: a question, or a sub-task.
+    fn request(&mut self, id: &TaskId, epoch: u64) {
+        let text = format!("question {}?", self.dice.roll(3));
+        let child = TaskId::parse(&format!("{id}.part")).unwrap();
+        let event = self
+            .dice
+            .pick(&[Event::Asked { epoch, text }, Event::Spawned { epoch, child }]);
+        self.apply(id, event);
     }
 
     /// A finished event is only ever sent once the process is confirmed dead.
@@ -373,8 +384,10 @@ impl World {
             Command::Hold,
             Command::Retry,
             Command::Claim,
+            Command::Answer { text: "yes".into() },
             Command::Approve {
                 comment: String::new(),
+                seen: None,
             },
             Command::Reject {
                 comment: String::new(),
@@ -383,7 +396,7 @@ impl World {
                 reason: String::new(),
             },
         ];
-        let last = if self.dice.roll(20) == 0 { 8 } else { 7 };
+        let last = if self.dice.roll(20) == 0 { 9 } else { 8 };
         let command = self.dice.pick(&commands[..last]);
         self.apply(
             id,
@@ -457,6 +470,7 @@ impl World {
                         by: by(),
                         command: Command::Approve {
                             comment: String::new(),
+                            seen: None,
                         },
                     },
                 );

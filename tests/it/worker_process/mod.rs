@@ -4,6 +4,8 @@
 
 mod adopt;
 mod command;
+mod lease;
+mod limits;
 mod start;
 mod stop;
 
@@ -48,6 +50,7 @@ impl Attempt {
             prompt: "the prompt".to_owned(),
             timeout: Duration::from_secs(60),
             grace: Duration::from_millis(100),
+            lease: None,
             limits: Limits::default(),
             key: format!("test-{:x}", unguessed()),
         };

@@ -78,12 +78,3 @@ async fn it_ends_at_its_timeout() {
         "its grace is part of it"
     );
 }
-
-#[tokio::test]
-async fn it_ends_at_its_output_limit() {
-    let mut attempt = Attempt::of(&["yes"]);
-    attempt.spec.limits.output_bytes = 1 << 20;
-    let exit = attempt.run().await;
-    assert_eq!(exit.cause, Cause::OutputLimit { limit: 1 << 20 });
-    assert_eq!(exit.phrase(), "wrote more than 1 MiB of output");
-}

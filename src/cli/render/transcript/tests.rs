@@ -42,11 +42,32 @@ fn the_messages_runtime_reads_the_same() {
 }
 
 #[test]
+fn codex_reads_like_a_conversation() {
+    insta::assert_snapshot!(page(&[
+        r#"{"type":"thread.started","thread_id":"01a1fcc0"}"#,
+        r#"{"type":"item.completed","item":{"id":"item_0","type":"error","message":"Model metadata not found."}}"#,
+        r#"{"type":"turn.started"}"#,
+        r#"{"type":"item.completed","item":{"id":"item_1","type":"reasoning","text":"I should look first."}}"#,
+        r#"{"type":"item.completed","item":{"id":"item_2","type":"agent_message","text":"Checking it."}}"#,
+        r#"{"type":"item.started","item":{"id":"item_3","type":"command_execution","command":"/bin/bash -c 'cargo test'","aggregated_output":"","exit_code":null,"status":"in_progress"}}"#,
+        r#"{"type":"item.completed","item":{"id":"item_3","type":"command_execution","command":"/bin/bash -c 'cargo test'","aggregated_output":"test a ... FAILED\n","exit_code":101,"status":"failed"}}"#,
+        r#"{"type":"item.started","item":{"id":"item_4","type":"file_change","changes":[{"path":"/workspace/a.rs","kind":"update"},{"path":"/workspace/b.rs","kind":"add"}],"status":"in_progress"}}"#,
+        r#"{"type":"item.completed","item":{"id":"item_4","type":"file_change","changes":[{"path":"/workspace/a.rs","kind":"update"},{"path":"/workspace/b.rs","kind":"add"}],"status":"completed"}}"#,
+        r#"{"type":"item.completed","item":{"id":"item_5","type":"mcp_tool_call","server":"orchestrator","tool":"heartbeat","arguments":{"pct":3},"result":{"content":[{"type":"text","text":"noted"}]},"error":null,"status":"completed"}}"#,
+        r#"{"type":"item.updated","item":{"id":"item_6","type":"todo_list","items":[{"text":"look","completed":true},{"text":"fix","completed":false}]}}"#,
+        r#"{"type":"error","message":"Reconnecting... 1/1 (unexpected status 529)"}"#,
+        r#"{"type":"turn.failed","error":{"message":"unexpected status 529"}}"#,
+        r#"{"type":"turn.completed","usage":{"input_tokens":12000,"output_tokens":100}}"#,
+        r#"{"type":"item.completed","item":{"id":"item_7","type":"novelty","text":"x"}}"#,
+    ]));
+}
+
+#[test]
 fn anything_else_is_one_short_line_or_plain_text() {
     insta::assert_snapshot!(page(&[
         "compiling…",
         "\u{1b}[32mok\u{1b}[0m\ttests \u{1b}]0;owned\u{7}pass\r",
-        r#"{"type":"turn.completed","usage":{"input_tokens":3,"output_tokens":4},"note":"x\u001b[2Jy"}"#,
+        r#"{"type":"novelty","usage":{"input_tokens":3,"output_tokens":4},"note":"x\u001b[2Jy"}"#,
         r#"{"hello":"world"}"#,
         r#"{"type":"text", cut"#,
         "[1,2]",
@@ -65,10 +86,12 @@ fn giant_lines_are_bounded() {
 
 proptest! {
     #[test]
-    fn nothing_that_a_worker_writes_moves_the_terminal(raw in any::<String>(), kind in "(text|assistant|user|result|x)") {
+    fn nothing_that_a_worker_writes_moves_the_terminal(raw in any::<String>(), kind in "(text|assistant|user|result|error|x)") {
         let events = [
             raw.clone(),
             serde_json::json!({"type": kind, "text": raw, "subtype": raw, "name": raw}).to_string(),
+            serde_json::json!({"type": "item.completed", "item": {"type": "command_execution", "command": raw,
+                "aggregated_output": raw, "status": "completed"}}).to_string(),
             serde_json::json!({"type": kind, "message": {"content": [
                 {"type": "text", "text": raw}, {"type": "tool_use", "name": raw, "input": {"command": raw}},
                 {"type": "tool_result", "content": raw}, {"type": raw}]}}).to_string(),

@@ -66,6 +66,13 @@ pub(super) fn states() -> Vec<(&'static str, State)> {
             },
         ),
         (
+            "blocked:question",
+            State::Blocked {
+                since,
+                block: Block::Question { text: "q?".into() },
+            },
+        ),
+        (
             "blocked:approval",
             State::Blocked {
                 since,
@@ -204,6 +211,20 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
                 report: report(Outcome::Done),
             },
         ),
+        (
+            "asked",
+            Event::Asked {
+                epoch: 7,
+                text: "which?".into(),
+            },
+        ),
+        (
+            "spawned",
+            Event::Spawned {
+                epoch: 7,
+                child: crate::domain::id::TaskId::parse("t.a").unwrap(),
+            },
+        ),
         ("judged passed", judged(CheckVerdict::Passed)),
         ("judged failed", judged(CheckVerdict::Failed)),
         (
@@ -219,7 +240,14 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("cancel", person(Command::Cancel { reason: "no".into() })),
         ("retry", person(Command::Retry)),
         ("claim", person(Command::Claim)),
-        ("approve", person(Command::Approve { comment: "ok".into() })),
+        ("answer", person(Command::Answer { text: "yes".into() })),
+        (
+            "approve",
+            person(Command::Approve {
+                comment: "ok".into(),
+                seen: None,
+            }),
+        ),
         ("reject", person(Command::Reject { comment: "no".into() })),
     ]
 }

@@ -15,97 +15,68 @@ fn kind(step: Step, code: i32, message: &str, data: Value) -> EndKind {
 }
 
 #[test]
-fn refused_requests_by_kind_code_and_words() {
-    let null = Value::Null;
+fn the_adapters_kind_decides_first() {
     let rows = [
-        // Recorded: an adapter's kind outranks its words.
-        (
-            -32603,
-            "Internal error: API Error: Request rejected (429)",
-            json!({"errorKind":"rate_limit"}),
-            LIMITED,
-        ),
-        (
-            -32603,
-            "Internal error",
-            json!({"errorKind":"overloaded"}),
-            EndKind::Overloaded,
-        ),
-        (
-            -32603,
-            "Internal error",
-            json!({"errorKind":"server_error"}),
-            EndKind::Overloaded,
-        ),
-        (
-            -32603,
-            "Internal error",
-            json!({"errorKind":"authentication_failed"}),
-            EndKind::Auth,
-        ),
-        (
-            -32603,
-            "Internal error",
-            json!({"errorKind":"billing_error"}),
-            EndKind::Auth,
-        ),
-        (
-            -32603,
-            "Internal error",
-            json!({"errorKind":"invalid_request"}),
-            EndKind::Poisoned,
-        ),
-        (-32603, "rate limit", json!({"errorKind":"unknown"}), LIMITED),
-        (-32000, "Authentication required", null.clone(), EndKind::Auth),
-        (-32002, "Resource not found", null.clone(), EndKind::Poisoned),
-        (429, "Resource exhausted", null.clone(), LIMITED),
-        (401, "no", null.clone(), EndKind::Auth),
-        (503, "no", null.clone(), EndKind::Overloaded),
-        (
-            -32603,
-            "Internal error",
-            json!({"details":"You have hit your limit"}),
-            LIMITED,
-        ),
-        (
-            -32603,
-            "Internal error",
-            json!("prompt is too long: 300000 tokens"),
-            EndKind::Poisoned,
-        ),
-        (
-            -32603,
-            "This exceeds the model's maximum context of 200k",
-            null.clone(),
-            EndKind::Poisoned,
-        ),
-        (
-            -32603,
-            "API Error (529) Overloaded",
-            null.clone(),
-            EndKind::Overloaded,
-        ),
-        (-32603, "fetch failed", null.clone(), EndKind::Network),
-        (
-            -32603,
-            "connect ECONNREFUSED 127.0.0.1:1",
-            null.clone(),
-            EndKind::Network,
-        ),
-        (
-            -32603,
-            "Invalid API key · Please run /login",
-            null.clone(),
-            EndKind::Auth,
-        ),
-        (-32603, "something else", null.clone(), EndKind::Failed),
-        (-32602, "Invalid params", null, EndKind::Failed),
+        ("rate_limit", LIMITED),
+        ("overloaded", EndKind::Overloaded),
+        ("server_error", EndKind::Overloaded),
+        ("authentication_failed", EndKind::Auth),
+        ("billing_error", EndKind::Auth),
+        ("invalid_request", EndKind::Poisoned),
+        ("unknown", EndKind::Network),
     ];
-    for (code, message, data, expected) in rows {
+    for (word, expected) in rows {
+        let data = json!({ "errorKind": word });
         assert_eq!(
-            kind(Step::Prompt, code, message, data),
+            kind(Step::Prompt, -32603, "fetch failed", data),
             expected,
-            "{code} {message}"
+            "{word}"
+        );
+    }
+}
+
+#[test]
+fn then_the_code() {
+    let rows = [
+        (-32000, EndKind::Auth),
+        (-32002, EndKind::Poisoned),
+        (401, EndKind::Auth),
+        (429, LIMITED),
+        (503, EndKind::Overloaded),
+        (-32602, EndKind::Failed),
+    ];
+    for (code, expected) in rows {
+        assert_eq!(kind(Step::Prompt, code, "no", Value::Null), expected, "{code}");
+    }
+}
+
+#[test]
+fn and_last_the_words() {
+    let rows = [
+        ("You have hit your limit", LIMITED),
+        ("API Error: Request rejected (429)", LIMITED),
+        ("prompt is too long: 300000 tokens", EndKind::Poisoned),
+        (
+            "It exceeds the model's maximum context of 200k",
+            EndKind::Poisoned,
+        ),
+        ("API Error (529) Overloaded", EndKind::Overloaded),
+        ("fetch failed", EndKind::Network),
+        ("connect ECONNREFUSED 127.0.0.1:1", EndKind::Network),
+        ("Invalid API key · Please run /login", EndKind::Auth),
+        ("something else", EndKind::Failed),
+    ];
+    for (words, expected) in rows {
+        assert_eq!(
+            kind(Step::Prompt, -32603, words, Value::Null),
+            expected,
+            "{words}"
+        );
+        let details = json!({ "details": words });
+        assert_eq!(
+            kind(Step::Prompt, -32603, "Internal error", details),
+            expected,
+            "{words}"
         );
     }
 }
@@ -186,10 +157,7 @@ fn stop_reasons() {
     ];
     for (stop, over, kind, reason) in rows {
         let ending = of_stop(stop, " All\ndone. ", over);
-        assert_eq!(
-            (ending.kind, ending.reason.replace("All done.", "All done.")),
-            (kind, reason.to_owned())
-        );
+        assert_eq!((ending.kind, ending.reason), (kind, reason.to_owned()));
     }
     assert_eq!(
         of_stop(StopReason::EndTurn, "", false).reason,

@@ -1,0 +1,160 @@
+//! What comes from a worker's desk while it runs, questions and sub-tasks, and what that makes of its end.
+//!
+//! A worker that asked has not failed, whatever its client's exit says: the task waits for the answer and goes on in
+//! the same session. One that made sub-tasks has not finished its own: it goes on when they are over.
+
+use super::super::effect::Durable;
+use super::super::id::TaskId;
+use super::super::outcome::{AttemptReport, Outcome};
+use super::super::question::{Answer, Asked};
+use super::super::report::Report;
+use super::super::task::{Attempt, Block, Next, StartKind, State, Task};
+use super::draft::Draft;
+use super::{Context, Ruling, replanned};
+
+const STALE: Ruling = Ruling::NoChange("the request is of another attempt");
+
+pub(super) fn asked(task: &Task, epoch: u64, text: &str, cx: &Context<'_>) -> Ruling {
+    if live(task, epoch).is_none() {
+        return STALE;
+    }
+    if task.history.questions.was_asked_in(text, epoch) {
+        return Ruling::NoChange("this attempt has asked that already");
+    }
+    let mut draft = Draft::new(task, "asked", cx).why(format!("its worker asks: {text}"));
+    match draft.task.history.questions.ask(text, epoch, cx.now) {
+        Asked::New => draft.report(Report::Question {
+            text: text.to_owned(),
+        }),
+        Asked::Open => draft,
+        Asked::Answered(answer) => {
+            let line = told(text, &answer);
+            draft.durable(Durable::Progress { line })
+        }
+    }
+    .done()
+}
+
+pub(super) fn spawned(task: &Task, epoch: u64, child: TaskId, cx: &Context<'_>) -> Ruling {
+    if live(task, epoch).is_none() {
+        return STALE;
+    }
+    if task.history.children.contains(&child) {
+        return Ruling::NoChange("the sub-task is known");
+    }
+    let mut draft = Draft::new(task, "spawned", cx).why(format!("its worker made the sub-task {child}"));
+    draft.task.history.children.push(child);
+    draft.task.history.spawned_in = Some(epoch);
+    draft.done()
+}
+
+fn live(task: &Task, epoch: u64) -> Option<&Attempt> {
+    task.state.attempt().filter(|a| a.epoch == epoch)
+}
+
+/// An end as it counts for an attempt that asked or made sub-tasks, and whether it spends one of the task's attempts.
+pub(super) fn seen(task: &Task, epoch: u64, report: AttemptReport) -> (AttemptReport, bool) {
+    let history = &task.history;
+    let told_an_end = matches!(
+        report.outcome,
+        Outcome::Done | Outcome::NoChangeNeeded | Outcome::Continue | Outcome::Bailed | Outcome::Blocked
+    );
+    // A `command` that only knows success and failure may end with any code after it asked.
+    if let Some(text) = history.questions.open()
+        && (told_an_end || report.outcome == Outcome::Failed)
+    {
+        let (outcome, reason) = (Outcome::Blocked, format!("asks: {text}"));
+        return (
+            AttemptReport {
+                outcome,
+                reason,
+                ..report
+            },
+            false,
+        );
+    }
+    if history.questions.any_asked_in(epoch) && matches!(report.outcome, Outcome::Blocked | Outcome::Bailed) {
+        let (outcome, reason) = (Outcome::Continue, "what it asked is answered".to_owned());
+        return (
+            AttemptReport {
+                outcome,
+                reason,
+                ..report
+            },
+            true,
+        );
+    }
+    if history.spawned_in == Some(epoch) && told_an_end && report.outcome != Outcome::Blocked {
+        let (outcome, reason) = (
+            Outcome::Continue,
+            "goes on when its sub-tasks are over".to_owned(),
+        );
+        return (
+            AttemptReport {
+                outcome,
+                reason,
+                ..report
+            },
+            false,
+        );
+    }
+    (report, true)
+}
+
+/// A person's answer: to what was asked, or to a worker that said in its own words what it needs.
+pub(super) fn answered(task: &Task, by: String, text: String, cx: &Context<'_>) -> Result<Ruling, String> {
+    let mut draft = Draft::new(task, "answered", cx).why(format!("answered by {by}: {text}"));
+    let answer = Answer {
+        text,
+        by: by.clone(),
+        at: cx.now,
+    };
+    let questions = &mut draft.task.history.questions;
+    if let State::Blocked {
+        block: Block::Asked { reason },
+        ..
+    } = &task.state
+    {
+        questions.ask(reason, task.epoch, cx.now);
+    }
+    let question = questions.open().unwrap_or_default();
+    if !questions.answer(&answer) {
+        return Err("it has asked nothing that is still open".to_owned());
+    }
+    Ok(match &task.state {
+        State::Blocked {
+            block: Block::Question { .. } | Block::Asked { .. },
+            ..
+        } => {
+            let state = goes_on(&draft.task, &by, cx);
+            draft.to(state)
+        }
+        State::Claimed { .. } | State::Running { .. } => {
+            let line = told(&question, &answer);
+            draft.durable(Durable::Progress { line })
+        }
+        _ => draft,
+    }
+    .done())
+}
+
+/// In the same session, where there is one that can be used again.
+fn goes_on(task: &Task, by: &str, cx: &Context<'_>) -> State {
+    let Some(last) = task.history.tries.last() else {
+        return State::Pending { since: cx.now };
+    };
+    let kept = (!last.outcome.poisons_session()).then(|| last.clone());
+    let next = Next {
+        tier: last.tier.clone(),
+        not_before: None,
+        why: format!("answered by {by}"),
+        session: kept.as_ref().and_then(|t| t.session.clone()),
+        runtime: kept.map(|t| t.runtime),
+        start: StartKind::Continuation,
+    };
+    replanned(task, cx.now, &next, cx)
+}
+
+fn told(question: &str, answer: &Answer) -> String {
+    format!("answer of {} to '{question}': {}", answer.by, answer.text)
+}
