@@ -234,6 +234,16 @@ const MISTAKES: &[(&str, &[&str])] = &[
 ];
 
 #[test]
+fn attachments_are_paths_by_comma_line_or_link() {
+    let file = "### a\n- Description: x\n- Images: `shots/a b.png`, /abs/c.jpg (the new one)\n- **Files:**\n  - [notes](docs/n.md)\n  - docs/n.md\n";
+    let read = reading(file);
+    let found = &task(&read, "a").definition.attachments;
+    assert_eq!(*found, ["shots/a b.png", "/abs/c.jpg", "docs/n.md"]);
+    let without = reading("### a\n- Description: x\n");
+    assert_ne!(task(&read, "a").hash, task(&without, "a").hash);
+}
+
+#[test]
 fn mistakes_have_their_place_and_code() {
     for (file, want) in MISTAKES {
         assert_eq!(codes(file), *want, "{file}");

@@ -37,11 +37,12 @@ impl Reader for LineReader {
     }
 
     fn ending(&self, exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {
-        // Nobody saw the end of an attempt that was cut off, so what it said before is no end of its own.
-        let closing = self.closing.as_ref().filter(|_| exit.cause == Cause::Exited);
-        let ending = match closing {
-            Some(closing) => by_closing(closing, stderr_tail),
-            None => by_exit(exit, stderr_tail),
+        let ending = match &self.closing {
+            // A claim does not outlive a process whose end nobody saw, or that had to be ended.
+            Some(closing) if exit.cause == Cause::Exited || closing.kind != EndKind::Claimed => {
+                by_closing(closing, stderr_tail)
+            }
+            _ => by_exit(exit, stderr_tail),
         };
         if exit.cause != Cause::Exited {
             return ending;

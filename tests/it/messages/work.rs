@@ -287,3 +287,29 @@ async fn streamed_and_whole_replies_say_the_same() {
     }
     assert_eq!(assembly.finish(), whole.into());
 }
+
+#[tokio::test]
+async fn pictures_are_shown_once_and_one_that_is_too_long_is_for_a_person() {
+    let word = |outcome: &str| Step::call("finish", json!({"outcome": outcome, "reason": "r"}));
+    let scenario = Scenario::new("look").step(word("continue")).step(word("done"));
+    let mut rig = Rig::new(Script::new().scenario(scenario)).await;
+    let picture = rig.path("shot.png");
+    std::fs::write(&picture, b"\x89PNG\r\n\x1a\n...").unwrap();
+    rig.brief.attachments = vec![picture.clone(), rig.path("ws")];
+    let first = rig.run().await;
+    assert_eq!(first.ending.kind, EndKind::Continue);
+    rig.brief.session = first.account.session.clone();
+    rig.brief.attempt_dir = rig.path("state/fix-calc/2");
+    assert_eq!(rig.run().await.ending.kind, EndKind::Claimed);
+    let sent = rig.server.requests()[1].body["messages"].to_string();
+    assert_eq!(sent.matches("\"image/png\"").count(), 1, "{sent}");
+    let long = [&b"\x89PNG\r\n\x1a\n"[..], &vec![0; 5 << 20]].concat();
+    std::fs::write(&picture, long).unwrap();
+    let refused = rig.run().await;
+    assert_eq!(refused.ending.kind, EndKind::Blocked);
+    assert!(
+        refused.ending.reason.contains("shot.png"),
+        "{}",
+        refused.ending.reason
+    );
+}

@@ -2,7 +2,9 @@
 //!
 //! Where they are not installed, a test says so and passes, unless `CI=true`: then it fails.
 
+mod acp;
 mod claude_code;
+mod codex;
 mod whole;
 
 use std::path::PathBuf;

@@ -67,7 +67,6 @@ pub async fn a_task_goes_the_whole_way(lines: Lines) {
     assert_eq!(world.outcomes("fix-add"), ["haiku:done"]);
     let fixed = world.git(&world.path("calc"), &["show", "orchestrator/fix-add:calc.sh"]);
     assert!(fixed.contains("$1 + $2"), "{fixed}");
-    assert!(task["cost_usd"].is_null() || task["cost_usd"].as_f64() > Some(0.0));
 }
 
 /// The provider names a minute: its client would wait for it in the worker's slot.
