@@ -7,6 +7,7 @@
 pub mod diagnostic;
 pub mod duration;
 pub mod heartbeat;
+pub mod hosts;
 pub mod job;
 pub mod progress;
 pub mod queue;
