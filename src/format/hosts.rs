@@ -2,8 +2,8 @@
 //!
 //! A rule is `name`, `*.suffix`, or an address, each with or without `:port`; without one it means 80 and 443.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};

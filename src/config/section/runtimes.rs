@@ -222,7 +222,7 @@ impl Runtime {
     pub fn contained(&self, general: Option<ContainmentTier>) -> ContainmentTier {
         let of_kind = match &self.kind {
             Kind::Command { .. } => ContainmentTier::None,
-            Kind::ClaudeCode(_) | Kind::Messages(_) => ContainmentTier::Sandbox,
+            _ => ContainmentTier::Sandbox,
         };
         self.containment.or(general).unwrap_or(of_kind)
     }
