@@ -8,6 +8,7 @@ pub mod agent;
 pub mod diagnostic;
 pub mod duration;
 pub mod heartbeat;
+pub mod hosts;
 pub mod job;
 pub mod progress;
 pub mod queue;

@@ -74,6 +74,23 @@ pub(super) fn arguments(cell: &Cell, are_we_root: bool) -> Vec<OsString> {
     args.0
 }
 
+/// Why the cell cannot be put together, where that can be told beforehand: a link that an earlier worker planted in the
+/// private home, where a mount belongs, would have it made elsewhere.
+pub(super) fn obstacle(cell: &Cell) -> Option<String> {
+    let at_home = |path: &&PathBuf| path.starts_with(&cell.home_at);
+    let mut mounts = cell
+        .write
+        .iter()
+        .chain([&cell.exe, &cell.workspace])
+        .filter(at_home);
+    let planted = mounts.find(|path| !is_solid_in(&cell.home, &cell.home_at, path))?;
+    Some(format!(
+        "a symbolic link in {} is in the way of {}; remove it",
+        cell.home.display(),
+        planted.display()
+    ))
+}
+
 struct Arguments(Vec<OsString>);
 
 impl Arguments {

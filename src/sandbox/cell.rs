@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::hosts::HostRule;
+use crate::format::hosts::HostRule;
 
 /// What one worker may touch. Paths are absolute and free of symbolic links where they are the orchestrator's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::cell::{Cell, Command};
 use super::role::{CONTAINED, Plan};
-use super::{Probed, Refused, Sandbox, Tier, landlock, probe};
+use super::{Probed, Refused, Sandbox, Tier, bubblewrap, landlock, probe};
 
 /// By what a cell of this tier is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,7 @@ impl Local {
             .bubblewrap
             .as_deref()
             .ok_or("there is no program 'bwrap' on the PATH")?;
+        bubblewrap::obstacle(cell).map_or(Ok(()), Err)?;
         probe::probe(cell, Some(program)).await?;
         Ok(Probed::new(cell, Tier::Sandbox, "bubblewrap", Some(program), &[]))
     }

@@ -11,7 +11,6 @@ mod address;
 mod bubblewrap;
 mod cell;
 mod guarded;
-mod hosts;
 mod landlock;
 mod local;
 mod probe;
@@ -26,9 +25,9 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use crate::format::hosts::HostRule;
 pub use cell::{Cell, Command};
 pub use guarded::{configuration, git_folder};
-pub use hosts::{HostRule, NoHost};
 pub use local::{Choice, Local};
 pub use role::{NO_CELL, dispatch};
 pub use view::{program, secrets, toolchains};

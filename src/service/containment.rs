@@ -61,7 +61,11 @@ impl Containment {
         environment: &BTreeMap<OsString, OsString>,
     ) -> Self {
         let get = |name: &str| environment.get(std::ffi::OsStr::new(name)).cloned();
-        let home = get("HOME").map_or_else(|| PathBuf::from("/home/worker"), PathBuf::from);
+        // A private home in the place of the root would hide everything else.
+        let home = get("HOME")
+            .map(PathBuf::from)
+            .filter(|home| home.is_absolute() && home.parent().is_some())
+            .unwrap_or_else(|| PathBuf::from("/home/worker"));
         let path = get(INHERITED[0]).unwrap_or_default();
         let section = &config.containment;
         let choice = match section.sandbox {
@@ -95,12 +99,7 @@ impl Containment {
                 })
                 .collect(),
             local: Local::new(choice, &path),
-            // The reader of the configuration has refused what is no host.
-            network: section
-                .network
-                .iter()
-                .filter_map(|host| host.parse().ok())
-                .collect(),
+            network: section.network.clone(),
             read: at_home(section.read.iter().collect()),
             write: at_home(write),
             unprotected: Vec::<&PathBuf>::into_iter(unprotected).cloned().collect(),

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::reader::Section;
 use crate::config::setting::words;
+use crate::format::hosts::HostRule;
 
 /// `[containment]`.
 #[derive(Debug, Clone)]
@@ -14,7 +15,7 @@ pub struct Containment {
     pub sandbox: SandboxChoice,
     /// Hosts that workers may reach besides their model's own: `name`, `*.suffix` or an address, each with or without
     /// `:port`.
-    pub network: Vec<String>,
+    pub network: Vec<HostRule>,
     /// Paths that workers may read besides the usual ones.
     pub read: Vec<PathBuf>,
     /// Paths that workers may change besides their workspace. Relative ones name protected configuration of a workspace.
@@ -58,19 +59,7 @@ impl Containment {
     pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
         let tier = section.maybe("tier");
         let sandbox = section.get("sandbox", sandbox);
-        let network: Vec<String> = section.get("network", nothing);
-        for (place, host) in network.iter().enumerate() {
-            if host.contains("://") || host.contains('/') || host.contains(char::is_whitespace) {
-                let at = section.origin_of_item("network", place);
-                let help =
-                    "write a name, *.name or an address, for example \"crates.io\" or \"127.0.0.1:8080\"";
-                section.fault(
-                    at,
-                    format!("'{}' is no host", host.escape_debug()),
-                    Some(help.to_owned()),
-                );
-            }
-        }
+        let network = hosts(section);
         let read = paths(section, "read", false);
         let write = paths(section, "write", true);
         Self {
@@ -81,6 +70,21 @@ impl Containment {
             write,
         }
     }
+}
+
+fn hosts(section: &mut Section<'_, '_>) -> Vec<HostRule> {
+    let given: Vec<String> = section.get("network", nothing);
+    let mut hosts = Vec::new();
+    for (place, host) in given.iter().enumerate() {
+        match host.parse::<HostRule>() {
+            Ok(rule) => hosts.push(rule),
+            Err(fault) => {
+                let at = section.origin_of_item("network", place);
+                section.fault(at, fault.to_string(), None);
+            }
+        }
+    }
+    hosts
 }
 
 /// Absolute paths, or ones below the home (`~/`); relative ones where they mean something.

@@ -22,7 +22,7 @@ pub(super) use self::ledger::Ledger;
 use self::relay::join;
 use self::request::{Request, Wish, end_of_head, parse};
 use super::address::is_public;
-use super::hosts::HostRule;
+use crate::format::hosts::HostRule;
 
 /// How long a client may take to say what it wants, and a destination to answer the call.
 const PATIENCE: Duration = Duration::from_secs(30);

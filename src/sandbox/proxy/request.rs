@@ -2,7 +2,7 @@
 //!
 //! It is written by a worker that may be hostile: bounded, ASCII, and refused where two readers could differ.
 
-use crate::sandbox::hosts::{is_name, split_port};
+use crate::format::hosts::{is_name, split_port};
 
 /// The longest head, in bytes.
 pub(super) const LONGEST: usize = 16 * 1024;

@@ -41,7 +41,7 @@ async fn supervised(rig: &Rig, script: &str) -> Running {
 }
 
 /// Seen to fail with `hold_out` taken out of `__contained` (the cell dies before the worker is done), and with
-/// `hear_again` taken out of `__inside` (the worker never hears).
+/// `hear_again` taken out of `__inside` (bubblewrap: the worker never hears).
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_gives_the_worker_its_grace(#[values(Choice::Bubblewrap, Choice::Landlock)] choice: Choice) {

@@ -29,7 +29,7 @@ fn server(at: &str) -> (SocketAddr, Arc<AtomicUsize>) {
     (at, count)
 }
 
-/// Seen to fail (allowed hosts unreachable) with the handover of the listeners taken out of `__inside`.
+/// Seen to fail with `--unshare-net` taken out (bubblewrap): the doors are taken, and the cell is refused.
 #[rstest]
 fn a_listed_host_is_reached(#[values(Choice::Bubblewrap, Choice::Landlock)] choice: Choice) {
     let (listed, _) = server("127.0.0.1:0");
@@ -47,8 +47,8 @@ fn a_listed_host_is_reached(#[values(Choice::Bubblewrap, Choice::Landlock)] choi
     assert_eq!(rig.ledger(), "");
 }
 
-/// Seen to fail for every row but the last two with `--unshare-net` taken out (bubblewrap), and with the ports not
-/// handled (landlock); for the rows by proxy with the check in `Proxy::vet` taken out.
+/// Seen to fail with `--unshare-net` taken out (bubblewrap; the probe refuses the cell), with all ports allowed (landlock;
+/// likewise), and with the check in `Proxy::vet` taken out (both; likewise).
 #[rstest]
 fn nothing_else_is(#[values(Choice::Bubblewrap, Choice::Landlock)] choice: Choice) {
     let ((listed, _), (other, came)) = (server("127.0.0.1:0"), server("127.0.0.1:0"));

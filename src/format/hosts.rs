@@ -2,8 +2,8 @@
 //!
 //! A rule is `name`, `*.suffix`, or an address, each with or without `:port`; without one it means 80 and 443.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,7 @@ impl fmt::Display for HostRule {
 }
 
 /// Host and port of `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
-pub(super) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
+pub(crate) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     if text.parse::<Ipv6Addr>().is_ok() {
         return Some((text, None));
     }
@@ -139,7 +139,7 @@ pub(super) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
 }
 
 /// A host name that is one: letters, digits, hyphens and underscores between dots.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let label = |label: &str| {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
         (1..=63).contains(&label.len()) && label.bytes().all(allowed) && !label.starts_with('-')
