@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 4 surfaces | [`cli`] [`mcp`] [`demo`] | speak a protocol; translate, call `service::operations`, render |
 //! | 3 service | [`service`] | the loops: load, decide, commit, perform |
-//! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] [`scripted_model`] | one outside thing each |
+//! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] [`sandbox`] [`scripted_model`] | one outside thing each |
 //! | 1 ground | [`config`] [`clock`] [`telemetry`] | configuration, time, logs |
 //! | 0 pure | [`domain`] [`mod@format`] | nothing but values |
 
@@ -25,6 +25,7 @@ pub mod format;
 pub mod gate;
 pub mod mcp;
 pub mod runtime;
+pub mod sandbox;
 pub mod scripted_model;
 pub mod service;
 pub mod store;

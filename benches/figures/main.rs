@@ -7,6 +7,7 @@
 // A benchmark sets the scene and reads the real clock; the program itself is checked when it is built without it.
 #![allow(clippy::disallowed_methods)]
 
+mod chatter;
 mod crowd;
 mod decide;
 mod figure;
@@ -21,6 +22,7 @@ mod spawn;
 mod status;
 mod store;
 mod way;
+mod workers;
 
 use figure::Figure;
 
@@ -30,7 +32,7 @@ struct Section {
     run: fn(&crowd::Crowds) -> anyhow::Result<Vec<Figure>>,
 }
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 11] = [
     Section {
         name: "parse",
         run: |_| queue::figures(),
@@ -63,9 +65,24 @@ const SECTIONS: [Section; 8] = [
         name: "idle",
         run: idle::figures,
     },
+    Section {
+        name: "workers",
+        run: |_| workers::watching(),
+    },
+    Section {
+        name: "flood",
+        run: |_| workers::flood(),
+    },
+    Section {
+        name: "cancel",
+        run: |_| workers::cancel(),
+    },
 ];
 
 fn main() -> anyhow::Result<()> {
+    if chatter::play() {
+        return Ok(());
+    }
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |s: &&Section| words.is_empty() || words.iter().any(|w| s.name.contains(w.as_str()));
     println!("{}\n", machine::statement());

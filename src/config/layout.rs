@@ -131,6 +131,11 @@ impl Layout {
         self.attempts(task).join(epoch.to_string())
     }
 
+    /// The private home of a task's contained workers, the same for all its attempts.
+    pub fn home_of(&self, task: &TaskId) -> PathBuf {
+        self.state().join("homes").join(task.as_str())
+    }
+
     /// The folders that `init` makes and the service needs.
     pub fn folders(&self) -> [PathBuf; 6] {
         [

@@ -9,7 +9,7 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Bus, Gate, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server, Store, Tier,
+    Bus, Containment, Gate, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
 
@@ -78,6 +78,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         reports: root.section("reports", Reports::read),
         logging: root.section("logging", Logging::read),
         limits: root.section("limits", Limits::read),
+        containment: root.section("containment", Containment::read),
     }
 }
 

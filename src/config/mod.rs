@@ -25,7 +25,7 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Bus, Gate, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server, Store, Tier,
+    Bus, Containment, Gate, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server, Store, Tier,
 };
 
 use crate::domain::policy::{Policy, TierPolicy};
@@ -55,6 +55,8 @@ pub struct Config {
     pub logging: Logging,
     /// `[limits]`
     pub limits: Limits,
+    /// `[containment]`
+    pub containment: Containment,
 }
 
 /// A configuration with where each value came from.

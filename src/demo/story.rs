@@ -98,6 +98,7 @@ runtimes = ["scripted"]
 kind = "messages"
 base_url = "{base_url}"
 api_key = "scripted"
+containment = "none"
 "#
     )
 }

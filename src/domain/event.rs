@@ -104,6 +104,8 @@ pub enum Event {
 pub enum StartFault {
     /// The workspace cannot be made: a person must look.
     Workspace,
+    /// The worker cannot be contained as it must be: nothing ran, and a person must look.
+    Sandbox,
     /// The runtime cannot be started: as provider trouble.
     Runtime,
     /// Nobody's: the orchestrator went down between the claim and the start.

@@ -318,6 +318,11 @@ pub enum Block {
         /// What went wrong and what to do.
         reason: String,
     },
+    /// Its workers cannot be contained as they must be.
+    Sandbox {
+        /// What went wrong and what to do; begins with `sandbox:`.
+        reason: String,
+    },
     /// A person wrote `blocked` into the file.
     Held {
         /// Who.
@@ -329,9 +334,10 @@ impl Block {
     /// One sentence for people.
     pub fn reason(&self) -> String {
         match self {
-            Self::Exhausted { reason } | Self::Asked { reason } | Self::Workspace { reason } => {
-                reason.clone()
-            }
+            Self::Exhausted { reason }
+            | Self::Asked { reason }
+            | Self::Workspace { reason }
+            | Self::Sandbox { reason } => reason.clone(),
             Self::Question { text } => format!("asks: {text}"),
             Self::Approval { reason, .. } => format!("{reason}; approve or reject it"),
             Self::Held { by } => format!("set to blocked by {by}"),

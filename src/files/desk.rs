@@ -1,170 +1,111 @@
-//! The desk of an attempt: the folder that is its worker's own, where requests lie for the orchestrator to find.
+//! A worker's desk: files in a folder that belongs to somebody who may be hostile.
 //!
-//! One file a request in `requests/`, written whole; the names sort by time. Requests are not taken away: whoever
-//! reads them knows which it has seen, and taking one up twice must do no harm. No link is followed on the reader's
-//! side, neither for the folder nor for a file. Deliberately absent: what a request means (see `format::request`).
+//! Whatever lies there can change at any moment, be a link, a pipe or a terabyte. Everything is opened beneath the
+//! desk, through no link at all, and read up to a size.
 
-use std::fs::{File, OpenOptions};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::{DateTime, Utc};
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 
-use super::atomic;
-use super::error::{FileError, LIST};
-use super::identity::{Links, read_if_there};
+use super::error::FileError;
+use super::identity::{Identity, Snapshot};
 
-/// The folder of requests on a desk.
-const REQUESTS: &str = "requests";
-/// The ending of a request's name; what is being written has another one.
-const ENDING: &str = ".json";
-/// More requests of one attempt are not looked at.
-pub const MAX_REQUESTS: usize = 64;
-
-/// A worker's own folder.
+/// A worker's desk.
 #[derive(Debug, Clone)]
-pub struct Desk(PathBuf);
-
-/// What lies on a desk.
-#[derive(Debug, Default)]
-pub struct Lying {
-    /// Names and contents, the oldest first, at most [`MAX_REQUESTS`].
-    pub requests: Vec<(String, Result<Vec<u8>, FileError>)>,
-    /// Requests beyond these.
-    pub more: usize,
+pub struct Desk {
+    folder: PathBuf,
 }
 
 impl Desk {
-    /// The desk at this folder.
-    pub fn new(folder: PathBuf) -> Self {
-        Self(folder)
+    /// The desk at `folder`, whose own parent nobody else can write in.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
     }
 
-    /// The desk on which a worker's outcome file lies.
-    pub fn of_outcome_file(path: &Path) -> Self {
-        Self(atomic::folder_of(path).to_owned())
+    /// The path of a file on it.
+    pub fn path(&self, name: &Path) -> PathBuf {
+        self.folder.join(name)
     }
 
-    /// Puts a request there (the content of one file), as a worker.
-    pub fn request(&self, content: &str, now: DateTime<Utc>) -> Result<(), FileError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let folder = self.0.join(REQUESTS);
-        std::fs::create_dir_all(&folder).map_err(|fault| FileError::from_io(&folder, "write", fault))?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let at = now.timestamp_micros();
-        let name = format!("{at:016}-{}-{count:04}{ENDING}", std::process::id());
-        atomic::write(&folder.join(name), content.as_bytes())
-    }
-
-    /// The requests that `seen` does not know, each of at most `limit` bytes.
-    pub fn requests(&self, limit: u64, seen: impl Fn(&str) -> bool) -> Result<Lying, FileError> {
-        let path = self.0.join(REQUESTS);
-        let folder = match open_folder(&path) {
-            Ok(folder) => folder,
-            Err(FileError::Missing { .. }) => return Ok(Lying::default()),
-            Err(fault) => return Err(fault),
+    /// A file of at most `limit` bytes, where it is there and is another than the one that `seen` tells of.
+    pub fn read(
+        &self,
+        name: &Path,
+        limit: u64,
+        seen: Option<Identity>,
+    ) -> Result<Option<Snapshot>, FileError> {
+        let path = self.path(name);
+        let file = match self.open(name) {
+            Err(FileError::Missing { .. }) => return Ok(None),
+            other => other?,
         };
-        // Through the open folder: renaming it or putting a link in its place changes nothing any more.
-        let held = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
-        let listed = std::fs::read_dir(&held).map_err(|fault| FileError::from_io(&path, LIST, fault))?;
-        let names = listed
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok());
-        let mut names: Vec<String> = names
-            .filter(|n| n.ends_with(ENDING) && !n.starts_with('.'))
-            .collect();
-        names.sort();
-        let more = names.len().saturating_sub(MAX_REQUESTS);
-        names.truncate(MAX_REQUESTS);
-        let content = |name: String| match read_if_there(&held.join(&name), limit, Links::Refuse) {
-            Ok(found) => found.map(|snapshot| (name, Ok(snapshot.bytes))),
-            Err(fault) => Some((name, Err(fault))),
-        };
-        let requests = names
-            .into_iter()
-            .filter(|n| !seen(n))
-            .filter_map(content)
-            .collect();
-        Ok(Lying { requests, more })
+        let fault = |fault| FileError::from_io(&path, "read", fault);
+        let meta = file.metadata().map_err(fault)?;
+        if !meta.is_file() {
+            return Err(FileError::NotAFile { path });
+        }
+        let identity = Identity::from(&meta);
+        if seen == Some(identity) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(fault)?;
+        if bytes.len() as u64 > limit {
+            return Err(FileError::TooLarge { path, limit });
+        }
+        Ok(Some(Snapshot { bytes, identity }))
     }
-}
 
-fn open_folder(path: &Path) -> Result<File, FileError> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-        .map_err(|fault| FileError::from_io(path, LIST, fault))
+    fn open(&self, name: &Path) -> Result<File, FileError> {
+        let path = self.path(name);
+        let fault = |fault: rustix::io::Errno| FileError::from_io(&path, "read", fault.into());
+        let folder = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::PATH;
+        let desk = openat(CWD, &self.folder, folder, Mode::empty()).map_err(fault)?;
+        // Without NONBLOCK a pipe in the file's place would hold us for ever.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let file = openat2(desk, name, flags, Mode::empty(), within).map_err(fault)?;
+        Ok(File::from(file))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
-    fn contents(desk: &Desk) -> Vec<String> {
-        let lying = desk.requests(100, |_| false).unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        lying
-            .requests
-            .into_iter()
-            .map(|(_, content)| content.map_or_else(|fault| fault.to_string(), text))
-            .collect()
-    }
-
+    /// Seen to fail with the plain `File::open` of the path: the links were followed, and the pipe held the test.
     #[test]
-    fn requests_come_in_the_order_of_their_writing_and_stay() {
-        let dir = tempfile::tempdir().unwrap();
-        let desk = Desk::of_outcome_file(&dir.path().join("outcome.json"));
-        assert!(contents(&desk).is_empty());
-        let now = DateTime::from_timestamp(1, 0).unwrap();
-        desk.request("one", now).unwrap();
-        desk.request("two", now).unwrap();
-        desk.request("three", now + chrono::TimeDelta::seconds(9))
-            .unwrap();
-        assert_eq!(contents(&desk), ["one", "two", "three"]);
-        assert_eq!(contents(&desk).len(), 3);
-        let first = desk.requests(100, |_| false).unwrap().requests[0].0.clone();
-        assert_eq!(desk.requests(100, |n| n == first).unwrap().requests.len(), 2);
-    }
-
-    #[test]
-    fn links_pipes_and_giants_are_no_requests() {
-        let dir = tempfile::tempdir().unwrap();
-        let desk = Desk::new(dir.path().join("desk"));
-        let folder = dir.path().join("desk/requests");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::os::unix::fs::symlink("/etc/hostname", folder.join("1.json")).unwrap();
-        nix::unistd::mkfifo(&folder.join("2.json"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        std::fs::write(folder.join("3.json"), "x".repeat(101)).unwrap();
-        std::fs::write(folder.join(".4.json"), "hidden").unwrap();
-        let lying = desk.requests(100, |_| false).unwrap();
-        assert_eq!(lying.requests.len(), 3);
-        assert!(lying.requests.iter().all(|(_, content)| content.is_err()));
-    }
-
-    #[test]
-    fn a_folder_that_is_a_link_is_not_followed() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("secret.json"), "secret").unwrap();
-        let desk = dir.path().join("desk");
-        std::fs::create_dir(&desk).unwrap();
-        std::os::unix::fs::symlink(dir.path(), desk.join("requests")).unwrap();
-        assert!(Desk::new(desk).requests(100, |_| false).is_err());
-    }
-
-    #[test]
-    fn a_flood_is_counted_and_not_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("requests");
-        std::fs::create_dir(&folder).unwrap();
-        for n in 0..MAX_REQUESTS + 3 {
-            std::fs::write(folder.join(format!("{n:04}.json")), "x").unwrap();
-        }
-        let lying = Desk::new(dir.path().to_owned()).requests(100, |_| false).unwrap();
-        assert_eq!((lying.requests.len(), lying.more), (MAX_REQUESTS, 3));
+    fn nothing_but_a_plain_file_beneath_is_read() {
+        let world = tempfile::tempdir().unwrap();
+        let at = |name: &str| world.path().join(name);
+        fs::create_dir_all(at("desk/progress")).unwrap();
+        fs::create_dir(at("host")).unwrap();
+        fs::write(at("host/t.md"), "secret").unwrap();
+        let desk = Desk::new(at("desk"));
+        let read = |name: &str| desk.read(Path::new(name), 10, None);
+        assert!(read("progress/t.md").unwrap().is_none());
+        fs::write(at("desk/progress/t.md"), "text").unwrap();
+        let found = read("progress/t.md").unwrap().unwrap();
+        assert_eq!(found.bytes, b"text");
+        let again = desk.read(Path::new("progress/t.md"), 10, Some(found.identity));
+        assert!(again.unwrap().is_none(), "it is known already");
+        fs::write(at("desk/progress/t.md"), "more than ten bytes").unwrap();
+        assert!(matches!(read("progress/t.md"), Err(FileError::TooLarge { .. })));
+        fs::remove_dir_all(at("desk/progress")).unwrap();
+        symlink(at("host"), at("desk/progress")).unwrap();
+        assert!(read("progress/t.md").is_err(), "a link on the way");
+        symlink(at("host/t.md"), at("desk/link")).unwrap();
+        assert!(read("link").is_err(), "a link at the end");
+        assert!(read("../host/t.md").is_err(), "out of the desk");
+        nix::unistd::mkfifo(&at("desk/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read("pipe").is_err());
+        assert!(read("/etc/hostname").is_err());
     }
 }

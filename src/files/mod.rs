@@ -16,6 +16,7 @@ pub mod identity;
 pub mod lock;
 pub mod progress;
 pub mod queue_file;
+mod requests;
 pub mod wake;
 pub mod watch;
 
@@ -27,4 +28,5 @@ pub use identity::{Identity, Snapshot};
 pub use lock::InstanceLock;
 pub use progress::Progress;
 pub use queue_file::QueueFile;
+pub use requests::{Lying, MAX_REQUESTS};
 pub use watch::{Changes, Watch};

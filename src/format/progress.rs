@@ -4,6 +4,8 @@
 //! entries can be told from them; any text can be read.
 //! Deliberately absent: the judgement whether a file is good enough (see `domain::gate`), and file access.
 
+mod merge;
+
 use std::ops::Range;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -12,6 +14,8 @@ use crate::domain::definition::Kind;
 use crate::domain::id::TaskId;
 use crate::format::scan::{self, Line, Scan, scan};
 use crate::format::text::normal_key;
+
+pub use merge::take_in;
 
 /// What an empty section reads.
 pub const NONE: &str = "none";

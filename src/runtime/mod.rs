@@ -251,11 +251,28 @@ pub trait Runtime: Send + Sync {
     /// Tells whether it can be used here and now; takes five seconds at most and spends nothing.
     async fn probe(&self) -> Result<Available, Unavailable>;
 
+    /// The hosts that its workers must reach, as `host` or `host:port`.
+    fn hosts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Folders besides the workspace, the desk and the worker's home that its workers must write in.
+    fn writes(&self, _brief: &Brief) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// How to start the worker of an attempt; pure apart from the runtime's own settings.
     fn launch(&self, brief: &Brief) -> Launch;
 
     /// A reader for the worker's standard output.
     fn reader(&self, brief: &Brief) -> Box<dyn Reader>;
+}
+
+/// Host and port of an API's address, for [`Runtime::hosts`]; none where it is no address.
+pub fn host_of(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let port = url.port_or_known_default()?;
+    Some(format!("{}:{port}", url.host_str()?))
 }
 
 /// Understands one worker's standard output, line by line.

@@ -27,9 +27,13 @@ pub fn scrub(path: &Path, redactor: &Redactor) -> io::Result<bool> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".clean");
     let draft = path.with_file_name(name);
+    // What lies there under that name is not ours: it may be a link.
+    match std::fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let out = OpenOptions::new()
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .write(true)
         .mode(0o600)
         .open(&draft)?;

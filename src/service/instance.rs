@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 
+use super::containment::Containment;
 use super::dispatcher::Dispatcher;
 use super::files::Files;
 use super::fleet::Fleet;
@@ -55,6 +56,8 @@ pub struct Instance {
     pub clock: Clock,
     /// Where workers work.
     pub workspaces: Workspaces,
+    /// How its workers are contained.
+    pub containment: Containment,
     /// Its runtimes.
     pub fleet: Fleet,
     /// Its files.
@@ -100,6 +103,7 @@ impl Instance {
         let policy = Arc::new(config.policy());
         Ok(Self {
             workspaces: Workspaces::new(layout.root(), &layout.state(), home.as_deref())?,
+            containment: Containment::new(&config, &layout, &exe, &environment),
             fleet: Fleet::new(&config, &exe, &environment),
             files: Files::new(&layout),
             redactor: redactor(&config, &environment),

@@ -1,13 +1,15 @@
 //! Floor 3: the loops. Load, decide, commit, perform.
 //!
 //! [`engine`] is the one loop; [`dispatcher`] the only caller of `decide`; [`driver`] is beside each worker,
-//! [`judge`] beside each gate; [`outbox`] performs what was committed; [`queue_sync`] keeps file and store true to each
-//! other; [`operations`] are the use cases of every surface for people, [`seat`] is what a worker can say and read.
+//! [`judge`] beside each gate; [`containment`] says who is in which cell; [`outbox`] performs what was committed;
+//! [`queue_sync`] keeps file and store true to each other; [`operations`] are the use cases of every surface for people,
+//! [`seat`] is what a worker can say and read.
 //! Deliberately absent: rendering (surfaces), rules (domain), SQL, git and process handling (adapters).
 
 pub mod assessor;
 pub mod attachments;
 pub mod board;
+pub mod containment;
 pub mod dispatcher;
 pub mod driver;
 pub mod engine;

@@ -30,6 +30,8 @@ pub struct Material {
     pub branch: Option<String>,
     /// Where the progress file is.
     pub progress_file: String,
+    /// Whether the worker sees the repository's history and cannot write it.
+    pub history_is_read_only: bool,
     /// Where the outcome may be written.
     pub outcome_file: String,
 }
@@ -169,7 +171,13 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
             "Keep a log as you go: `orchestrator agent log TEXT`, or append `- <UTC time> text` below `## Work Log` in {}.",
             material.progress_file
         ),
-        "Leave your changes in the folder or commit them; the orchestrator commits what is left.".to_owned(),
+        if material.history_is_read_only {
+            "Leave your changes in the folder: the orchestrator makes the commits; the repository's history is read-only \
+             here, so `git add`, `git commit` and `git stash` fail."
+        } else {
+            "Leave your changes in the folder or commit them; the orchestrator commits what is left."
+        }
+        .to_owned(),
         "The orchestrator itself runs the checks on your commit. Saying that it is done proves nothing; do not weaken \
          or delete tests."
             .to_owned(),
@@ -179,12 +187,6 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
             material.outcome_file
         ),
     ];
-    if !material.guides.is_empty() {
-        rules.push(format!(
-            "How this repository wants to be worked in stands in {}: read that first.",
-            material.guides.join(" and ")
-        ));
-    }
     rules.push(
         "When the files do not settle something that matters, ask a person: `orchestrator agent ask TEXT`, then end your \
          turn; the answer stands in your next prompt. What was answered is not asked again."
@@ -196,6 +198,12 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
              --description D` (also --tier, --depends-on, --validation). Then end your turn; you go on when they are over."
                 .to_owned(),
         );
+    }
+    if !material.guides.is_empty() {
+        rules.push(format!(
+            "How this repository wants to be worked in stands in {}: read that first.",
+            material.guides.join(" and ")
+        ));
     }
     if let Some(branch) = &material.branch {
         rules.push(format!(

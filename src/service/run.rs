@@ -145,10 +145,10 @@ async fn entrust(instance: &Instance) -> Result<(), StoreError> {
             continue;
         };
         let dir = instance.layout.attempt(&task.id, attempt.epoch);
-        if process::is_alive(&dir) {
-            if let Err(error) = process::entrust(&dir) {
-                tracing::warn!(task = %task.id, %error, "its worker ends with its lease, unless somebody comes before");
-            }
+        if process::is_alive(&dir)
+            && let Err(error) = process::entrust(&dir)
+        {
+            tracing::warn!(task = %task.id, %error, "its worker ends with its lease, unless somebody comes before");
         }
     }
     Ok(())

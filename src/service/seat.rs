@@ -18,6 +18,7 @@ use crate::format::heartbeat::{self, Heartbeat};
 use crate::format::progress;
 use crate::format::request::{Request, Unusable};
 use crate::runtime::outcome_file::{Claim, OutcomeFile};
+use crate::runtime::printable::printable;
 
 /// A heartbeat may be this much in the future (clocks differ).
 const FUTURE: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
@@ -124,6 +125,8 @@ impl Seat {
 
     /// An entry of the work log.
     pub fn log(&self, text: &str) -> Result<(), SeatError> {
+        // People read the file on a terminal.
+        let text = &printable(text.as_bytes());
         let path = self.path("ORCHESTRATOR_PROGRESS_FILE")?;
         let now = self.clock.now();
         let appended = |old: Option<&[u8]>| {

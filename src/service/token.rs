@@ -58,7 +58,8 @@ impl Tokens {
     /// Whole or not at all; of two that make it at one time, the first wins.
     fn make(&self) -> io::Result<()> {
         let random = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
-        let draft = self.key.with_file_name(format!(".key-{}", std::process::id()));
+        let name = format!(".key-{}", uuid::Uuid::new_v4().simple());
+        let draft = self.key.with_file_name(name);
         let mut file = OpenOptions::new()
             .create_new(true)
             .write(true)
@@ -111,6 +112,25 @@ mod tests {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_ne!(fingerprint(&first), first);
+    }
+
+    #[test]
+    fn whoever_comes_first_makes_the_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::new(dir.path().join("key"));
+        let made = std::thread::scope(|scope| {
+            let of = || {
+                tokens
+                    .of(&TaskId::parse("a").unwrap(), 1, DateTime::UNIX_EPOCH)
+                    .unwrap()
+            };
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(of)).collect();
+            let mut all: Vec<String> = all.into_iter().map(|one| one.join().unwrap()).collect();
+            all.dedup();
+            all
+        });
+        assert_eq!(made.len(), 1, "{made:?}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

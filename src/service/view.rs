@@ -181,6 +181,24 @@ pub struct AttemptView {
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
+    /// How its worker is contained, in `show`; absent where it is not, and elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub containment: Option<ContainmentView>,
+}
+
+/// The cell of an attempt, as it was probed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContainmentView {
+    /// Its tier.
+    pub tier: String,
+    /// By what it is made.
+    pub by: String,
+    /// The digest of what it allows.
+    pub policy: String,
+    /// What was tried before the worker ran, and held.
+    pub tried: Vec<String>,
+    /// What it does not stop that others of its tier do.
+    pub gaps: Vec<String>,
 }
 
 /// A mistake, with its place and its cure.

@@ -64,6 +64,7 @@ pub(crate) fn attempt(n: u32, tier: &str, outcome: Option<&str>, reason: Option<
         cost_usd: Some(0.21),
         started_at: before(900 - i64::from(n) * 100),
         ended_at: outcome.map(|_| before(600 - i64::from(n) * 100)),
+        containment: None,
     }
 }
 

@@ -66,6 +66,7 @@ fn overview(view: &Show, look: &Look) -> Vec<(&'static str, Option<String>)> {
             Some(view.children.join(", ")).filter(|c| !c.is_empty()),
         ),
         ("worker", worker(task)),
+        ("contained", contained(task)),
         ("doing", task.phase.clone()),
         ("progress", task.progress_pct.map(|pct| format!("{pct}%"))),
         ("last beat", beat(task)),
@@ -102,6 +103,16 @@ fn worker(task: &TaskView) -> Option<String> {
         words.extend(name.iter().flat_map(|name| [before, name.as_str()]));
     }
     (task.attempt > 0).then_some(words)
+}
+
+/// How the last attempt's worker is contained, where that is known.
+fn contained(task: &TaskView) -> Option<String> {
+    let cell = task.attempts.last()?.containment.as_ref()?;
+    let gaps: String = cell.gaps.iter().map(|gap| format!("; {gap}")).collect();
+    Some(format!(
+        "{} by {}, policy {}, probed{gaps}",
+        cell.tier, cell.by, cell.policy
+    ))
 }
 
 fn beat(task: &TaskView) -> Option<String> {

@@ -1,6 +1,6 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
-mod acp;
+mod containment;
 mod gate;
 mod limits;
 mod logging;
@@ -14,13 +14,15 @@ mod tiers;
 
 use std::time::Duration;
 
-pub use acp::{Acp, Permission};
+pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use gate::Gate;
 pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;
 pub use reports::{Console, Reports};
-pub use runtimes::{ClaudeCode, Codex, CodexSandbox, Kind, Messages, PermissionMode, Runtime};
+pub use runtimes::{
+    Acp, ClaudeCode, Codex, CodexSandbox, Kind, Messages, Permission, PermissionMode, Runtime,
+};
 pub use scheduler::Scheduler;
 pub use server::Server;
 pub use store::{Bus, Store};

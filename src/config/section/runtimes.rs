@@ -2,14 +2,22 @@
 //!
 //! `claude`, `codex` and `api` exist without configuration; a table of that name changes only the keys that it gives.
 
+mod acp;
+mod codex;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::{Component, Path, PathBuf};
 
-use super::acp::Acp;
 use crate::config::fault::Origin;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
 use crate::config::setting::words;
+
+use super::containment::Tier as ContainmentTier;
+
+pub use acp::{Acp, Permission};
+pub use codex::{Codex, CodexSandbox};
 
 /// One configured runtime.
 #[derive(Debug, Clone)]
@@ -18,6 +26,10 @@ pub struct Runtime {
     pub kind: Kind,
     /// Names of variables that its workers see besides the usual ones.
     pub env: Vec<String>,
+    /// How its workers are contained; absent where `[containment]` or its kind decides.
+    pub containment: Option<ContainmentTier>,
+    /// Files of the person's home that its workers may use although they hold a login, relative to the home.
+    pub credentials: Vec<PathBuf>,
 }
 
 /// The kinds of runtime.
@@ -53,34 +65,6 @@ pub struct ClaudeCode {
     pub base_url: Option<String>,
     /// A key, where the tool is not signed in by itself.
     pub api_key: Option<Secret>,
-}
-
-/// Settings of a `codex` runtime.
-#[derive(Debug, Clone)]
-pub struct Codex {
-    /// The program.
-    pub binary: String,
-    /// Arguments that are added to its own.
-    pub args: Vec<String>,
-    /// What the tool's own sandbox lets commands do.
-    pub sandbox: CodexSandbox,
-    /// Whether the person's own `config.toml` and rules count.
-    pub user_config: bool,
-    /// Another API to talk to.
-    pub base_url: Option<String>,
-    /// A key, where the tool is not signed in by itself.
-    pub api_key: Option<Secret>,
-}
-
-/// What the sandbox of the Codex tool lets commands do (its `--sandbox`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodexSandbox {
-    /// Look, change nothing.
-    ReadOnly,
-    /// Write in the workspace and for temporary files; no network.
-    WorkspaceWrite,
-    /// Everything.
-    DangerFullAccess,
 }
 
 /// Settings of a `messages` runtime.
@@ -140,11 +124,6 @@ words!(KindName {
     "command" => Command,
     "acp" => Acp,
 });
-words!(CodexSandbox {
-    "read-only" => ReadOnly,
-    "workspace-write" => WorkspaceWrite,
-    "danger-full-access" => DangerFullAccess,
-});
 words!(PermissionMode {
     "default" => Default,
     "acceptEdits" => AcceptEdits,
@@ -161,7 +140,7 @@ const BUILT_IN: [(&str, KindName); 3] = [
 ];
 
 /// Every key of every kind, to tell a key of another kind from a misspelt one.
-const KIND_KEYS: [&str; 13] = [
+const KIND_KEYS: [&str; 15] = [
     "command",
     "binary",
     "args",
@@ -175,26 +154,13 @@ const KIND_KEYS: [&str; 13] = [
     "permission",
     "auth_method",
     "env",
+    "containment",
+    "credentials",
 ];
 
 /// Found on the PATH.
 fn binary() -> String {
     "claude".to_owned()
-}
-
-/// Found on the PATH.
-fn codex_binary() -> String {
-    "codex".to_owned()
-}
-
-/// Its own sandbox lets commands write where they work.
-fn codex_sandbox() -> CodexSandbox {
-    CodexSandbox::WorkspaceWrite
-}
-
-/// With it, a repository that the person trusts may run commands of its own.
-fn user_config() -> bool {
-    false
 }
 
 /// None.
@@ -264,13 +230,30 @@ impl Runtime {
             KindName::Command => command(section).map(|command| Kind::Command { command }),
             KindName::Acp => command(section).map(|command| Kind::Acp(Acp::read(section, command))),
             KindName::ClaudeCode => Some(Kind::ClaudeCode(claude_code(section))),
-            KindName::Codex => Some(Kind::Codex(codex(section))),
+            KindName::Codex => Some(Kind::Codex(codex::read(section))),
             KindName::Messages => Some(Kind::Messages(messages(section))),
         };
         let env: Vec<String> = section.get("env", no_texts);
         check_variable_names(section, &env);
+        let containment = section.maybe("containment");
+        let credentials = credentials(section);
         section.explain_unknown_keys(&KIND_KEYS, "does not belong to a runtime of this kind");
-        kind.map(|kind| Self { kind, env })
+        kind.map(|kind| Self {
+            kind,
+            env,
+            containment,
+            credentials,
+        })
+    }
+
+    /// How its workers are contained, where `general` is what `[containment]` says: a program of the operator's own is
+    /// run as it is unless somebody asks for more, everything else that talks to a model is in the sandbox.
+    pub fn contained(&self, general: Option<ContainmentTier>) -> ContainmentTier {
+        let of_kind = match &self.kind {
+            Kind::Command { .. } => ContainmentTier::None,
+            _ => ContainmentTier::Sandbox,
+        };
+        self.containment.or(general).unwrap_or(of_kind)
     }
 }
 
@@ -316,19 +299,6 @@ fn claude_code(section: &mut Section<'_, '_>) -> ClaudeCode {
     }
 }
 
-fn codex(section: &mut Section<'_, '_>) -> Codex {
-    Codex {
-        binary: section.get("binary", codex_binary),
-        args: section.get("args", no_texts),
-        sandbox: section.get("sandbox", codex_sandbox),
-        user_config: section.get("user_config", user_config),
-        base_url: section
-            .maybe::<String>("base_url")
-            .filter(|url| check_url(section, url)),
-        api_key: section.secret("api_key", None),
-    }
-}
-
 fn messages(section: &mut Section<'_, '_>) -> Messages {
     let base_url: String = section.get("base_url", base_url);
     check_url(section, &base_url);
@@ -338,6 +308,25 @@ fn messages(section: &mut Section<'_, '_>) -> Messages {
         max_turns: section.get("max_turns", max_turns),
         max_tokens: section.get("max_tokens", max_tokens),
     }
+}
+
+/// Paths below the home, by which a worker finds its provider's login.
+fn credentials(section: &mut Section<'_, '_>) -> Vec<PathBuf> {
+    let given: Vec<String> = section.get("credentials", no_texts);
+    for (place, text) in given.iter().enumerate() {
+        let parts = || Path::new(text).components();
+        if !parts().all(|part| matches!(part, Component::Normal(_))) {
+            let at = section.origin_of_item("credentials", place);
+            let help =
+                "write a file of the home folder, relative to it: \".claude/.credentials.json\"".to_owned();
+            section.fault(
+                at,
+                format!("'{}' does not lie in the home folder", text.escape_debug()),
+                Some(help),
+            );
+        }
+    }
+    given.into_iter().map(PathBuf::from).collect()
 }
 
 fn check_url(section: &mut Section<'_, '_>, url: &str) -> bool {

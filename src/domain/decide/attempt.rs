@@ -156,6 +156,7 @@ pub(super) fn not_started(
     };
     let outcome = match fault {
         StartFault::Workspace => Outcome::Failed,
+        StartFault::Sandbox => Outcome::Blocked,
         StartFault::Runtime => Outcome::Network,
         StartFault::Interrupted => Outcome::Lost,
     };
@@ -163,6 +164,7 @@ pub(super) fn not_started(
     let draft = close(task, attempt, &report, false, cx);
     match fault {
         StartFault::Workspace => draft.block(Block::Workspace { reason }).done(),
+        StartFault::Sandbox => draft.block(Block::Sandbox { reason }).done(),
         StartFault::Runtime | StartFault::Interrupted => draft.plan().done(),
     }
 }

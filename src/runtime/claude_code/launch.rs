@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::input;
 use super::reader::Stream;
 use crate::runtime::process::probe;
-use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment};
+use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment, host_of};
 
 /// Switches that every worker gets: it is a worker, not somebody's desktop.
 const SWITCHES: [(&str, &str); 5] = [
@@ -28,9 +28,17 @@ pub const RESTRICTING: [&str; 2] = ["plan", "dontAsk"];
 
 /// The name of the orchestrator's MCP server; its tools are `mcp__orchestrator__…`.
 const SERVER: &str = "orchestrator";
+/// The provider's API, and where a login is renewed.
+const HOSTS: [&str; 3] = [
+    "api.anthropic.com",
+    "console.anthropic.com",
+    "platform.claude.com",
+];
 
 /// The variable by which the CLI believes that it is contained; anything but "1" confuses it and its adapters.
 const IS_SANDBOX: &str = "IS_SANDBOX";
+
+const BASE_URL: &str = "ANTHROPIC_BASE_URL";
 
 /// A `claude-code` runtime's settings.
 #[derive(Clone)]
@@ -84,6 +92,13 @@ impl ClaudeCode {
     /// The runtime with these settings.
     pub fn new(options: Options) -> Self {
         Self { options }
+    }
+
+    /// Another address of the API, where the runtime's `env` hands it on.
+    fn address_in_environment(&self) -> Option<String> {
+        let env = environment::allowed(&self.options.inherited, &self.options.env);
+        let address = env.get(OsStr::new(BASE_URL))?;
+        address.to_str().map(str::to_owned)
     }
 
     fn argv(&self, brief: &Brief) -> Vec<OsString> {
@@ -149,7 +164,7 @@ impl ClaudeCode {
             set(IS_SANDBOX, "1");
         }
         if let Some(url) = &options.base_url {
-            set("ANTHROPIC_BASE_URL", url);
+            set(BASE_URL, url);
         }
         if let Some(key) = &options.api_key {
             set("ANTHROPIC_API_KEY", key.expose_secret());
@@ -182,6 +197,18 @@ impl Runtime for ClaudeCode {
                 ),
                 reason,
             }),
+        }
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        let given = self
+            .options
+            .base_url
+            .clone()
+            .or_else(|| self.address_in_environment());
+        match given {
+            Some(url) => host_of(&url).into_iter().collect(),
+            None => HOSTS.map(str::to_owned).to_vec(),
         }
     }
 

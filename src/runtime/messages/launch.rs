@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::reader::LineReader;
 use super::settings::{KEY_VARIABLE, SESSIONS_VARIABLE, SETTINGS_VARIABLE, Settings, sessions_dir};
 use super::spend::Prices;
-use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment};
+use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment, host_of};
 
 /// How to run workers of this kind.
 #[derive(Debug, Clone)]
@@ -131,6 +131,14 @@ impl Runtime for Messages {
         Ok(Available {
             version: format!("messages, built in, {url}"),
         })
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        host_of(&self.options.base_url).into_iter().collect()
+    }
+
+    fn writes(&self, brief: &Brief) -> Vec<PathBuf> {
+        vec![sessions_dir(&brief.attempt_dir)]
     }
 
     fn launch(&self, brief: &Brief) -> Launch {

@@ -72,8 +72,12 @@ impl Drive<'_> {
 
     /// What was written stays for people to read, without secrets.
     async fn clean_transcript(&self) {
-        for name in [file::STDOUT, file::STDERR] {
-            let (path, redactor) = (self.dir.join(name), self.redactor.clone());
+        for path in [
+            self.dir.join(file::STDOUT),
+            self.dir.join(file::STDERR),
+            self.outcome_path(),
+        ] {
+            let (name, redactor) = (path.display().to_string(), self.redactor.clone());
             let scrubbed = tokio::task::spawn_blocking(move || scrub(&path, &redactor)).await;
             if let Ok(Err(error)) = scrubbed {
                 tracing::error!(task = %self.task.id, %error, "{name} was not cleaned of secrets");

@@ -152,7 +152,7 @@ impl<'a> Course<'a> {
 
     fn reason(&self, standstill: &Standstill) -> StopReason {
         let what = standstill.sentence(self.now());
-        let what = self.drive.instance.redactor.redact(&what).into_owned();
+        let what = self.drive.redactor.redact(&what).into_owned();
         match standstill {
             Standstill::Waits { until, .. } => StopReason::ProviderWait {
                 trouble: self.trouble,

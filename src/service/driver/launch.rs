@@ -15,9 +15,9 @@ use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
 use crate::format::progress;
 use crate::gate;
-use crate::runtime::Brief;
 use crate::runtime::process::{self, Limits, Spec, file};
-use crate::workspace::Workspace;
+use crate::runtime::{Brief, Launch};
+use crate::workspace::{Tracking, Workspace};
 
 /// Not every client reads these by itself: Claude Code does not when the settings of a repository are not trusted.
 const GUIDES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
@@ -28,14 +28,15 @@ impl Drive<'_> {
         let worker_entries = self.prepare_progress().map_err(workspace_fault)?;
         let commit = workspace.head().await.map_err(workspace_fault)?;
         let (session_cost_usd, session_tokens) = self.session_before().await;
-        let facts = StartFacts {
+        let mut facts = StartFacts {
             claimed_at: Some(self.attempt.started_at),
             commit,
             worker_entries,
             session_cost_usd,
             session_tokens,
+            contained: None,
         };
-        std::fs::create_dir_all(self.dir.join(file::DESK))
+        self.lay_desk()
             .and_then(|()| facts.save(&self.dir))
             .map_err(workspace_fault)?;
         self.remove_old_heartbeat();
@@ -46,9 +47,14 @@ impl Drive<'_> {
             attachments,
             token,
             mcp: vec![self.instance.exe.clone().into(), "mcp".into()],
-            ..self.brief(workspace.root, prompt, &facts)
+            ..self.brief(workspace.root.clone(), prompt, &facts)
         };
-        let spec = self.spec(&brief);
+        let (launch, probed) = self.contain(&brief, &workspace, self.launch(&brief)).await?;
+        if probed.is_some() {
+            facts.contained = probed;
+            facts.save(&self.dir).map_err(workspace_fault)?;
+        }
+        let spec = self.spec(&brief, launch);
         // A workspace can take its time; meanwhile somebody may have changed their mind.
         if matches!(*wishes.borrow(), Wish::Stop(_)) {
             return Err(stopped_first());
@@ -133,7 +139,8 @@ impl Drive<'_> {
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect(),
-            progress_file: layout.progress_of(&self.task.id).display().to_string(),
+            progress_file: self.progress_path().display().to_string(),
+            history_is_read_only: self.is_contained() && !matches!(workspace.tracking, Tracking::Own { .. }),
             outcome_file: self.outcome_path().display().to_string(),
         };
         prompt(self.task, self.attempt, &material)
@@ -161,7 +168,6 @@ impl Drive<'_> {
 
     /// What the runtime is told; a reader of the worker's output needs neither prompt nor workspace, token nor tools.
     pub(super) fn brief(&self, workspace: PathBuf, prompt: String, facts: &StartFacts) -> Brief {
-        let layout = &self.instance.layout;
         let d = &self.task.definition;
         let tier = self.instance.policy.tier(&self.attempt.route.tier);
         Brief {
@@ -173,8 +179,8 @@ impl Drive<'_> {
             workspace,
             attempt_dir: self.dir.clone(),
             prompt,
-            heartbeat_file: layout.heartbeat(&self.task.id),
-            progress_file: layout.progress_of(&self.task.id),
+            heartbeat_file: self.heartbeat_path(),
+            progress_file: self.progress_path(),
             outcome_file: self.outcome_path(),
             token: String::new(),
             url: None,
@@ -189,7 +195,7 @@ impl Drive<'_> {
             max_turns: None,
             attachments: Vec::new(),
             mcp: Vec::new(),
-            contained: false,
+            contained: self.is_contained(),
             inherited: self.instance.environment.clone(),
         }
     }
@@ -223,9 +229,13 @@ impl Drive<'_> {
         (latest.record.verdict == Verdict::Failed).then(|| gate::feedback(&latest.record.report))
     }
 
-    fn spec(&self, brief: &Brief) -> Spec {
+    fn launch(&self, brief: &Brief) -> Launch {
         let mut launch = self.runtime.launch(brief);
         self.lend_our_path(&mut launch.env);
+        launch
+    }
+
+    fn spec(&self, brief: &Brief, launch: Launch) -> Spec {
         let limits = &self.instance.config.limits;
         let limits = Limits {
             output_bytes: limits.output_bytes,
@@ -259,7 +269,7 @@ fn read(path: Option<std::path::PathBuf>) -> Option<String> {
     std::fs::read_to_string(path?).ok()
 }
 
-fn workspace_fault(error: impl std::fmt::Display) -> NotStarted {
+pub(super) fn workspace_fault(error: impl std::fmt::Display) -> NotStarted {
     NotStarted {
         fault: StartFault::Workspace,
         reason: error.to_string(),

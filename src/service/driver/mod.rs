@@ -4,7 +4,9 @@
 //! it lets the worker run on under its supervisor; whatever it does can be done again by the next driver.
 
 mod conclude;
+mod contain;
 mod course;
+mod desk;
 mod launch;
 mod requests;
 mod start_facts;

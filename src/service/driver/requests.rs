@@ -99,7 +99,7 @@ impl Drive<'_> {
         let bytes = content.map_err(|error| told(error.to_string()))?;
         // What is asked goes to people and into files: no secret with it.
         let text = String::from_utf8_lossy(&bytes);
-        let text = self.instance.redactor.redact(&text);
+        let text = self.redactor.redact(&text);
         let epoch = self.attempt.epoch;
         match Request::parse(text.as_bytes()).map_err(|error| told(error.to_string()))? {
             Request::Ask { text } => {
@@ -224,7 +224,7 @@ impl Drive<'_> {
     fn refuse(&self, name: &str, why: &str) {
         let name = name.trim_end_matches(".json");
         let line = format!("request {name} of attempt {} is refused: {why}", self.attempt.n);
-        let line = self.instance.redactor.redact(&line).into_owned();
+        let line = self.redactor.redact(&line).into_owned();
         tracing::warn!(task = %self.task.id, "{line}");
         let now = self.instance.clock.now();
         let told = self

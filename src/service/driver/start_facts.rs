@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::files::atomic;
+use crate::sandbox::Probed;
 
 const FILE: &str = "start.json";
 
@@ -23,6 +24,9 @@ pub struct StartFacts {
     pub session_cost_usd: Option<f64>,
     /// The tokens of the session before, read and written.
     pub session_tokens: Option<(u64, u64)>,
+    /// The proof that its cell holds; absent where the worker is not contained.
+    #[serde(default)]
+    pub contained: Option<Probed>,
 }
 
 impl StartFacts {

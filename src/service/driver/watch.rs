@@ -23,12 +23,13 @@ use crate::store::{Beat, ProgressMark};
 const LOOK: Duration = Duration::from_millis(500);
 /// How often signs of life are written down, at most.
 const NOTE: Duration = Duration::from_secs(10);
+/// How often the engine hears of signs of life, at most: after a time, and after a part of what makes a worker stale.
+const TELL: Duration = Duration::from_secs(5);
+const TELLINGS: u32 = 60;
 /// How often a lease is renewed in its length.
 const RENEWALS: u32 = 40;
 /// Chunks of output that one look takes in at most, so that a worker that floods does not hold its driver.
 const CHUNKS: usize = 64;
-/// A worker may wait for its provider itself for as long; for longer, its slot is better used.
-const LONG_WAIT: Duration = Duration::from_secs(20);
 /// A heartbeat may be this much in the future before it counts as missing (clocks differ).
 pub(super) const FUTURE: TimeDelta = TimeDelta::minutes(2);
 
@@ -48,16 +49,16 @@ pub(super) struct Watch<'a> {
     pct: Option<u8>,
     last_output: Option<DateTime<Utc>>,
     last_beat: Option<DateTime<Utc>>,
-    /// The newest sign of life that the engine was told of.
-    told: Option<DateTime<Utc>>,
+    /// When the engine was last told of signs of life, and the newest of them.
+    told: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// When signs of life were last written down, and the newest of them.
     noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     file_seen: Option<Identity>,
     /// Whether it gets on.
     pub(super) course: Course<'a>,
+    /// The worker's copy of the progress file as it was last taken in.
+    copy_seen: Option<Identity>,
     flaw_told: bool,
-    /// Its client waits for a provider, and not for a moment.
-    waits_long: bool,
     requests: Taken,
 }
 
@@ -90,8 +91,8 @@ impl<'a> Watch<'a> {
             noted: None,
             file_seen: None,
             course: Course::new(drive, facts),
+            copy_seen: None,
             flaw_told: false,
-            waits_long: false,
             requests: Taken::default(),
             drive,
         }
@@ -110,9 +111,6 @@ impl<'a> Watch<'a> {
                 _ = look.tick() => {
                     self.renew_lease(running);
                     self.look().await;
-                    if std::mem::take(&mut self.waits_long) {
-                        self.heed(running, Wish::Stop(self.drive.instance.policy.kill_grace));
-                    }
                     self.course.judge().await;
                 }
                 Ok(()) = wishes.changed() => {
@@ -161,21 +159,28 @@ impl<'a> Watch<'a> {
         self.read_output().await;
         self.read_heartbeat();
         self.drive.take_requests(&mut self.requests).await;
+        self.copy_seen = self.drive.take_in_progress(self.copy_seen);
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
             self.note(at).await;
         }
     }
 
-    /// Only of what is new: each word costs the engine a pass.
+    /// Only of what is new, and no more often than it takes to see that a worker is stale: each word costs the engine a pass.
     fn tell_engine(&mut self, at: DateTime<Utc>) {
-        if self.told >= Some(at) {
+        let now = self.drive.instance.clock.now();
+        let stale_after = self.drive.instance.policy.heartbeat_stale_after;
+        let pause = TimeDelta::from_std(TELL.min(stale_after / TELLINGS)).unwrap_or_default();
+        if self
+            .told
+            .is_some_and(|(when, what)| what >= at || (now - when < pause && when <= now))
+        {
             return;
         }
         let (task, epoch) = (self.drive.task.id.clone(), self.drive.attempt.epoch);
         // A full inbox is a busy engine; the next look tells the same.
         if self.drive.inbox.try_send(Input::Beat { task, epoch, at }).is_ok() {
-            self.told = Some(at);
+            self.told = Some((now, at));
         }
     }
 
@@ -224,11 +229,7 @@ impl<'a> Watch<'a> {
             }
             Signal::Phase(phase) => self.at(&phase),
             Signal::Tool { name, .. } => self.at(&format!("uses {name}")),
-            Signal::Retrying { error, delay, .. } => {
-                self.at(&format!("waits for its provider: {error}"));
-                self.waits_long = delay > LONG_WAIT;
-            }
-            Signal::Said(_) => self.waits_long = false,
+            Signal::Retrying { error, .. } => self.at(&format!("waits for its provider: {error}")),
             _ => {}
         }
     }
@@ -240,8 +241,7 @@ impl<'a> Watch<'a> {
 
     /// The worker's own heartbeat, where the file is new, whole and its own.
     fn read_heartbeat(&mut self) {
-        let files = &self.drive.instance.files.heartbeats;
-        let Ok(Some(snapshot)) = files.read_if_other(&self.drive.task.id, self.file_seen) else {
+        let Ok(Some(snapshot)) = self.drive.heartbeat_if_other(self.file_seen) else {
             return;
         };
         self.file_seen = Some(snapshot.identity);
@@ -315,19 +315,19 @@ impl<'a> Watch<'a> {
         let (now, n) = (self.drive.instance.clock.now(), self.drive.attempt.n);
         // The worker may have written since the last look; this writing would hide it from the next one.
         let mut newer = None;
+        let redactor = &self.drive.redactor;
         let merged = |old: Option<&[u8]>| {
             let old = old.and_then(|bytes| heartbeat::parse(bytes, id, now, FUTURE).ok());
             let own = old.as_ref().filter(|o| o.attempt.is_none_or(|of| of == n));
             newer = own.map(|o| o.last_heartbeat.min(now));
-            Some(
-                old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone()))
-                    .print()
-                    .into_bytes(),
-            )
+            let beat = old.map_or_else(|| beat.clone(), |old| old.merge(beat.clone()));
+            // What it wrote meanwhile was not cleaned by reading it.
+            Some(redactor.redact(&beat.print()).into_owned().into_bytes())
         };
         match self.drive.instance.files.heartbeats.update(id, merged) {
-            Ok(Updated::Written(identity)) => self.file_seen = Some(identity),
-            Ok(Updated::Unchanged) => {}
+            // A contained worker writes elsewhere: this one is nobody's sign of life.
+            Ok(Updated::Written(identity)) if !self.drive.is_contained() => self.file_seen = Some(identity),
+            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(task = %self.drive.task.id, %error, "its heartbeat file was not written")
             }

@@ -1,8 +1,10 @@
 //! A self-examination: what the instance needs, whether it is there, and what to do where it is not.
 
+use super::super::containment::Containment;
 use super::super::instance::Instance;
 use super::super::reading;
 use crate::files::{Watch, lock};
+use crate::sandbox::{Probed, Tier};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub async fn doctor(instance: &Instance) -> Vec<Finding> {
     ];
     findings.extend(runtimes(instance));
     findings.extend(tiers(instance));
+    findings.extend(containment(instance).await);
     findings
 }
 
@@ -138,6 +141,53 @@ fn runtimes(instance: &Instance) -> Vec<Finding> {
         .filter(|r| r.wanted)
         .map(finding)
         .collect()
+}
+
+/// Whether the cells that runtimes ask for can be had, and which runtimes are in none.
+async fn containment(instance: &Instance) -> Vec<Finding> {
+    let wanted = instance.fleet.report().into_iter().filter(|r| r.wanted);
+    let names: Vec<String> = wanted.map(|r| r.name).collect();
+    let contained = &instance.containment;
+    let mut tiers: Vec<Tier> = names.iter().map(|name| contained.tier(name)).collect();
+    tiers.sort();
+    tiers.dedup();
+    let mut findings = Vec::new();
+    for tier in tiers {
+        match contained.rehearse(tier).await {
+            Ok(Some(probed)) => findings.push(Finding::good("containment", held(tier, &probed))),
+            Ok(None) => findings.push(uncontained(&names, contained)),
+            Err(refused) => findings.push(Finding::of(
+                "containment",
+                Level::Bad,
+                refused.reason,
+                refused.cure,
+            )),
+        }
+    }
+    findings
+}
+
+fn held(tier: Tier, probed: &Probed) -> String {
+    let mut text = format!("{tier}, by {}; tried: {}", probed.by, probed.tried.join(", "));
+    for gap in &probed.gaps {
+        text.push_str("; ");
+        text.push_str(gap);
+    }
+    text
+}
+
+fn uncontained(names: &[String], containment: &Containment) -> Finding {
+    let bare = names.iter().filter(|name| containment.tier(name) == Tier::None);
+    let bare: Vec<&str> = bare.map(String::as_str).collect();
+    Finding::of(
+        "containment",
+        Level::Warning,
+        format!(
+            "none for {}: its workers can do whatever this user can",
+            bare.join(", ")
+        ),
+        "set containment = \"sandbox\" in the runtime's section",
+    )
 }
 
 /// A tier without any usable runtime runs nothing.

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
+use super::super::driver::StartFacts;
 use super::super::instance::Instance;
 use super::super::view::{
-    AttemptView, CheckView, EventView, GateView, QuestionView, Stopped, TaskView, WaitingView,
+    AttemptView, CheckView, ContainmentView, EventView, GateView, QuestionView, Stopped, TaskView,
+    WaitingView,
 };
 use crate::domain::family;
 use crate::domain::gate::{GateReport, Receipt, Verdict};
@@ -17,6 +19,7 @@ use crate::domain::ready::{DependencyState, Waiting, World, waiting};
 use crate::domain::task::{State, Task};
 use crate::format::heartbeat;
 use crate::runtime::process;
+use crate::sandbox::Probed;
 use crate::store::{AttemptFacts, AttemptRecord, Event, GateRun, StoreError};
 
 /// What the views of many tasks are made from, read in a few queries.
@@ -103,7 +106,10 @@ impl Records {
             },
             waiting: waiting_view(self.waiting(instance, task)),
             gate: gate_view(task, self.gates.get(&task.id), with_output),
-            attempts: attempts.iter().map(attempt_view).collect(),
+            attempts: attempts
+                .iter()
+                .map(|record| attempt_view(record, with_output.then_some((instance, task))))
+                .collect(),
             created_at: task.created_at,
             updated_at: task.updated_at,
         }
@@ -170,9 +176,11 @@ impl Live {
             .beat_at
             .max(file.as_ref().map(|b| b.last_heartbeat))
             .unwrap_or(attempt.started_at);
+        let pct = file.as_ref().and_then(|b| b.progress_pct).or(facts.progress_pct);
+        let phase = file.and_then(|b| b.current_phase).or(facts.phase);
         Self {
-            pct: file.as_ref().and_then(|b| b.progress_pct).or(facts.progress_pct),
-            phase: file.and_then(|b| b.current_phase).or(facts.phase),
+            pct,
+            phase: phase.map(|words| instance.redactor.redact(&words).into_owned()),
             age_s: Some((now - beat).num_milliseconds().max(0) as f64 / 1000.0),
             session: if alive { "alive" } else { "gone" },
         }
@@ -222,7 +230,8 @@ pub(super) fn check_views(report: &GateReport, with_output: bool) -> Vec<CheckVi
     report.receipts.iter().map(view).collect()
 }
 
-fn attempt_view(record: &AttemptRecord) -> AttemptView {
+/// `whole` is where the attempt's own records are looked at, too.
+fn attempt_view(record: &AttemptRecord, whole: Option<(&Instance, &Task)>) -> AttemptView {
     let route = &record.attempt.route;
     AttemptView {
         n: record.attempt.n,
@@ -234,6 +243,22 @@ fn attempt_view(record: &AttemptRecord) -> AttemptView {
         cost_usd: cost(record),
         started_at: record.attempt.started_at,
         ended_at: record.ended_at,
+        containment: whole.and_then(|(instance, task)| {
+            let dir = instance.layout.attempt(&task.id, record.attempt.epoch);
+            let facts = StartFacts::load(&dir);
+            let own = facts.claimed_at == Some(record.attempt.started_at);
+            facts.contained.filter(|_| own).map(containment_view)
+        }),
+    }
+}
+
+fn containment_view(probed: Probed) -> ContainmentView {
+    ContainmentView {
+        tier: probed.tier.to_string(),
+        by: probed.by,
+        policy: probed.policy,
+        tried: probed.tried,
+        gaps: probed.gaps,
     }
 }
 

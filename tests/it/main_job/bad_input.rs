@@ -359,17 +359,28 @@ impl Drop for Mounted {
 fn attachments_are_there_or_a_person_hears_of_it() {
     let world = World::new();
     std::fs::write(world.root().join("note.txt"), "from the instance\n").unwrap();
-    world.worker("with", "cat \"$(dirname \"$ORCHESTRATOR_OUTCOME_FILE\")\"/attachments/1/note.txt > done.txt");
+    world.worker(
+        "with",
+        "cat \"$(dirname \"$ORCHESTRATOR_OUTCOME_FILE\")\"/attachments/1/note.txt > done.txt",
+    );
     world.save_tasks(&[
         &section("with", "- **Attachments:** note.txt\n"),
         &section("without", "- **Attachments:** nowhere.png\n"),
     ]);
     let lint = world.run(&["lint", "--json"]).json();
-    let codes: Vec<_> = lint["problems"].as_array().unwrap().iter().map(|p| p["code"].clone()).collect();
+    let codes: Vec<_> = lint["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["code"].clone())
+        .collect();
     assert_eq!(codes, ["missing-attachment"]);
     world.done(&["tick", "--wait"]);
     assert_eq!(world.outcomes("with"), ["haiku:done"]);
     let task = world.task("without");
     assert_eq!(task["state"], "blocked", "{task:#}");
-    assert!(task["blocked_reason"].as_str().unwrap().contains("nowhere.png"), "{task:#}");
+    assert!(
+        task["blocked_reason"].as_str().unwrap().contains("nowhere.png"),
+        "{task:#}"
+    );
 }

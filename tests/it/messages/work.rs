@@ -307,5 +307,9 @@ async fn pictures_are_shown_once_and_one_that_is_too_long_is_for_a_person() {
     std::fs::write(&picture, long).unwrap();
     let refused = rig.run().await;
     assert_eq!(refused.ending.kind, EndKind::Blocked);
-    assert!(refused.ending.reason.contains("shot.png"), "{}", refused.ending.reason);
+    assert!(
+        refused.ending.reason.contains("shot.png"),
+        "{}",
+        refused.ending.reason
+    );
 }

@@ -1,0 +1,108 @@
+//! Containment: what one worker may see, change and reach, enforced from outside of it.
+//!
+//! A [`Cell`] says what is allowed. A [`Sandbox`] (one a tier) proves that it can hold the cell ([`Sandbox::probe`]) and
+//! only then puts a command into it ([`Sandbox::wrap`] wants the proof). An agent's own sandbox is never relied on.
+//!
+//! Invariants: allow-lists, for files, hosts and variables; a cell that cannot be had, or that does not hold when it
+//! is tried, is [`Refused`], and nothing falls back to less; the probe is of the very cell that the worker gets.
+//! Deliberately absent: limits of memory and processes (the supervisor's), and who gets which cell (the service's).
+
+mod address;
+mod bubblewrap;
+mod cell;
+mod guarded;
+mod hosts;
+mod landlock;
+mod local;
+mod probe;
+mod proxy;
+mod role;
+mod seccomp;
+mod view;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+pub use cell::{Cell, Command};
+pub use guarded::{configuration, git_folder};
+pub use hosts::{HostRule, NoHost};
+pub use local::{Choice, Local};
+pub use role::{NO_CELL, dispatch};
+pub use view::{program, secrets, toolchains};
+
+/// How a worker is contained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// Not at all: only where the configuration says so by name.
+    None,
+    /// By the kernel of this machine: namespaces, Landlock, seccomp.
+    Sandbox,
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Sandbox => "sandbox",
+        })
+    }
+}
+
+/// The proof that a cell holds; kept with the attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// The tier.
+    pub tier: Tier,
+    /// By what it is made.
+    pub by: String,
+    /// The digest of what the cell allows.
+    pub policy: String,
+    /// What was tried, and found to be so.
+    pub tried: Vec<String>,
+    /// What it does not stop that others of its tier do.
+    #[serde(default)]
+    pub gaps: Vec<String>,
+    /// The program that makes it, where it is one.
+    program: Option<PathBuf>,
+}
+
+impl Probed {
+    fn new(cell: &Cell, tier: Tier, by: &str, program: Option<&Path>, gaps: &[&str]) -> Self {
+        Self {
+            tier,
+            by: by.to_owned(),
+            policy: cell.digest(),
+            tried: probe::TRIED.iter().map(|&what| what.to_owned()).collect(),
+            gaps: gaps.iter().map(|&what| what.to_owned()).collect(),
+            program: program.map(Path::to_owned),
+        }
+    }
+}
+
+/// A cell that cannot be had, or does not hold; nothing runs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("sandbox: {reason}; {cure}")]
+pub struct Refused {
+    /// What is wrong.
+    pub reason: String,
+    /// The next thing to do.
+    pub cure: String,
+}
+
+/// A way to hold cells.
+#[async_trait]
+pub trait Sandbox: Send + Sync {
+    /// Its tier.
+    fn tier(&self) -> Tier;
+
+    /// Tries the very cell: a listed host must be reached and another not, a secret not be read, nothing be written
+    /// outside. Takes seconds at most, and leaves nothing behind.
+    async fn probe(&self, cell: &Cell) -> Result<Probed, Refused>;
+
+    /// The command that runs the given one in the cell, which was probed.
+    fn wrap(&self, command: Command, cell: &Cell, probed: &Probed) -> Result<Command, Refused>;
+}

@@ -1,0 +1,271 @@
+//! Who is contained how, and what an instance's cells allow.
+//!
+//! Invariant: whoever is to be contained runs in a cell that was probed, or not at all.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::config::section::{ContainmentTier, SandboxChoice};
+use crate::config::{Config, Layout};
+use crate::domain::id::TaskId;
+use crate::runtime::environment::INHERITED;
+use crate::sandbox::{self, Cell, Choice, HostRule, Local, Probed, Refused, Sandbox, Tier};
+use crate::workspace::{Tracking, Workspace};
+
+/// The containment of one instance.
+pub struct Containment {
+    tiers: BTreeMap<String, Tier>,
+    credentials: BTreeMap<String, Vec<PathBuf>>,
+    local: Local,
+    network: Vec<HostRule>,
+    read: Vec<PathBuf>,
+    write: Vec<PathBuf>,
+    /// Protected configuration of workspaces that may be changed, relative to them.
+    unprotected: Vec<PathBuf>,
+    home: PathBuf,
+    path: OsString,
+    exe: PathBuf,
+    hidden: Vec<PathBuf>,
+    layout: Layout,
+}
+
+/// What a cell is made for.
+pub(super) struct Tenant<'a> {
+    /// The task.
+    pub(super) task: &'a TaskId,
+    /// The runtime's name.
+    pub(super) runtime: &'a str,
+    /// The attempt's folder.
+    pub(super) folder: &'a Path,
+    /// The folder that is the worker's own.
+    pub(super) desk: &'a Path,
+    /// Where it works.
+    pub(super) workspace: &'a Workspace,
+    /// Hosts that its runtime needs.
+    pub(super) hosts: Vec<String>,
+    /// Files that it is handed.
+    pub(super) read: Vec<PathBuf>,
+    /// Folders that its runtime writes in.
+    pub(super) write: Vec<PathBuf>,
+    /// Its command, whose program must be seen.
+    pub(super) argv: &'a [OsString],
+}
+
+impl Containment {
+    /// Of a configuration.
+    pub(super) fn new(
+        config: &Config,
+        layout: &Layout,
+        exe: &Path,
+        environment: &BTreeMap<OsString, OsString>,
+    ) -> Self {
+        let get = |name: &str| environment.get(std::ffi::OsStr::new(name)).cloned();
+        let home = get("HOME").map_or_else(|| PathBuf::from("/home/worker"), PathBuf::from);
+        let path = get(INHERITED[0]).unwrap_or_default();
+        let section = &config.containment;
+        let choice = match section.sandbox {
+            SandboxChoice::Auto => Choice::Auto,
+            SandboxChoice::Bubblewrap => Choice::Bubblewrap,
+            SandboxChoice::Landlock => Choice::Landlock,
+        };
+        let tier = |runtime: &crate::config::Runtime| match runtime.contained(section.tier) {
+            ContainmentTier::None => Tier::None,
+            ContainmentTier::Sandbox => Tier::Sandbox,
+        };
+        let (write, unprotected) = section
+            .write
+            .iter()
+            .partition(|p| !p.is_relative() || p.starts_with("~"));
+        let at_home = |paths: Vec<&PathBuf>| paths.into_iter().map(|p| below_home(p, &home)).collect();
+        Self {
+            tiers: config
+                .runtimes
+                .iter()
+                .map(|(name, r)| (name.clone(), tier(r)))
+                .collect(),
+            credentials: config
+                .runtimes
+                .iter()
+                .map(|(name, r)| {
+                    (
+                        name.clone(),
+                        r.credentials.iter().map(|file| home.join(file)).collect(),
+                    )
+                })
+                .collect(),
+            local: Local::new(choice, &path),
+            // The reader of the configuration has refused what is no host.
+            network: section
+                .network
+                .iter()
+                .filter_map(|host| host.parse().ok())
+                .collect(),
+            read: at_home(section.read.iter().collect()),
+            write: at_home(write),
+            unprotected: Vec::<&PathBuf>::into_iter(unprotected).cloned().collect(),
+            hidden: hidden(layout, &home),
+            home,
+            path,
+            exe: exe.to_owned(),
+            layout: layout.clone(),
+        }
+    }
+
+    /// How the workers of a runtime are contained.
+    pub fn tier(&self, runtime: &str) -> Tier {
+        self.tiers.get(runtime).copied().unwrap_or(Tier::Sandbox)
+    }
+
+    /// What holds the cells of a tier; none where there are none to hold.
+    pub fn sandbox(&self, tier: Tier) -> Option<&dyn Sandbox> {
+        match tier {
+            Tier::None => None,
+            Tier::Sandbox => Some(&self.local),
+        }
+    }
+
+    /// The cell of an attempt; its folders are made.
+    pub(super) fn cell(&self, tenant: Tenant<'_>) -> std::io::Result<Cell> {
+        let Tenant { workspace, .. } = tenant;
+        let home = self.layout.home_of(tenant.task);
+        let bare = self.bare(tenant.task.as_str(), tenant.folder, &workspace.root, &home);
+        let mut write = tenant.write;
+        for folder in write.iter().chain([&home]) {
+            std::fs::create_dir_all(folder)?;
+        }
+        write.extend([workspace.top.clone(), tenant.desk.to_owned()]);
+        write.extend(self.write.iter().filter(|path| path.exists()).cloned());
+        let logins = self.credentials.get(tenant.runtime).into_iter().flatten();
+        write.extend(logins.filter(|file| file.is_file()).cloned());
+        let mut read = tenant.read;
+        read.extend(self.read.iter().filter(|path| path.exists()).cloned());
+        read.extend(sandbox::program(tenant.argv, &self.home, |name| self.find(name)));
+        let mut env = BTreeMap::new();
+        let (mut frozen, mut barren) = (
+            sandbox::configuration(&workspace.top, &self.unprotected),
+            Vec::new(),
+        );
+        match &workspace.tracking {
+            Tracking::Worktree { repository } | Tracking::Mirror { repository, .. } => {
+                read.push(repository.clone());
+                env.insert("GIT_OPTIONAL_LOCKS".to_owned(), "0".to_owned());
+            }
+            Tracking::Own { repository } => {
+                let (files, folders) = sandbox::git_folder(repository);
+                frozen.extend(files);
+                barren.extend(folders);
+                env.extend(identity());
+            }
+            Tracking::Shadow { .. } => {}
+        }
+        // Whoever owns the repository outside, in here is nobody it must be guarded from.
+        let trust = [("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", "*")];
+        env.extend(trust.map(|(name, value)| (format!("GIT_CONFIG_{name}"), value.to_owned())));
+        Ok(Cell {
+            read,
+            write,
+            frozen,
+            barren,
+            hosts: self.hosts(&tenant.hosts),
+            env,
+            ..bare
+        })
+    }
+
+    /// Tries whether cells of a tier can be had here at all, below a folder that is made for it.
+    pub async fn rehearse(&self, tier: Tier) -> Result<Option<Probed>, Refused> {
+        let Some(sandbox) = self.sandbox(tier) else {
+            return Ok(None);
+        };
+        let folder = self
+            .layout
+            .state()
+            .join(format!("rehearsal-{}", std::process::id()));
+        let rooms = ["workspace", "home"].map(|name| folder.join(name));
+        let made = rooms.iter().try_for_each(std::fs::create_dir_all);
+        let [workspace, home] = &rooms;
+        let bare = self.bare("rehearsal", &folder, workspace, home);
+        let cell = Cell {
+            read: self.read.iter().filter(|path| path.exists()).cloned().collect(),
+            write: vec![workspace.clone()],
+            hosts: self.hosts(&[]),
+            ..bare
+        };
+        let probed = match made {
+            Ok(()) => sandbox.probe(&cell).await.map(Some),
+            Err(error) => Err(Refused {
+                reason: format!("cannot make {}: {error}", folder.display()),
+                cure: "check the permissions of the folder".to_owned(),
+            }),
+        };
+        // It lies in the state folder, where the next one does not mind it.
+        let _ = std::fs::remove_dir_all(&folder);
+        probed
+    }
+
+    /// A cell that shows and allows nothing yet.
+    fn bare(&self, task: &str, folder: &Path, workspace: &Path, home: &Path) -> Cell {
+        Cell {
+            task: task.to_owned(),
+            folder: folder.to_owned(),
+            exe: self.exe.clone(),
+            workspace: workspace.to_owned(),
+            home: home.to_owned(),
+            home_at: self.home.clone(),
+            read: Vec::new(),
+            write: Vec::new(),
+            hidden: self.hidden.clone(),
+            frozen: Vec::new(),
+            barren: Vec::new(),
+            hosts: Vec::new(),
+            env: BTreeMap::new(),
+        }
+    }
+
+    fn hosts(&self, of_runtime: &[String]) -> Vec<HostRule> {
+        let own = of_runtime.iter().filter_map(|host| host.parse().ok());
+        let mut hosts: Vec<HostRule> = own.chain(self.network.iter().cloned()).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
+    /// A program as the worker will look it up.
+    fn find(&self, name: &Path) -> Option<PathBuf> {
+        if name.components().count() > 1 {
+            return name.is_absolute().then(|| name.to_owned());
+        }
+        let folders = std::env::split_paths(&self.path).filter(|folder| folder.is_absolute());
+        folders
+            .map(|folder| folder.join(name))
+            .find(|path| path.is_file())
+    }
+}
+
+/// The instance's own files, and the usual secrets of a home.
+fn hidden(layout: &Layout, home: &Path) -> Vec<PathBuf> {
+    let mut hidden = vec![
+        layout.config_file(),
+        layout.queue_file(),
+        layout.state(),
+        layout.heartbeats(),
+        layout.progress(),
+        layout.archive(),
+    ];
+    hidden.extend(sandbox::secrets(home));
+    hidden
+}
+
+fn below_home(path: &Path, home: &Path) -> PathBuf {
+    path.strip_prefix("~")
+        .map_or_else(|_| path.to_owned(), |rest| home.join(rest))
+}
+
+/// A committer, where no configuration of a person's is seen.
+fn identity() -> impl Iterator<Item = (String, String)> {
+    ["AUTHOR", "COMMITTER"].into_iter().flat_map(|role| {
+        [("NAME", "orchestrator"), ("EMAIL", "orchestrator@localhost")]
+            .map(|(what, value)| (format!("GIT_{role}_{what}"), value.to_owned()))
+    })
+}

@@ -1,0 +1,71 @@
+//! Putting a worker into its cell: what it may touch, the probe, the command that runs it there.
+
+use super::super::containment::Tenant;
+use super::{Drive, NotStarted};
+use crate::domain::event::StartFault;
+use crate::runtime::process::file;
+use crate::runtime::{Brief, Launch};
+use crate::sandbox::{Command, Probed, Refused, Tier};
+use crate::workspace::Workspace;
+
+impl Drive<'_> {
+    /// How this attempt's worker is contained.
+    pub(super) fn tier(&self) -> Tier {
+        self.instance.containment.tier(&self.attempt.route.runtime)
+    }
+
+    pub(super) fn is_contained(&self) -> bool {
+        self.tier() != Tier::None
+    }
+
+    /// The launch within its cell, with the proof that the cell holds; the launch itself where nothing is to be contained.
+    pub(super) async fn contain(
+        &self,
+        brief: &Brief,
+        workspace: &Workspace,
+        launch: Launch,
+    ) -> Result<(Launch, Option<Probed>), NotStarted> {
+        let containment = &self.instance.containment;
+        let Some(sandbox) = containment.sandbox(self.tier()) else {
+            return Ok((launch, None));
+        };
+        let mut hosts = self.runtime.hosts();
+        hosts.extend(brief.url.as_deref().and_then(crate::runtime::host_of));
+        let mut read = vec![
+            brief.attempt_dir.join(file::PROMPT),
+            brief.attempt_dir.join(file::GIVEN),
+        ];
+        read.extend(brief.attachments.iter().cloned());
+        // The cell mounts it, and the process that writes it comes later.
+        let prompt = std::fs::write(brief.attempt_dir.join(file::PROMPT), &brief.prompt);
+        let tenant = Tenant {
+            task: &self.task.id,
+            runtime: &self.attempt.route.runtime,
+            folder: &self.dir,
+            desk: &self.dir.join(file::DESK),
+            workspace,
+            hosts,
+            read,
+            write: self.runtime.writes(brief),
+            argv: &launch.argv,
+        };
+        let cell = prompt.and_then(|()| containment.cell(tenant));
+        let cell = cell.map_err(|error| super::launch::workspace_fault(error.to_string()))?;
+        let probed = sandbox.probe(&cell).await.map_err(refused)?;
+        let command = Command {
+            argv: launch.argv,
+            env: launch.env,
+        };
+        let Command { argv, env } = sandbox.wrap(command, &cell, &probed).map_err(refused)?;
+        let launch = Launch { argv, env, ..launch };
+        Ok((launch, Some(probed)))
+    }
+}
+
+/// Never less than what was asked for: nothing runs, and a person decides.
+fn refused(refusal: Refused) -> NotStarted {
+    NotStarted {
+        fault: StartFault::Sandbox,
+        reason: refusal.to_string(),
+    }
+}

@@ -1,0 +1,10 @@
+//! Cells from outside: what a worker in one reaches, reads, changes and leaves, by real processes.
+//!
+//! Where a test says that it was seen to fail, the control that it names was taken out, and put back.
+
+mod files;
+mod life;
+mod network;
+mod refusal;
+mod rig;
+mod service;
