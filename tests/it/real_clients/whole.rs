@@ -40,7 +40,7 @@ async fn set(lines: Lines, scenario: Scenario) -> Option<(World, Server)> {
     ];
     world.repository("calc", &BTreeMap::from(files));
     let config = format!(
-        "[scheduler]\nmax_concurrent = 2\nprovider_wait = \"20s\"\nprovider_wait = \"3s\"\n[policy]\nstart = \"lowest\"\ncontinuation_delay = \"50ms\"\nbackoff_initial = \"50ms\"\nkill_grace = \"300ms\"\n\
+        "[scheduler]\nmax_concurrent = 2\nprovider_wait = \"3s\"\n[policy]\nstart = \"lowest\"\ncontinuation_delay = \"50ms\"\nbackoff_initial = \"50ms\"\nkill_grace = \"300ms\"\n\
          [[tiers]]\nname = \"haiku\"\nmodel = \"claude-haiku-4-5\"\nruntimes = [\"real\"]\n[runtimes.real]\n{lines}"
     );
     fs::write(world.root().join("orchestrator.toml"), config).unwrap();
