@@ -131,11 +131,11 @@ async fn a_kill_in_the_middle_is_gone_on_from_in_the_same_thread() {
     assert_eq!(stage.read("log"), "one\n", "what was done is not done again");
 }
 
-/// The runtime in an instance's configuration.
+/// The runtime in an instance's configuration, not contained.
 fn lines(base_url: &str) -> Option<String> {
     let binary = client("codex")?;
     Some(format!(
-        "kind = \"codex\"\nbinary = {binary:?}\nsandbox = \"danger-full-access\"\nbase_url = \"{base_url}/v1\"\napi_key = {KEY:?}\n"
+        "kind = \"codex\"\nbinary = {binary:?}\nsandbox = \"danger-full-access\"\nbase_url = \"{base_url}/v1\"\napi_key = {KEY:?}\ncontainment = \"none\"\n"
     ))
 }
 
