@@ -164,6 +164,12 @@ fn children(lines: &[String]) -> Option<String> {
     (!lines.is_empty()).then(|| format!("{}\n{how}", lines.join("\n")))
 }
 
+fn guides(material: &Material) -> Option<String> {
+    let names = material.guides.join(" and ");
+    (!names.is_empty())
+        .then(|| format!("How this repository wants to be worked in stands in {names}: read that first."))
+}
+
 fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
     let mut rules = vec![
         "Work only in the current folder. Do not touch PROACTIVE-JOBS.md; the orchestrator keeps it.".to_owned(),
@@ -199,12 +205,7 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
                 .to_owned(),
         );
     }
-    if !material.guides.is_empty() {
-        rules.push(format!(
-            "How this repository wants to be worked in stands in {}: read that first.",
-            material.guides.join(" and ")
-        ));
-    }
+    rules.extend(guides(material));
     if let Some(branch) = &material.branch {
         rules.push(format!(
             "You are on branch {branch}; stay on it, and push nothing."

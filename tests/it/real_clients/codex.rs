@@ -8,7 +8,7 @@ use orchestrator::runtime::{Runtime, Signal};
 use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
 
 use super::{client, whole};
-use crate::runtime_contract::stage::{Stage, until};
+use crate::runtime_contract::stage::{Stage, Wanted, until};
 
 const KEY: &str = "sk-scripted";
 
@@ -76,7 +76,7 @@ async fn tools_work_and_a_later_attempt_goes_on_in_the_thread() {
 
 #[tokio::test]
 async fn every_refusal_of_the_provider_has_its_end() {
-    let rows: [(Fault, fn(&EndKind) -> bool); 3] = [
+    let rows: [(Fault, Wanted); 3] = [
         (Fault::rate_limited("1"), |kind| {
             matches!(kind, EndKind::RateLimited { .. })
         }),

@@ -14,7 +14,7 @@ use orchestrator::domain::outcome::{EndKind, Evidence, Outcome, Session, Witness
 use orchestrator::runtime::process::file;
 use orchestrator::runtime::{Account, Signal};
 
-use self::stage::{Ran, Stage, until};
+use self::stage::{Ran, Stage, Wanted, until};
 use self::subject::{ALL, Cast, KEY, Play, Subject};
 
 /// A runtime on a stage, with somebody who plays the part.
@@ -108,7 +108,7 @@ async fn a_poisoned_session_is_not_handed_on() {
 
 #[tokio::test]
 async fn trouble_at_the_provider_is_told_apart() {
-    let rows: [(Play, fn(&EndKind) -> bool); 3] = [
+    let rows: [(Play, Wanted); 3] = [
         (Play::Limited, |kind| matches!(kind, EndKind::RateLimited { .. })),
         (Play::Overloaded, |kind| *kind == EndKind::Overloaded),
         (Play::Unauthorised, |kind| *kind == EndKind::Auth),

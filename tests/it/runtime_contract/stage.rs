@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use orchestrator::domain::id::TaskId;
-use orchestrator::domain::outcome::Ending;
+use orchestrator::domain::outcome::{EndKind, Ending};
 use orchestrator::domain::tier::TierName;
 use orchestrator::runtime::process::{Running, Spec, file, kill_strays, start};
 use orchestrator::runtime::transcript::{Tail, last_words};
@@ -16,6 +16,9 @@ pub const EXE: &str = env!("CARGO_BIN_EXE_orchestrator");
 
 /// The longest that anything is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Whether an end is the one that was to come.
+pub type Wanted = fn(&EndKind) -> bool;
 
 /// One task's attempts; whatever they started is killed with it.
 pub struct Stage {
