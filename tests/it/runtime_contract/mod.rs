@@ -184,6 +184,7 @@ async fn the_environment_is_the_allow_list_of_every_descendant_too() {
         let own: BTreeSet<String> = names(&environ(worker)).collect();
         let mut allowed: BTreeSet<String> = CONTRACT.map(|name| format!("ORCHESTRATOR_{name}")).into();
         allowed.extend(["PATH", "HOME", "LANG"].map(str::to_owned));
+        allowed.extend(GIT.map(str::to_owned));
         allowed.extend(subject.own_variables().iter().map(|name| (*name).to_owned()));
         assert_eq!(own, allowed, "{name}");
         for pid in family.into_iter().chain([worker]) {
@@ -193,6 +194,14 @@ async fn the_environment_is_the_allow_list_of_every_descendant_too() {
         stage.finish(&running, cast.runtime.as_ref()).await;
     }
 }
+
+/// By these, git asks nobody for a password and runs nothing that a repository's configuration names.
+const GIT: [&str; 4] = [
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_KEY_0",
+    "GIT_CONFIG_VALUE_0",
+    "GIT_TERMINAL_PROMPT",
+];
 
 const CONTRACT: [&str; 11] = [
     "ATTEMPT",
