@@ -195,7 +195,7 @@ async fn the_environment_is_the_allow_list_of_every_descendant_too() {
     }
 }
 
-/// By these, git asks nobody for a password and runs nothing that a repository's configuration names.
+/// By these, git asks nobody for a password and pushes nothing.
 const GIT: [&str; 4] = [
     "GIT_CONFIG_COUNT",
     "GIT_CONFIG_KEY_0",
