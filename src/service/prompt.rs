@@ -164,6 +164,12 @@ fn children(lines: &[String]) -> Option<String> {
     (!lines.is_empty()).then(|| format!("{}\n{how}", lines.join("\n")))
 }
 
+fn guides(material: &Material) -> Option<String> {
+    let names = material.guides.join(" and ");
+    (!names.is_empty())
+        .then(|| format!("How this repository wants to be worked in stands in {names}: read that first."))
+}
+
 fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
     let mut rules = house_rules(material);
     rules.extend(of_this_place(material));
@@ -209,12 +215,8 @@ fn of_this_place(material: &Material) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if !material.guides.is_empty() {
-        rules.push(format!(
-            "How this repository wants to be worked in stands in {}: read that first.",
-            material.guides.join(" and ")
-        ));
     }
+    rules.extend(guides(material));
     if let Some(branch) = &material.branch {
         rules.push(format!(
             "You are on branch {branch}; stay on it, and push nothing."

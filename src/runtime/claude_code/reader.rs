@@ -27,8 +27,6 @@ pub(super) struct Stream {
     result: Option<RunResult>,
     /// When the provider said that the limit which refused ends.
     refused_until: Option<DateTime<Utc>>,
-    /// The retry that it waits for: the refusal's status, and how long.
-    waiting: Option<(Option<u16>, Duration)>,
 }
 
 impl Stream {
@@ -39,7 +37,6 @@ impl Stream {
             model: None,
             result: None,
             refused_until: None,
-            waiting: None,
         }
     }
 
@@ -49,10 +46,7 @@ impl Stream {
                 signals.extend(event.model.clone().map(Signal::Model));
                 self.model = event.model.or(self.model.take());
             }
-            "api_retry" => {
-                self.waiting = Some((event.error_status, delay(&event)));
-                signals.push(retrying(&event));
-            }
+            "api_retry" => signals.push(retrying(&event)),
             "permission_denied" => signals.push(Signal::Denied {
                 tool: event.tool_name.unwrap_or_default(),
                 reason: shorten(event.message.as_str().unwrap_or_default(), SHOWN),
@@ -104,10 +98,7 @@ impl Stream {
         }
         match event.kind.as_str() {
             "system" => self.system(event, signals),
-            "assistant" => {
-                self.waiting = None;
-                self.assistant(event.message, signals);
-            }
+            "assistant" => self.assistant(event.message, signals),
             "user" => answers(&event.message, signals),
             "conversation_reset" => self.usage.reset(),
             "rate_limit_event" => {
@@ -162,7 +153,6 @@ impl Reader for Stream {
             outcome,
             stderr_tail,
             refused_until: self.refused_until,
-            waiting: self.waiting,
         })
     }
 
@@ -239,15 +229,11 @@ fn answers(message: &Value, signals: &mut Vec<Signal>) {
     }
 }
 
-fn delay(event: &Event) -> Duration {
-    let seconds = event.retry_delay_ms.unwrap_or_default() / 1000.0;
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
-}
-
 fn retrying(event: &Event) -> Signal {
+    let seconds = event.retry_delay_ms.unwrap_or_default() / 1000.0;
     Signal::Retrying {
         attempt: event.attempt.unwrap_or_default(),
-        delay: delay(event),
+        delay: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
         status: event.error_status,
         error: shorten(event.error.as_str().unwrap_or("unknown"), SHOWN),
     }

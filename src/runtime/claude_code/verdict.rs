@@ -3,8 +3,6 @@
 //! The result event's `is_error`, `subtype` and `terminal_reason` decide, never the exit code alone: a refused
 //! request ends as subtype `success`, an interrupt with exit 0, and a good run that lost an MCP server with exit 1.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 
 use super::event::RunResult;
@@ -27,15 +25,10 @@ pub(super) struct Witnesses<'a> {
     pub(super) outcome: Option<&'a OutcomeFile>,
     pub(super) stderr_tail: &'a str,
     pub(super) refused_until: Option<DateTime<Utc>>,
-    /// The retry that it waited for when it ended: the refusal's status, and how long from its word on.
-    pub(super) waiting: Option<(Option<u16>, Duration)>,
 }
 
 /// What the end means.
 pub(super) fn ending(seen: &Witnesses<'_>) -> Ending {
-    if let (Cause::Stopped, Some((status, delay))) = (&seen.exit.cause, seen.waiting) {
-        return while_waiting(seen, status, delay);
-    }
     if seen.exit.cause != Cause::Exited {
         let kind = by_cause(&seen.exit.cause);
         return Ending {
@@ -51,27 +44,6 @@ pub(super) fn ending(seen: &Witnesses<'_>) -> Ending {
         None => without_result(seen),
     };
     with_own_word(kind, seen.outcome).unwrap_or(Ending { kind, reason })
-}
-
-/// It was stopped because its slot is not for waiting: what it waited for is the reason.
-fn while_waiting(seen: &Witnesses<'_>, status: Option<u16>, delay: Duration) -> Ending {
-    let again = chrono::Duration::from_std(delay).ok();
-    let until = again.and_then(|wait| seen.exit.ended_at.checked_add_signed(wait));
-    let kind = match status {
-        Some(429) => EndKind::RateLimited {
-            until: seen.refused_until.or(until),
-        },
-        Some(_) => EndKind::Overloaded,
-        None => EndKind::Network,
-    };
-    let answer = status.map_or("no answer".to_owned(), |status| format!("{status}"));
-    Ending {
-        kind,
-        reason: format!(
-            "the provider answers {answer}, and the client would wait {} s",
-            delay.as_secs()
-        ),
-    }
 }
 
 /// The worker's word refines a claim; against trouble, it counts where the worker had come to an end of its own.

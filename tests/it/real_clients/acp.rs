@@ -8,7 +8,7 @@ use orchestrator::runtime::{Runtime, Signal};
 use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
 
 use super::{client, whole};
-use crate::runtime_contract::stage::{EXE, Stage, until};
+use crate::runtime_contract::stage::{EXE, Stage, Wanted, until};
 
 /// The adapter's settings come by its environment.
 fn set(stage: &mut Stage, model: &Server) -> Option<Acp> {
@@ -78,7 +78,7 @@ async fn tools_work_and_a_later_attempt_goes_on_in_the_session() {
 
 #[tokio::test]
 async fn every_refusal_of_the_provider_has_its_end() {
-    let rows: [(Fault, fn(&EndKind) -> bool); 3] = [
+    let rows: [(Fault, Wanted); 3] = [
         (Fault::rate_limited("1"), |kind| {
             matches!(kind, EndKind::RateLimited { .. })
         }),
@@ -133,14 +133,14 @@ async fn a_kill_in_the_middle_is_gone_on_from_in_the_same_session() {
     assert_eq!(stage.read("log"), "one\n", "what was done is not done again");
 }
 
-/// The runtime in an instance's configuration; what the adapter needs stands in a script around it.
+/// The runtime in an instance's configuration, not contained (its files lie outside of what a sandbox shows); what the adapter needs stands in a script around it.
 fn lines(base_url: &str) -> Option<String> {
     let agent = client("claude-agent-acp")?;
     let variables =
         format!("ANTHROPIC_BASE_URL={base_url} ANTHROPIC_API_KEY=sk-ant-scripted CLAUDE_CODE_MAX_RETRIES=1");
     let command = format!("exec env {variables} {agent}");
     Some(format!(
-        "kind = \"acp\"\ncommand = [\"sh\", \"-c\", {command:?}]\npermission = \"all\"\n"
+        "kind = \"acp\"\ncommand = [\"sh\", \"-c\", {command:?}]\npermission = \"all\"\ncontainment = \"none\"\n"
     ))
 }
 

@@ -8,7 +8,7 @@ use orchestrator::runtime::{Runtime, Signal};
 use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
 
 use super::{client, whole};
-use crate::runtime_contract::stage::{Stage, until};
+use crate::runtime_contract::stage::{Stage, Wanted, until};
 
 const KEY: &str = "sk-scripted";
 
@@ -76,7 +76,7 @@ async fn tools_work_and_a_later_attempt_goes_on_in_the_thread() {
 
 #[tokio::test]
 async fn every_refusal_of_the_provider_has_its_end() {
-    let rows: [(Fault, fn(&EndKind) -> bool); 3] = [
+    let rows: [(Fault, Wanted); 3] = [
         (Fault::rate_limited("1"), |kind| {
             matches!(kind, EndKind::RateLimited { .. })
         }),
@@ -131,11 +131,11 @@ async fn a_kill_in_the_middle_is_gone_on_from_in_the_same_thread() {
     assert_eq!(stage.read("log"), "one\n", "what was done is not done again");
 }
 
-/// The runtime in an instance's configuration.
+/// The runtime in an instance's configuration, not contained.
 fn lines(base_url: &str) -> Option<String> {
     let binary = client("codex")?;
     Some(format!(
-        "kind = \"codex\"\nbinary = {binary:?}\nsandbox = \"danger-full-access\"\nbase_url = \"{base_url}/v1\"\napi_key = {KEY:?}\n"
+        "kind = \"codex\"\nbinary = {binary:?}\nsandbox = \"danger-full-access\"\nbase_url = \"{base_url}/v1\"\napi_key = {KEY:?}\ncontainment = \"none\"\n"
     ))
 }
 

@@ -14,7 +14,7 @@ use orchestrator::domain::outcome::{EndKind, Evidence, Outcome, Session, Witness
 use orchestrator::runtime::process::file;
 use orchestrator::runtime::{Account, Signal};
 
-use self::stage::{Ran, Stage, until};
+use self::stage::{Ran, Stage, Wanted, until};
 use self::subject::{ALL, Cast, KEY, Play, Subject};
 
 /// A runtime on a stage, with somebody who plays the part.
@@ -108,7 +108,7 @@ async fn a_poisoned_session_is_not_handed_on() {
 
 #[tokio::test]
 async fn trouble_at_the_provider_is_told_apart() {
-    let rows: [(Play, fn(&EndKind) -> bool); 3] = [
+    let rows: [(Play, Wanted); 3] = [
         (Play::Limited, |kind| matches!(kind, EndKind::RateLimited { .. })),
         (Play::Overloaded, |kind| *kind == EndKind::Overloaded),
         (Play::Unauthorised, |kind| *kind == EndKind::Auth),
@@ -184,6 +184,7 @@ async fn the_environment_is_the_allow_list_of_every_descendant_too() {
         let own: BTreeSet<String> = names(&environ(worker)).collect();
         let mut allowed: BTreeSet<String> = CONTRACT.map(|name| format!("ORCHESTRATOR_{name}")).into();
         allowed.extend(["PATH", "HOME", "LANG"].map(str::to_owned));
+        allowed.extend(GIT.map(str::to_owned));
         allowed.extend(subject.own_variables().iter().map(|name| (*name).to_owned()));
         assert_eq!(own, allowed, "{name}");
         for pid in family.into_iter().chain([worker]) {
@@ -193,6 +194,14 @@ async fn the_environment_is_the_allow_list_of_every_descendant_too() {
         stage.finish(&running, cast.runtime.as_ref()).await;
     }
 }
+
+/// By these, git asks nobody for a password and pushes nothing.
+const GIT: [&str; 4] = [
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_KEY_0",
+    "GIT_CONFIG_VALUE_0",
+    "GIT_TERMINAL_PROMPT",
+];
 
 const CONTRACT: [&str; 11] = [
     "ATTEMPT",

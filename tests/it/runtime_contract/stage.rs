@@ -1,13 +1,12 @@
 //! A folder with a workspace, the attempts in it, and everything that one worker left.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use orchestrator::domain::id::TaskId;
-use orchestrator::domain::outcome::Ending;
+use orchestrator::domain::outcome::{EndKind, Ending};
 use orchestrator::domain::tier::TierName;
 use orchestrator::runtime::process::{Running, Spec, file, kill_strays, start};
 use orchestrator::runtime::transcript::{Tail, last_words};
@@ -17,6 +16,9 @@ pub const EXE: &str = env!("CARGO_BIN_EXE_orchestrator");
 
 /// The longest that anything is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Whether an end is the one that was to come.
+pub type Wanted = fn(&EndKind) -> bool;
 
 /// One task's attempts; whatever they started is killed with it.
 pub struct Stage {
@@ -180,9 +182,4 @@ pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-}
-
-/// A map of an environment, for a brief.
-pub fn inherited(of: &[(&str, &str)]) -> BTreeMap<OsString, OsString> {
-    of.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
 }
