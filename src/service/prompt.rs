@@ -215,7 +215,6 @@ fn of_this_place(material: &Material) -> Vec<String> {
                 .to_owned(),
         );
     }
-    }
     rules.extend(guides(material));
     if let Some(branch) = &material.branch {
         rules.push(format!(
