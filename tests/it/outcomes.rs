@@ -152,7 +152,7 @@ fn claudes() -> Vec<Row> {
         row(Claude("err_e400credit"), 1, false, Outcome::Auth),
         row(Claude("err_econnrefused"), 1, false, Outcome::Network),
         row(Claude("err_e400ctx"), 1, true, Outcome::Poisoned),
-        row(Claude("bad_resume"), 1, false, Outcome::Poisoned),
+        row(Claude("bad_resume"), 1, false, Outcome::Lost),
         row(Claude("refusal"), 1, false, Outcome::Poisoned),
         row(Claude("max_tokens"), 1, true, Outcome::Failed),
         row(Claude("sigint_tool"), 0, true, Outcome::Killed),

@@ -59,6 +59,10 @@ fn nothing_but_the_contract_is_inherited() {
         names,
         [
             "EXTRA",
+            "GIT_CONFIG_COUNT",
+            "GIT_CONFIG_KEY_0",
+            "GIT_CONFIG_VALUE_0",
+            "GIT_TERMINAL_PROMPT",
             "HOME",
             "ORCHESTRATOR_ATTEMPT",
             "ORCHESTRATOR_HEARTBEAT_FILE",
