@@ -1,5 +1,6 @@
 //! How a value of the file, of a variable or of a flag becomes a typed setting, and how it is shown again.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -149,6 +150,33 @@ impl Setting for Vec<String> {
     fn show(&self) -> String {
         let quoted: Vec<String> = self.iter().map(|item| format!("{item:?}")).collect();
         format!("[{}]", quoted.join(", "))
+    }
+}
+
+impl Setting for BTreeMap<String, String> {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        let Some(table) = value.as_table() else {
+            return Err(Misfit::expected("a table of texts", value));
+        };
+        let entry = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
+            let name = |key: &toml::de::DeString<'_>| key.to_string();
+            let text = String::read(value.get_ref()).map_err(|fault| Misfit {
+                span: Some(value.span()),
+                ..fault
+            })?;
+            Ok((name(key.get_ref()), text))
+        };
+        table.iter().map(entry).collect()
+    }
+    fn show(&self) -> String {
+        let entries: Vec<String> = self
+            .iter()
+            .map(|(key, text)| format!("{key} = {text:?}"))
+            .collect();
+        match entries.is_empty() {
+            true => "{}".to_owned(),
+            false => format!("{{ {} }}", entries.join(", ")),
+        }
     }
 }
 

@@ -48,7 +48,15 @@ struct Standing {
 struct Rung {
     tier: TierName,
     model: String,
+    models: BTreeMap<String, String>,
     runtimes: Vec<String>,
+}
+
+impl Rung {
+    /// What its runtime of that name is asked to use.
+    fn model_of(&self, runtime: &str) -> &str {
+        self.models.get(runtime).unwrap_or(&self.model)
+    }
 }
 
 /// A runtime as `doctor` and `status` show it.
@@ -82,6 +90,7 @@ impl Fleet {
         let rung = |tier: &section::Tier| Rung {
             tier: tier.name.clone(),
             model: tier.model.clone(),
+            models: tier.models.clone(),
             runtimes: tier.runtimes.clone(),
         };
         Self {
@@ -187,7 +196,7 @@ impl Fleet {
         Some(Route {
             tier: next.tier.clone(),
             runtime: runtime.to_owned(),
-            model: rung.model.clone(),
+            model: rung.model_of(runtime).to_owned(),
             why: next.why.clone(),
         })
     }

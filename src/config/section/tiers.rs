@@ -17,6 +17,8 @@ pub struct Tier {
     pub name: TierName,
     /// The model that its workers are asked to use.
     pub model: String,
+    /// The models of runtimes to whose vendor `model` means nothing, by the runtime's name.
+    pub models: BTreeMap<String, String>,
     /// Runtimes by name; the first that is available is taken.
     pub runtimes: Vec<String>,
     /// Slots of this tier; `None` leaves only the total.
@@ -90,6 +92,7 @@ fn or_default_model(section: &mut Section<'_, '_>, model: &'static str) -> Strin
 
 /// What a rung has besides its name and model.
 struct Rest {
+    models: BTreeMap<String, String>,
     runtimes: Vec<String>,
     max_concurrent: Option<NonZeroU32>,
     timeout: Duration,
@@ -99,12 +102,14 @@ struct Rest {
 impl Rest {
     fn read(section: &mut Section<'_, '_>, known: &BTreeMap<String, Runtime>) -> Self {
         let rest = Self {
+            models: section.get("models", BTreeMap::new),
             runtimes: section.get("runtimes", runtimes),
             max_concurrent: section.maybe("max_concurrent"),
             timeout: section.get_if("timeout", timeout, longer_than_zero),
             budget_usd: section.maybe::<Usd>("budget").map(|amount| amount.0),
         };
         check_runtimes(section, &rest.runtimes, known);
+        check_models(section, &rest.models, known);
         rest
     }
 
@@ -112,6 +117,7 @@ impl Rest {
         Tier {
             name,
             model,
+            models: self.models,
             runtimes: self.runtimes,
             max_concurrent: self.max_concurrent,
             timeout: self.timeout,
@@ -132,6 +138,19 @@ fn check_runtimes(section: &mut Section<'_, '_>, named: &[String], known: &BTree
         .filter(|(_, name)| !known.contains_key(*name))
     {
         let at = section.origin_of_item("runtimes", place);
+        let help = suggestion(name, &names);
+        section.fault(at, format!("there is no runtime '{}'", name.escape_debug()), help);
+    }
+}
+
+fn check_models(
+    section: &mut Section<'_, '_>,
+    models: &BTreeMap<String, String>,
+    known: &BTreeMap<String, Runtime>,
+) {
+    let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    for name in models.keys().filter(|name| !known.contains_key(*name)) {
+        let at = section.origin_of("models");
         let help = suggestion(name, &names);
         section.fault(at, format!("there is no runtime '{}'", name.escape_debug()), help);
     }

@@ -29,6 +29,24 @@ fn with_one_slot_the_more_urgent_goes_first() {
     );
 }
 
+/// Several vendors in one tier: each is asked for a model of its own.
+#[test]
+fn a_runtime_has_its_own_model_where_its_tier_says_so() {
+    let world = World::new();
+    let path = world.root().join("orchestrator.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let own = "model = \"model-h\"\nmodels = { script = \"its-own\" }";
+    fs::write(&path, config.replace("model = \"model-h\"", own)).unwrap();
+    world.worker("a", "echo $ORCHESTRATOR_MODEL > \"$home/model\"; touch done.txt");
+    world.save_tasks(&[&section("a", "")]);
+    world.done(&["tick", "--wait"]);
+    assert_eq!(
+        fs::read_to_string(world.root().join("model")).unwrap(),
+        "its-own\n"
+    );
+    assert_eq!(world.task("a")["model"], "its-own");
+}
+
 #[test]
 fn slots_are_never_exceeded_and_who_waits_says_so() {
     let world = World::configured("max_concurrent = 2\n", "");
