@@ -31,9 +31,9 @@ fn hostile_workspaces_run_nothing() {
     world.save_tasks(&sections);
     world.run(&["tick", "--wait"]);
     assert!(!canary.exists());
-    for n in 0..hostile.len() {
+    for (n, text) in hostile.iter().enumerate() {
         let task = world.task(&format!("t{n}"));
-        assert_ne!(task["state"], "completed", "{}: {task}", hostile[n]);
+        assert_ne!(task["state"], "completed", "{text}: {task}");
         assert!(!world.root().join("workers/done.txt").exists());
     }
 }

@@ -105,10 +105,8 @@ fn more(world: &World, name: &str) -> String {
     world.path(name).display().to_string()
 }
 
-/// Seen to fail with `clean_transcript` taken out of `Drive::conclude` (stdout.log), and with a token that `redactor_of`
-/// does not know (progress file).
-#[test]
-fn no_surface_shows_what_an_agent_prints_of_a_secret() {
+/// An instance with a secret, and two workers and a check that print it in every form.
+fn indiscreet() -> World {
     let world = World::configured(
         "max_concurrent = 2\nlifetime_attempts = 2\n",
         "[runtimes.api]\nkind = \"messages\"\napi_key = \"file:../key\"\n",
@@ -142,6 +140,14 @@ fn no_surface_shows_what_an_agent_prints_of_a_secret() {
         &section("asks", ""),
         &format!("{}\n{check}", section("tries", "")),
     ]);
+    world
+}
+
+/// Seen to fail with `clean_transcript` taken out of `Drive::conclude` (stdout.log), and with a token that `redactor_of`
+/// does not know (progress file).
+#[test]
+fn no_surface_shows_what_an_agent_prints_of_a_secret() {
+    let world = indiscreet();
     let _up = world.up();
     world.until_state("asks", "blocked");
     world.until_state("tries", "blocked");

@@ -62,8 +62,8 @@ fn ids(status: &Value) -> Vec<String> {
     ids
 }
 
-/// Seen to fail with the refusal taken out of `Ground::persons_instance` (the agent's verbs for people are obeyed), and with
-/// `Seat::prove` taken out (it speaks for the victim).
+/// Seen to fail with the refusal of `Ground::persons_instance` and `Seat::prove` taken out (the agent's verbs for people are
+/// obeyed, and it speaks for the victim).
 #[test]
 fn a_hijacked_agent_changes_nothing_but_its_own_workspace() {
     let world = World::configured(
