@@ -159,6 +159,11 @@ impl Outcome {
         )
     }
 
+    /// Ended from outside, whatever the worker was doing: by its provider, by a signal, by a machine that went down.
+    pub fn comes_from_outside(self) -> bool {
+        self.is_provider_trouble() || matches!(self, Self::Lost | Self::Killed)
+    }
+
     /// Whether the next try must not go on in the same session.
     pub fn poisons_session(self) -> bool {
         matches!(self, Self::Poisoned | Self::MaxTurns | Self::Stuck)

@@ -136,6 +136,9 @@ pub struct Try {
     pub fingerprint: String,
     /// Whether it brought anything new.
     pub progressed: bool,
+    /// Whether it ended to wait, for an answer or for its sub-tasks: what it brought by then is no result.
+    #[serde(default)]
+    pub waited: bool,
     /// What it cost, in US dollars, where reported.
     pub cost_usd: Option<f64>,
     /// The session to go on in.

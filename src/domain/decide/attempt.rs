@@ -161,7 +161,7 @@ pub(super) fn not_started(
         StartFault::Interrupted => Outcome::Lost,
     };
     let report = nothing_ran(outcome, reason.clone());
-    let draft = close(task, attempt, &report, false, cx);
+    let draft = close(task, attempt, &report, Weight::NOTHING, cx);
     match fault {
         StartFault::Workspace => draft.block(Block::Workspace { reason }).done(),
         StartFault::Sandbox => draft.block(Block::Sandbox { reason }).done(),
@@ -207,8 +207,8 @@ pub(super) fn finished(task: &Task, epoch: u64, report: AttemptReport, cx: &Cont
 }
 
 fn ended_by_itself(task: &Task, attempt: &Attempt, report: AttemptReport, cx: &Context<'_>) -> Ruling {
-    let (report, spends) = desk::seen(task, attempt.epoch, report);
-    let draft = close(task, attempt, &report, spends, cx);
+    let (report, weight) = desk::seen(task, attempt.epoch, report);
+    let draft = close(task, attempt, &report, weight, cx);
     let no_change = match report.outcome {
         Outcome::Done => None,
         Outcome::NoChangeNeeded => Some(report.reason),
@@ -251,7 +251,11 @@ fn ended_by_us(
         reason: reason.sentence(),
         ..report
     };
-    let mut draft = close(task, attempt, &report, reason.is_its_own(), cx);
+    let weight = Weight {
+        spends: reason.is_its_own(),
+        waited: false,
+    };
+    let mut draft = close(task, attempt, &report, weight, cx);
     let resume = |why: String| Next {
         tier: attempt.route.tier.clone(),
         not_before: None,
@@ -286,12 +290,32 @@ fn ended_by_us(
     .done()
 }
 
+/// How an end counts.
+pub(super) struct Weight {
+    /// Whether it spends one of the task's attempts.
+    pub(super) spends: bool,
+    /// Whether it ended to wait, for an answer or for its sub-tasks.
+    pub(super) waited: bool,
+}
+
+impl Weight {
+    const NOTHING: Self = Self {
+        spends: false,
+        waited: false,
+    };
+    /// Of an end that is the attempt's own.
+    pub(super) const FULL: Self = Self {
+        spends: true,
+        waited: false,
+    };
+}
+
 /// Closes the attempt: its row, the task's history, the counters.
 fn close<'a>(
     task: &'a Task,
     attempt: &Attempt,
     report: &AttemptReport,
-    spends: bool,
+    weight: Weight,
     cx: &'a Context<'a>,
 ) -> Draft<'a> {
     let mut draft = Draft::new(task, "finished", cx).why(report.reason.clone());
@@ -307,7 +331,7 @@ fn close<'a>(
         report.outcome == Outcome::Continue && progressed && task.definition.kind == Kind::Continuous;
     let trouble = report.outcome.is_provider_trouble();
     history.troubles = if trouble { history.troubles + 1 } else { 0 };
-    history.spent += u32::from(spends && !trouble && !goes_on);
+    history.spent += u32::from(weight.spends && !trouble && !goes_on);
     history.push(Try {
         n: attempt.n,
         tier: attempt.route.tier.clone(),
@@ -316,6 +340,7 @@ fn close<'a>(
         reason: report.reason.clone(),
         fingerprint: report.evidence.fingerprint.clone(),
         progressed,
+        waited: weight.waited,
         cost_usd: report.cost_usd,
         session: report.session.clone(),
     });

@@ -8,7 +8,8 @@ use super::super::id::TaskId;
 use super::super::outcome::{AttemptReport, Outcome};
 use super::super::question::{Answer, Asked};
 use super::super::report::Report;
-use super::super::task::{Attempt, Block, Next, StartKind, State, Task};
+use super::super::task::{Attempt, Block, History, Next, StartKind, State, Task};
+use super::attempt::Weight;
 use super::draft::Draft;
 use super::{Context, Ruling, replanned};
 
@@ -52,65 +53,52 @@ fn live(task: &Task, epoch: u64) -> Option<&Attempt> {
     task.state.attempt().filter(|a| a.epoch == epoch)
 }
 
-/// An end as it counts for an attempt that asked or made sub-tasks, and whether it spends one of the task's attempts.
-pub(super) fn seen(task: &Task, epoch: u64, report: AttemptReport) -> (AttemptReport, bool) {
+/// An end as it counts for an attempt that asked or made sub-tasks.
+pub(super) fn seen(task: &Task, epoch: u64, report: AttemptReport) -> (AttemptReport, Weight) {
     let history = &task.history;
     let told_an_end = matches!(
         report.outcome,
         Outcome::Done | Outcome::NoChangeNeeded | Outcome::Continue | Outcome::Bailed | Outcome::Blocked
     );
+    let waits = |spends| Weight { spends, waited: true };
     // A `command` that only knows success and failure may end with any code after it asked.
     if let Some(text) = history.questions.open()
         && (told_an_end || report.outcome == Outcome::Failed)
     {
-        let (outcome, reason) = (Outcome::Blocked, format!("asks: {text}"));
         return (
-            AttemptReport {
-                outcome,
-                reason,
-                ..report
-            },
-            false,
+            read(report, Outcome::Blocked, format!("asks: {text}")),
+            waits(false),
         );
     }
     if history.questions.any_asked_in(epoch) && matches!(report.outcome, Outcome::Blocked | Outcome::Bailed) {
-        let (outcome, reason) = (Outcome::Continue, "what it asked is answered".to_owned());
-        return (
-            AttemptReport {
-                outcome,
-                reason,
-                ..report
-            },
-            true,
-        );
+        let reason = "what it asked is answered";
+        return (read(report, Outcome::Continue, reason), waits(true));
     }
     if history.spawned_in == Some(epoch) && told_an_end && report.outcome != Outcome::Blocked {
-        let (outcome, reason) = (
-            Outcome::Continue,
-            "goes on when its sub-tasks are over".to_owned(),
-        );
-        return (
-            AttemptReport {
-                outcome,
-                reason,
-                ..report
-            },
-            false,
-        );
+        let reason = "goes on when its sub-tasks are over";
+        return (read(report, Outcome::Continue, reason), waits(false));
     }
-    // What it did itself stands already; where its sub-tasks left nothing to add, the gate is to say so.
-    if report.outcome == Outcome::Bailed && history.spawned_in.is_some_and(|before| before + 1 == epoch) {
-        let (outcome, reason) = (Outcome::Done, "has nothing to add to its sub-tasks".to_owned());
-        return (
-            AttemptReport {
-                outcome,
-                reason,
-                ..report
-            },
-            true,
-        );
+    // What was done before stands already; where its sub-tasks left nothing to add, the gate is to say so.
+    if report.outcome == Outcome::Bailed && comes_after_its_sub_tasks(history) {
+        let reason = "has nothing to add to its sub-tasks";
+        return (read(report, Outcome::Done, reason), Weight::FULL);
     }
-    (report, true)
+    (report, Weight::FULL)
+}
+
+fn read(report: AttemptReport, outcome: Outcome, reason: impl Into<String>) -> AttemptReport {
+    AttemptReport {
+        outcome,
+        reason: reason.into(),
+        ..report
+    }
+}
+
+/// Whether sub-tasks were made and nobody has come to a result since; who was interrupted in between has not.
+fn comes_after_its_sub_tasks(history: &History) -> bool {
+    let mut earlier = history.tries.iter().rev();
+    let last = earlier.find(|t| t.waited || !t.outcome.comes_from_outside());
+    history.spawned_in.is_some() && last.is_some_and(|t| t.waited)
 }
 
 /// A person's answer: to what was asked, or to a worker that said in its own words what it needs.

@@ -8,7 +8,7 @@ use super::super::id::TaskId;
 use super::super::mirror::mirror;
 use super::super::outcome::Outcome;
 use super::super::report::Report;
-use super::super::task::{Block, Claim};
+use super::super::task::{Block, Claim, Try};
 use super::super::tier::TierName;
 use super::*;
 use scene::*;
@@ -410,4 +410,48 @@ fn what_a_held_task_may_use_can_be_edited_before_it_is_resumed() {
         "{:?}",
         d.task.state
     );
+}
+
+/// A worker that made sub-tasks and then has nothing to add has not bailed, also where the next attempt was interrupted.
+#[test]
+fn who_comes_after_its_sub_tasks_may_have_nothing_to_add() {
+    let lost = |before: &Try| Try {
+        n: before.n + 1,
+        outcome: Outcome::Lost,
+        waited: false,
+        ..before.clone()
+    };
+    let outcome_of = |change: &dyn Fn(&mut Task)| {
+        let mut task = task(State::Running {
+            since: now(),
+            attempt: attempt(),
+        });
+        task.history.spawned_in = Some(3);
+        task.history.tries[0].outcome = Outcome::Continue;
+        task.history.tries[0].waited = true;
+        change(&mut task);
+        let event = Event::Finished {
+            epoch: 7,
+            report: Box::new(finished(Outcome::Bailed, "")),
+        };
+        let after = changed(&task, event).task;
+        let last = after.history.tries.last().unwrap();
+        (last.outcome, last.waited)
+    };
+    let done = (Outcome::Done, false);
+    let bailed = (Outcome::Bailed, false);
+    assert_eq!(outcome_of(&|_| ()), done);
+    let interrupted = |t: &mut Task| t.history.tries.push(lost(&t.history.tries[0]));
+    assert_eq!(outcome_of(&interrupted), done);
+    let tried_again = |t: &mut Task| {
+        let failed = Try {
+            outcome: Outcome::Failed,
+            ..lost(&t.history.tries[0])
+        };
+        t.history.tries.push(failed);
+    };
+    assert_eq!(outcome_of(&tried_again), bailed);
+    assert_eq!(outcome_of(&|t| t.history.spawned_in = None), bailed);
+    let just_now = (Outcome::Continue, true);
+    assert_eq!(outcome_of(&|t| t.history.spawned_in = Some(7)), just_now);
 }

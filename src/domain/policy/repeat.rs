@@ -58,19 +58,24 @@ fn afresh(step: Step, same: &str) -> Step {
 /// The earlier try whose result the last one repeats.
 ///
 /// What was ended from outside says nothing of the way it was tried: trouble of a provider and lost attempts never
-/// count, killed ones only beside another killed one.
+/// count, killed ones only beside another killed one. Nor does what ended to wait: the answer or the sub-tasks are what
+/// the next one has and it had not.
 fn repeated(history: &History) -> Option<&Try> {
     let (last, earlier) = history.tries.split_last()?;
-    let inside = |t: &&Try| !t.outcome.is_provider_trouble() && t.outcome != Outcome::Lost;
-    let mut earlier = earlier.iter().rev().filter(inside);
+    let mut earlier = earlier.iter().rev().filter(|t| came_to_a_result(t));
     let before = match last.outcome {
         Outcome::Killed => earlier.next().filter(|t| t.outcome == Outcome::Killed),
-        _ if inside(&last) => earlier.find(|t| t.outcome != Outcome::Killed),
+        _ if came_to_a_result(last) => earlier.find(|t| t.outcome != Outcome::Killed),
         _ => None,
     }?;
     Fingerprint::read(&last.fingerprint)
         .repeats(&Fingerprint::read(&before.fingerprint))
         .then_some(before)
+}
+
+/// Whether what a try brought can be held against another's.
+fn came_to_a_result(t: &Try) -> bool {
+    !t.waited && !t.outcome.is_provider_trouble() && t.outcome != Outcome::Lost
 }
 
 /// Whether the last try went on in the session of an earlier one that had come to a result.

@@ -9,6 +9,7 @@ fn tried(tier: &str, outcome: Outcome) -> Try {
         reason: format!("{} at {tier}", outcome.as_str()),
         fingerprint: String::new(),
         progressed: false,
+        waited: false,
         cost_usd: None,
         session: None,
     }
@@ -17,6 +18,7 @@ fn tried(tier: &str, outcome: Outcome) -> Try {
 fn moved(tier: &str, outcome: Outcome, fingerprint: &str) -> Try {
     Try {
         progressed: true,
+        waited: false,
         fingerprint: fingerprint.to_owned(),
         ..tried(tier, outcome)
     }

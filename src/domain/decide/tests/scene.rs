@@ -132,6 +132,7 @@ pub(super) fn task(state: State) -> Task {
             reason: "done".into(),
             fingerprint: "f".into(),
             progressed: true,
+            waited: false,
             cost_usd: None,
             session: None,
         }],

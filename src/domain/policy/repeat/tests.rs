@@ -90,6 +90,7 @@ fn tried(policy: &Policy, history: &History, how: &Way, roll: &Roll, sessions: b
         // Words differ each time: they must not hide that the result is the same.
         reason: format!("reason {n}"),
         progressed: !history.tries.iter().any(known),
+        waited: false,
         fingerprint: print.to_string(),
         cost_usd: None,
         session,
@@ -166,6 +167,7 @@ fn one(n: u32, tier: &str, outcome: Outcome, print: &str, session: Option<&str>)
         reason: format!("reason {n}"),
         fingerprint: print.to_owned(),
         progressed: n == 1,
+        waited: false,
         cost_usd: None,
         session: session.map(str::to_owned),
     }
@@ -262,4 +264,32 @@ fn what_ended_from_outside_is_not_compared() {
     assert_eq!(tier(vec![failed(1), paused]), Some(0));
     let dying = vec![from_outside(1, Outcome::Killed), from_outside(2, Outcome::Killed)];
     assert_eq!(tier(dying), Some(1), "a worker that dies again and again");
+}
+
+#[test]
+fn what_ended_to_wait_is_not_compared_and_hides_nothing() {
+    let policy = policy(9, 0, 9);
+    let tier = |tries: Vec<Try>| {
+        let history = History {
+            tries,
+            ..History::default()
+        };
+        match after(&policy, &history) {
+            Step::Attempt { tier, .. } => Some(tier),
+            Step::Person { .. } => None,
+        }
+    };
+    let failed = |n| one(n, "haiku", Outcome::Failed, "diff:a", None);
+    let waited = |n| Try {
+        waited: true,
+        ..one(n, "haiku", Outcome::Continue, "diff:a", None)
+    };
+    assert_eq!(
+        tier(vec![waited(1), waited(2)]),
+        Some(0),
+        "asked twice, or made sub-tasks twice"
+    );
+    assert_eq!(tier(vec![waited(1), failed(2)]), Some(0), "its first own result");
+    assert_eq!(tier(vec![failed(1), waited(2)]), Some(0));
+    assert_eq!(tier(vec![failed(1), waited(2), failed(3)]), Some(1));
 }
