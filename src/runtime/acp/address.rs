@@ -71,7 +71,11 @@ mod tests {
             ("env A=b /opt/codex-acp", "api.openai.com"),
             ("gemini --acp", "generativelanguage.googleapis.com"),
         ] {
-            assert_eq!(of(command, &[]).first().map(String::as_str), Some(host), "{command}");
+            assert_eq!(
+                of(command, &[]).first().map(String::as_str),
+                Some(host),
+                "{command}"
+            );
         }
         for command in ["opencode acp", "mine --model claude", "sh -c x claude", "geminix"] {
             assert_eq!(of(command, &[]), Vec::<String>::new(), "{command}");
@@ -86,6 +90,9 @@ mod tests {
             of("env OPENAI_BASE_URL=https://llm.example/v1 opencode acp", &[]),
             ["llm.example:443"]
         );
-        assert_eq!(of("opencode acp", &[("OTHER", "http://a.b")]), Vec::<String>::new());
+        assert_eq!(
+            of("opencode acp", &[("OTHER", "http://a.b")]),
+            Vec::<String>::new()
+        );
     }
 }

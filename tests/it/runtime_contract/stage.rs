@@ -1,6 +1,5 @@
 //! A folder with a workspace, the attempts in it, and everything that one worker left.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -180,9 +179,4 @@ pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-}
-
-/// A map of an environment, for a brief.
-pub fn inherited(of: &[(&str, &str)]) -> BTreeMap<OsString, OsString> {
-    of.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
 }
