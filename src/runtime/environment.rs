@@ -14,6 +14,9 @@ pub const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR"];
 /// Why a worker's `git push` fails: the protocol that all its push addresses are turned into has no such program.
 const NO_PUSH: &str = "url.pushing-is-for-the-orchestrator::.pushInsteadOf";
 
+/// How many settings of git a worker's environment holds; who adds one numbers it from here.
+pub const GIT_SETTINGS: usize = 1;
+
 /// What git is told in a worker's environment: never ask for a password, and push nowhere.
 const GIT: [(&str, &str); 4] = [
     ("GIT_TERMINAL_PROMPT", "0"),

@@ -259,6 +259,11 @@ pub trait Runtime: Send + Sync {
         Vec::new()
     }
 
+    /// A command that its worker starts in turn, whose program must be there for it, too; empty where there is none.
+    fn starts(&self) -> Vec<OsString> {
+        Vec::new()
+    }
+
     /// Folders besides the workspace, the desk and the worker's home that its workers must write in.
     fn writes(&self, _brief: &Brief) -> Vec<PathBuf> {
         Vec::new()

@@ -178,19 +178,33 @@ pub fn program(
     home: &Path,
     find: impl Fn(&Path) -> Option<PathBuf>,
 ) -> Vec<PathBuf> {
+    let argv = behind_env(argv);
     let Some(found) = argv.first().and_then(|first| find(Path::new(first))) else {
         return Vec::new();
     };
     let mut seen = with_its_kind(&found, home);
     let name = found.file_name().unwrap_or_default();
     let script = argv
-        .get(1)
+        .iter()
+        .skip(1)
+        .find(|word| !word.as_encoded_bytes().starts_with(b"-"))
         .map(Path::new)
         .filter(|path| path.is_absolute() && path.is_file());
     if let Some(script) = script.filter(|_| INTERPRETERS.iter().any(|own| name == *own)) {
         seen.extend(with_its_kind(script, home));
     }
     seen
+}
+
+/// A command without an `env NAME=VALUE...` before it.
+fn behind_env(argv: &[std::ffi::OsString]) -> &[std::ffi::OsString] {
+    match argv {
+        [env, rest @ ..] if Path::new(env).file_name().is_some_and(|name| name == "env") => {
+            let is_set = |word: &&std::ffi::OsString| word.as_encoded_bytes().contains(&b'=');
+            &rest[rest.iter().take_while(is_set).count()..]
+        }
+        _ => argv,
+    }
 }
 
 /// A program by its name and as it really is, with the modules or the installation that it belongs to.
@@ -252,15 +266,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("mine.sh");
         std::fs::write(&script, "").unwrap();
-        let of = |words: [&str; 2]| {
-            let argv = words.map(std::ffi::OsString::from);
+        let of = |words: &[&str]| {
+            let argv: Vec<_> = words.iter().map(std::ffi::OsString::from).collect();
             program(&argv, Path::new("/home/u"), |name| {
                 Some(Path::new("/usr/bin").join(name))
             })
         };
         let script = script.display().to_string();
-        assert!(of(["sh", &script]).contains(&PathBuf::from(&script)));
-        assert!(!of(["cat", &script]).contains(&PathBuf::from(&script)));
+        let sees = |words: &[&str]| of(words).contains(&PathBuf::from(&script));
+        assert!(sees(&["sh", &script]) && sees(&["sh", "-x", &script]));
+        assert!(sees(&["/usr/bin/env", "A=b", "C=d", "sh", &script]));
+        assert!(!sees(&["cat", &script]) && !sees(&["sh", "other", &script]));
+        assert!(of(&["env", "A=b"]).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::config::section::{ContainmentTier, SandboxChoice};
 use crate::config::{Config, Layout};
 use crate::domain::id::TaskId;
-use crate::runtime::environment::INHERITED;
+use crate::runtime::environment::{GIT_SETTINGS, INHERITED};
 use crate::sandbox::{self, Cell, Choice, HostRule, Local, Probed, Refused, Sandbox, Tier};
 use crate::workspace::{Tracking, Workspace};
 
@@ -18,7 +18,10 @@ pub struct Containment {
     tiers: BTreeMap<String, Tier>,
     credentials: BTreeMap<String, Vec<PathBuf>>,
     local: Local,
+    /// Hosts for every worker.
     network: Vec<HostRule>,
+    /// Further hosts of each runtime.
+    networks: BTreeMap<String, Vec<HostRule>>,
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
     /// Protected configuration of workspaces that may be changed, relative to them.
@@ -48,8 +51,8 @@ pub(super) struct Tenant<'a> {
     pub(super) read: Vec<PathBuf>,
     /// Folders that its runtime writes in.
     pub(super) write: Vec<PathBuf>,
-    /// Its command, whose program must be seen.
-    pub(super) argv: &'a [OsString],
+    /// Its command and the one that it starts in turn, whose programs must be seen.
+    pub(super) commands: [&'a [OsString]; 2],
 }
 
 impl Containment {
@@ -100,6 +103,11 @@ impl Containment {
                 .collect(),
             local: Local::new(choice, &path),
             network: section.network.clone(),
+            networks: config
+                .runtimes
+                .iter()
+                .map(|(name, r)| (name.clone(), r.network.clone()))
+                .collect(),
             read: at_home(section.read.iter().collect()),
             write: at_home(write),
             unprotected: Vec::<&PathBuf>::into_iter(unprotected).cloned().collect(),
@@ -139,7 +147,9 @@ impl Containment {
         write.extend(logins.filter(|file| file.is_file()).cloned());
         let mut read = tenant.read;
         read.extend(self.read.iter().filter(|path| path.exists()).cloned());
-        read.extend(sandbox::program(tenant.argv, &self.home, |name| self.find(name)));
+        for command in tenant.commands {
+            read.extend(sandbox::program(command, &self.home, |name| self.find(name)));
+        }
         let mut env = BTreeMap::new();
         let (mut frozen, mut barren) = (
             sandbox::configuration(&workspace.top, &self.unprotected),
@@ -159,14 +169,13 @@ impl Containment {
             Tracking::Shadow { .. } => {}
         }
         // Whoever owns the repository outside, in here is nobody it must be guarded from.
-        let trust = [("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", "*")];
-        env.extend(trust.map(|(name, value)| (format!("GIT_CONFIG_{name}"), value.to_owned())));
+        env.extend(trust());
         Ok(Cell {
             read,
             write,
             frozen,
             barren,
-            hosts: self.hosts(&tenant.hosts),
+            hosts: self.hosts(Some(tenant.runtime), &tenant.hosts),
             env,
             ..bare
         })
@@ -188,7 +197,7 @@ impl Containment {
         let cell = Cell {
             read: self.read.iter().filter(|path| path.exists()).cloned().collect(),
             write: vec![workspace.clone()],
-            hosts: self.hosts(&[]),
+            hosts: self.hosts(None, &[]),
             ..bare
         };
         let probed = match made {
@@ -222,9 +231,11 @@ impl Containment {
         }
     }
 
-    fn hosts(&self, of_runtime: &[String]) -> Vec<HostRule> {
-        let own = of_runtime.iter().filter_map(|host| host.parse().ok());
-        let mut hosts: Vec<HostRule> = own.chain(self.network.iter().cloned()).collect();
+    fn hosts(&self, runtime: Option<&str>, needed: &[String]) -> Vec<HostRule> {
+        let needed = needed.iter().filter_map(|host| host.parse().ok());
+        let own = runtime.and_then(|name| self.networks.get(name));
+        let listed = self.network.iter().chain(own.into_iter().flatten()).cloned();
+        let mut hosts: Vec<HostRule> = needed.chain(listed).collect();
         hosts.sort();
         hosts.dedup();
         hosts
@@ -259,6 +270,13 @@ fn hidden(layout: &Layout, home: &Path) -> Vec<PathBuf> {
 fn below_home(path: &Path, home: &Path) -> PathBuf {
     path.strip_prefix("~")
         .map_or_else(|_| path.to_owned(), |rest| home.join(rest))
+}
+
+/// Makes git believe that the folder's owner is the worker; behind the settings that its environment has anyway.
+fn trust() -> [(String, String); 3] {
+    let entry = |what: &str, value: &str| (format!("GIT_CONFIG_{what}_{GIT_SETTINGS}"), value.to_owned());
+    let count = ("GIT_CONFIG_COUNT".to_owned(), (GIT_SETTINGS + 1).to_string());
+    [count, entry("KEY", "safe.directory"), entry("VALUE", "*")]
 }
 
 /// A committer, where no configuration of a person's is seen.

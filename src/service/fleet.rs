@@ -77,7 +77,8 @@ impl Fleet {
     pub fn new(config: &Config, exe: &Path, environment: &Environment) -> Self {
         let member = |(name, runtime): (&String, &section::Runtime)| {
             let lacks = runtime.unavailable();
-            let runtime = build(runtime, exe, environment);
+            let contained = runtime.contained(config.containment.tier) != section::ContainmentTier::None;
+            let runtime = build(runtime, exe, environment, contained);
             (
                 name.clone(),
                 Member {
@@ -286,7 +287,12 @@ impl Member {
     }
 }
 
-fn build(runtime: &section::Runtime, exe: &Path, environment: &Environment) -> Arc<dyn Runtime> {
+fn build(
+    runtime: &section::Runtime,
+    exe: &Path,
+    environment: &Environment,
+    contained: bool,
+) -> Arc<dyn Runtime> {
     let (env, inherited) = (runtime.env.clone(), environment.clone());
     match &runtime.kind {
         section::Kind::Command { command } => Arc::new(Command::new(command::Options {
@@ -313,6 +319,7 @@ fn build(runtime: &section::Runtime, exe: &Path, environment: &Environment) -> A
             user_config: settings.user_config,
             base_url: settings.base_url.clone(),
             api_key: secret(settings.api_key.as_ref()),
+            contained,
             inherited,
         })),
         section::Kind::Messages(api) => Arc::new(Messages::new(messages::Options {

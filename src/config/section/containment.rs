@@ -72,7 +72,8 @@ impl Containment {
     }
 }
 
-fn hosts(section: &mut Section<'_, '_>) -> Vec<HostRule> {
+/// `network`, of this table and of a runtime's.
+pub(super) fn hosts(section: &mut Section<'_, '_>) -> Vec<HostRule> {
     let given: Vec<String> = section.get("network", nothing);
     let mut hosts = Vec::new();
     for (place, host) in given.iter().enumerate() {

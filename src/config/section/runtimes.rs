@@ -13,8 +13,9 @@ use crate::config::fault::Origin;
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
 use crate::config::setting::words;
+use crate::format::hosts::HostRule;
 
-use super::containment::Tier as ContainmentTier;
+use super::containment::{Tier as ContainmentTier, hosts};
 
 pub use acp::{Acp, Permission};
 pub use codex::{Codex, CodexSandbox};
@@ -30,6 +31,8 @@ pub struct Runtime {
     pub containment: Option<ContainmentTier>,
     /// Files of the person's home that its workers may use although they hold a login, relative to the home.
     pub credentials: Vec<PathBuf>,
+    /// Hosts that its workers may reach besides those of `[containment]` and its model's own.
+    pub network: Vec<HostRule>,
 }
 
 /// The kinds of runtime.
@@ -140,7 +143,7 @@ const BUILT_IN: [(&str, KindName); 3] = [
 ];
 
 /// Every key of every kind, to tell a key of another kind from a misspelt one.
-const KIND_KEYS: [&str; 15] = [
+const KIND_KEYS: [&str; 16] = [
     "command",
     "binary",
     "args",
@@ -156,6 +159,7 @@ const KIND_KEYS: [&str; 15] = [
     "env",
     "containment",
     "credentials",
+    "network",
 ];
 
 /// Found on the PATH.
@@ -237,12 +241,14 @@ impl Runtime {
         check_variable_names(section, &env);
         let containment = section.maybe("containment");
         let credentials = credentials(section);
+        let network = hosts(section);
         section.explain_unknown_keys(&KIND_KEYS, "does not belong to a runtime of this kind");
         kind.map(|kind| Self {
             kind,
             env,
             containment,
             credentials,
+            network,
         })
     }
 

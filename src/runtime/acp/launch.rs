@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::address;
 use super::greeting::{Greeted, greet};
 use super::permission::Permission;
 use super::reader::LineReader;
@@ -133,6 +134,15 @@ impl Runtime for Acp {
                 ),
             }),
         }
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        let handed_on = environment::allowed(&self.options.inherited, &self.options.env);
+        address::hosts(&self.options.command, &handed_on)
+    }
+
+    fn starts(&self) -> Vec<OsString> {
+        self.options.command.iter().map(OsString::from).collect()
     }
 
     fn launch(&self, brief: &Brief) -> Launch {

@@ -24,6 +24,7 @@
 //!
 //! Source: protocol version 1, <https://agentclientprotocol.com>.
 
+mod address;
 mod agent;
 mod calls;
 mod conversation;

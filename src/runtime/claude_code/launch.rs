@@ -30,7 +30,7 @@ pub const RESTRICTING: [&str; 2] = ["plan", "dontAsk"];
 /// The name of the orchestrator's MCP server; its tools are `mcp__orchestrator__…`.
 const SERVER: &str = "orchestrator";
 /// The provider's API, and where a login is renewed.
-const HOSTS: [&str; 3] = [
+pub(in crate::runtime) const HOSTS: [&str; 3] = [
     "api.anthropic.com",
     "console.anthropic.com",
     "platform.claude.com",

@@ -16,4 +16,5 @@ mod reader;
 mod usage;
 mod verdict;
 
+pub(in crate::runtime) use launch::HOSTS;
 pub use launch::{ClaudeCode, Options};

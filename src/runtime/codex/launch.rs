@@ -10,10 +10,12 @@ use secrecy::{ExposeSecret, SecretString};
 use super::reader::Stream;
 use super::{attachment, overrides};
 use crate::runtime::process::probe;
-use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment};
+use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment, host_of};
 
 /// The variable with the folder of the CLI's login, sessions and settings.
 const HOME: &str = "CODEX_HOME";
+/// Where the CLI asks its model and renews its login: with an API key the first, with a person's subscription the others.
+pub(in crate::runtime) const HOSTS: [&str; 3] = ["api.openai.com", "chatgpt.com", "auth.openai.com"];
 
 /// What the CLI's own sandbox lets commands do; of no effect where a sandbox of ours holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +57,8 @@ pub struct Options {
     pub base_url: Option<String>,
     /// The API key; without one the CLI uses its own login.
     pub api_key: Option<SecretString>,
+    /// Whether its workers run inside a sandbox of ours, so that its own does not matter.
+    pub contained: bool,
     /// The caller's environment, to look for the program.
     pub inherited: BTreeMap<OsString, OsString>,
 }
@@ -69,6 +73,7 @@ impl Default for Options {
             user_config: false,
             base_url: None,
             api_key: None,
+            contained: false,
             inherited: BTreeMap::new(),
         }
     }
@@ -122,7 +127,12 @@ impl Codex {
     fn env(&self, brief: &Brief) -> BTreeMap<OsString, OsString> {
         let options = &self.options;
         let mut env = environment::of(brief, &options.env);
-        env.extend(home(&brief.inherited));
+        if brief.contained {
+            // The caller's folder is not there; its own is below the private home, and kept for the task's next attempt.
+            env.remove(OsStr::new(HOME));
+        } else {
+            env.extend(home(&brief.inherited));
+        }
         env.insert(overrides::ZONE.into(), "UTC".into());
         if let Some(key) = &options.api_key {
             env.insert(overrides::KEY.into(), key.expose_secret().into());
@@ -138,7 +148,9 @@ impl Codex {
         let temporary = given("TMPDIR").unwrap_or_else(|| "/tmp".into());
         match home {
             Some(home)
-                if home.starts_with(&temporary) && self.options.sandbox != SandboxMode::DangerFullAccess =>
+                if home.starts_with(&temporary)
+                    && !self.options.contained
+                    && self.options.sandbox != SandboxMode::DangerFullAccess =>
             {
                 Err(Unavailable {
                     reason: format!(
@@ -186,6 +198,13 @@ impl Runtime for Codex {
                 ),
                 reason,
             }),
+        }
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        match &self.options.base_url {
+            Some(url) => host_of(url).into_iter().collect(),
+            None => HOSTS.map(str::to_owned).to_vec(),
         }
     }
 

@@ -17,4 +17,5 @@ mod usage;
 mod verdict;
 mod words;
 
+pub(in crate::runtime) use launch::HOSTS;
 pub use launch::{Codex, Options, SandboxMode};

@@ -38,6 +38,7 @@ impl Drive<'_> {
         read.extend(brief.attachments.iter().cloned());
         // The cell mounts it, and the process that writes it comes later.
         let prompt = std::fs::write(brief.attempt_dir.join(file::PROMPT), &brief.prompt);
+        let starts = self.runtime.starts();
         let tenant = Tenant {
             task: &self.task.id,
             runtime: &self.attempt.route.runtime,
@@ -47,7 +48,7 @@ impl Drive<'_> {
             hosts,
             read,
             write: self.runtime.writes(brief),
-            argv: &launch.argv,
+            commands: [&launch.argv, &starts],
         };
         let cell = prompt.and_then(|()| containment.cell(tenant));
         let cell = cell.map_err(|error| super::launch::workspace_fault(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::main_job::world::{World, section};
@@ -63,6 +64,30 @@ fn a_contained_worker_does_its_work_and_is_heard() {
         world.done(&["show", "work"]).out.contains("sandbox by "),
         "people see it too"
     );
+}
+
+/// Seen to fail with the runtime's own hosts taken out of the cell's: the connection was refused.
+#[test]
+fn a_runtime_has_hosts_of_its_own() {
+    let world = world("");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (at, config) = (
+        listener.local_addr().unwrap(),
+        world.root().join("orchestrator.toml"),
+    );
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let _ = client.unwrap().write_all(b"hello\n");
+        }
+    });
+    let text = fs::read_to_string(&config).unwrap();
+    let of_runtime = format!("containment = \"sandbox\"\nnetwork = [\"{at}\"]\n");
+    fs::write(&config, text.replace("containment = \"sandbox\"\n", &of_runtime)).unwrap();
+    let ask = format!("exec 3<>/dev/tcp/127.0.0.1/{} && cat <&3 > done.txt", at.port());
+    world.worker("work", &format!("bash -c '{ask}'"));
+    world.save_tasks(&[&section("work", "")]);
+    world.done(&["tick", "--wait"]);
+    world.until_state("work", "completed");
 }
 
 /// Worktree: the history is there to be read and not to be written. Seen to fail with the repository among what may be

@@ -319,7 +319,7 @@ impl World {
     /// A git repository beside the instance, with these files committed on `main`.
     pub fn repository(&self, name: &str, files: &BTreeMap<&str, &str>) -> PathBuf {
         let path = self.path(name);
-        fs::create_dir(&path).unwrap();
+        fs::create_dir_all(&path).unwrap();
         for (file, text) in files {
             fs::write(path.join(file), text).unwrap();
         }

@@ -133,18 +133,25 @@ async fn a_kill_in_the_middle_is_gone_on_from_in_the_same_session() {
     assert_eq!(stage.read("log"), "one\n", "what was done is not done again");
 }
 
-/// The runtime in an instance's configuration, not contained (its files lie outside of what a sandbox shows); what the adapter needs stands in a script around it.
+/// The runtime in an instance's configuration, with what the adapter needs in its environment.
 fn lines(base_url: &str) -> Option<String> {
-    let agent = client("claude-agent-acp")?;
-    let variables =
-        format!("ANTHROPIC_BASE_URL={base_url} ANTHROPIC_API_KEY=sk-ant-scripted CLAUDE_CODE_MAX_RETRIES=1");
-    let command = format!("exec env {variables} {agent}");
-    Some(format!(
-        "kind = \"acp\"\ncommand = [\"sh\", \"-c\", {command:?}]\npermission = \"all\"\ncontainment = \"none\"\n"
-    ))
+    let command = [
+        "env",
+        &format!("ANTHROPIC_BASE_URL={base_url}"),
+        "ANTHROPIC_API_KEY=sk-ant-scripted",
+        "CLAUDE_CODE_MAX_RETRIES=1",
+        &client("claude-agent-acp")?,
+    ]
+    .map(str::to_owned);
+    Some(format!("kind = \"acp\"\ncommand = {command:?}\n"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_goes_the_whole_way() {
     whole::a_task_goes_the_whole_way(lines).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session() {
+    whole::a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines).await;
 }

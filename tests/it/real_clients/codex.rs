@@ -135,11 +135,16 @@ async fn a_kill_in_the_middle_is_gone_on_from_in_the_same_thread() {
 fn lines(base_url: &str) -> Option<String> {
     let binary = client("codex")?;
     Some(format!(
-        "kind = \"codex\"\nbinary = {binary:?}\nsandbox = \"danger-full-access\"\nbase_url = \"{base_url}/v1\"\napi_key = {KEY:?}\ncontainment = \"none\"\n"
+        "kind = \"codex\"\nbinary = {binary:?}\nbase_url = \"{base_url}/v1\"\napi_key = {KEY:?}\n"
     ))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_goes_the_whole_way() {
     whole::a_task_goes_the_whole_way(lines).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session() {
+    whole::a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines).await;
 }

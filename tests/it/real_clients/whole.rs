@@ -1,4 +1,6 @@
 //! The whole way with a real client: a queue file, the service, the client, a real repository, the gate.
+//!
+//! Nothing here says how the clients are contained, so each runs in a cell, as it does by default.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::main_job::world::{World, queue, signal};
 
@@ -26,6 +28,11 @@ sh test.sh
 ```
 ";
 const LOG: &str = "echo x >> note; orchestrator agent log Repaired add.";
+/// Who it is in there; a commit, which it was told not to make; and a look at what is nobody's business.
+const LOOK: &str = "id -u > uid.txt; git commit -qam own 2>/dev/null && echo yes > broken.txt; cat SECRET > broken.txt 2>/dev/null || rm broken.txt";
+/// Code that a repository brings along.
+const HOOK: &str = r#"{"hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "touch hooked.txt"}]}],
+    "PreToolUse": [{"matcher": "*", "hooks": [{"type": "command", "command": "touch hooked.txt"}]}]}}"#;
 const FIX: &str = "echo ran >> ran.txt; printf 'add() { echo $(( $1 + $2 )); }\\n' > calc.sh";
 
 /// An instance whose one tier runs the client on a repository with a failing test.
@@ -38,6 +45,8 @@ async fn set(lines: Lines, scenario: Scenario) -> Option<(World, Server)> {
         ("calc.sh", "add() { echo 5; }\n"),
         ("test.sh", ". ./calc.sh; [ \"$(add 2 2)\" = 4 ]\n"),
     ];
+    fs::create_dir_all(world.path("calc/.claude")).unwrap();
+    fs::write(world.path("calc/.claude/settings.json"), HOOK).unwrap();
     world.repository("calc", &BTreeMap::from(files));
     let config = format!(
         "[scheduler]\nmax_concurrent = 2\nprovider_wait = \"3s\"\n[policy]\nstart = \"lowest\"\ncontinuation_delay = \"50ms\"\nbackoff_initial = \"50ms\"\nkill_grace = \"300ms\"\n\
@@ -53,12 +62,20 @@ fn attempts(task: &Value) -> Vec<&str> {
     all.filter_map(|a| a["reason"].as_str()).collect()
 }
 
+/// In the cell: the model is reached, the tools work, those of the orchestrator among them and its words are taken in,
+/// nothing of the repository's own runs, and nothing that is hidden is seen.
 pub async fn a_task_goes_the_whole_way(lines: Lines) {
+    let secret = std::path::absolute(file!()).unwrap();
+    let look = LOOK.replace("SECRET", secret.to_str().unwrap());
     let scenario = Scenario::new("fix")
         .step(Step::shell(FIX))
-        .step(Step::shell(LOG))
+        .step(Step::shell(&look))
+        .step(Step::call(
+            "mcp__orchestrator__log",
+            json!({"text": "Repaired add."}),
+        ))
         .step(Step::say("It adds now."));
-    let Some((world, _model)) = set(lines, scenario).await else {
+    let Some((world, model)) = set(lines, scenario).await else {
         return;
     };
     let ran = world.done(&["tick", "--wait"]);
@@ -67,6 +84,32 @@ pub async fn a_task_goes_the_whole_way(lines: Lines) {
     assert_eq!(world.outcomes("fix-add"), ["haiku:done"]);
     let fixed = world.git(&world.path("calc"), &["show", "orchestrator/fix-add:calc.sh"]);
     assert!(fixed.contains("$1 + $2"), "{fixed}");
+    let files = world.git(
+        &world.path("calc"),
+        &["ls-tree", "-r", "--name-only", "orchestrator/fix-add"],
+    );
+    let files: Vec<&str> = files.lines().collect();
+    assert_eq!(
+        files,
+        [
+            ".claude/settings.json",
+            "calc.sh",
+            "ran.txt",
+            "test.sh",
+            "uid.txt"
+        ]
+    );
+    let uid = world.git(&world.path("calc"), &["show", "orchestrator/fix-add:uid.txt"]);
+    assert_ne!(uid, "0\n");
+    let progress = fs::read_to_string(world.root().join("progress/fix-add.md")).unwrap();
+    assert_eq!(progress.matches("Repaired add.").count(), 1, "{progress}");
+    let show = world.done(&["show", "fix-add", "--json"]).json();
+    assert_eq!(
+        show["task"]["attempts"][0]["containment"]["tier"], "sandbox",
+        "{show:#}"
+    );
+    let told = model.requests()[0].body.to_string();
+    assert!(told.contains("`git commit` and `git stash` fail"), "{told}");
 }
 
 /// The provider names a minute: its client would wait for it in the worker's slot.
@@ -105,15 +148,32 @@ pub async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines: L
     world.until("the silent request", || {
         (model.requests().len() > 1).then_some(())
     });
+    assert!(!workers(&world).is_empty(), "it is seen while it runs");
     world.until_task("fix-add", "it runs", |task| task["state"] == "in-progress");
     service.kill();
     signal(worker(&world), nix::sys::signal::Signal::SIGKILL);
+    world.until("nobody of it is left", || {
+        workers(&world).is_empty().then_some(())
+    });
     let ran = world.done(&["tick", "--wait"]);
     let task = world.task("fix-add");
     assert_eq!(task["state"], "completed", "{task:#}\n{}", ran.out);
     assert_eq!(attempts(&task).len(), 2, "{task:#}");
     let marks = world.git(&world.path("calc"), &["show", "orchestrator/fix-add:ran.txt"]);
     assert_eq!(marks, "ran\n", "the second worker knew what the first had done");
+}
+
+/// Whoever has the task's workspace in its environment: the client and all that it started, in the cell or not.
+fn workers(world: &World) -> Vec<String> {
+    let wanted = format!("ORCHESTRATOR_WORKSPACE={}", world.state_dir().display());
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let named = all.map(|entry| entry.path().join("environ"));
+    let is_one =
+        |path: &PathBuf| fs::read(path).is_ok_and(|env| String::from_utf8_lossy(&env).contains(&wanted));
+    named
+        .filter(is_one)
+        .map(|path| path.display().to_string())
+        .collect()
 }
 
 /// The process of the one attempt that runs.
