@@ -1,7 +1,7 @@
 //! Reads the worker's lines, and tells from them how it ended.
 //!
 //! Invariants: whatever bytes come, nothing panics; a line that cannot be read is no sign of life; without a `result`
-//! line nothing is ever claimed; a poisoned session is not handed on.
+//! line nothing is ever claimed; a session that is poisoned or gone is not handed on.
 
 use super::line::{Closing, Limit, Line, Used};
 use crate::domain::outcome::{EndKind, Ending};
@@ -51,11 +51,11 @@ impl Reader for LineReader {
     }
 
     fn account(&self) -> Account {
-        let poisoned = self
+        let lost = self
             .closing
             .as_ref()
-            .is_some_and(|closing| closing.kind == EndKind::Poisoned);
-        let session = self.session.clone().filter(|_| !poisoned);
+            .is_some_and(|closing| matches!(closing.kind, EndKind::Poisoned | EndKind::Vanished));
+        let session = self.session.clone().filter(|_| !lost);
         Account {
             spent: self.spent(),
             session_cost_usd: session

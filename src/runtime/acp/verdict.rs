@@ -141,6 +141,8 @@ fn by_kind(data: Option<&Value>, until: Option<DateTime<Utc>>) -> Option<EndKind
 fn by_code(code: ErrorCode, step: Step, until: Option<DateTime<Utc>>) -> Option<EndKind> {
     Some(match code.value() {
         code if code == ErrorCode::AUTH_REQUIRED.value() => EndKind::Auth,
+        // It was killed before it was written down, which is nobody's failure.
+        code if code == ErrorCode::RESOURCE_NOT_FOUND.value() && step == Step::Reopening => EndKind::Vanished,
         code if code == ErrorCode::RESOURCE_NOT_FOUND.value() && step != Step::Opening => EndKind::Poisoned,
         401..=403 => EndKind::Auth,
         429 => EndKind::RateLimited { until },

@@ -42,6 +42,7 @@ fn a_poisoned_session_is_not_handed_on() {
     let session = |kind| after(&[init.clone(), closing(kind, false)]).account().session;
     assert_eq!(session(EndKind::Interrupted).as_deref(), Some("s"));
     assert_eq!(session(EndKind::Poisoned), None);
+    assert_eq!(session(EndKind::Vanished), None);
     assert_eq!(after(&[init]).account().model.as_deref(), Some("m"));
 }
 

@@ -82,7 +82,7 @@ fn and_last_the_words() {
 }
 
 #[test]
-fn a_session_that_cannot_be_opened_again_is_poisoned_unless_the_provider_is_to_blame() {
+fn a_session_that_cannot_be_opened_again_is_poisoned_or_gone_unless_the_provider_is_to_blame() {
     let null = Value::Null;
     assert_eq!(
         kind(Step::Reopening, -32603, "no such session", null.clone()),
@@ -90,7 +90,7 @@ fn a_session_that_cannot_be_opened_again_is_poisoned_unless_the_provider_is_to_b
     );
     assert_eq!(
         kind(Step::Reopening, -32002, "Resource not found", null.clone()),
-        EndKind::Poisoned
+        EndKind::Vanished
     );
     assert_eq!(
         kind(Step::Reopening, -32000, "sign in", null.clone()),
