@@ -23,6 +23,13 @@ pub enum Duty {
     Judge,
 }
 
+impl Duty {
+    /// Whether it is the care for a worker: one driver's work from its start to its end.
+    pub fn is_of_worker(self) -> bool {
+        matches!(self, Self::Launch | Self::Watch | Self::Stop)
+    }
+}
+
 /// The duty of a state; the same after every restart.
 pub fn duty(task: &Task) -> Option<Duty> {
     match &task.state {

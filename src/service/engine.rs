@@ -4,6 +4,8 @@
 //! Invariants: level-triggered, so a lost wake-up costs one pass; a duty is performed once at a time a task; an event
 //! that could not be committed is kept until it can. Deliberately absent: decisions (domain), I/O of its own.
 
+mod running;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +13,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::running::Running;
+pub use self::running::Wish;
 use super::assessor;
 use super::board::Board;
 use super::dispatcher::{Applied, ApplyError, Dispatcher};
@@ -56,27 +59,6 @@ pub enum Input {
         /// Until when.
         until: DateTime<Utc>,
     },
-}
-
-/// What is wanted of a driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// Watch the worker; sent again to have its files looked at now.
-    Watch,
-    /// Stop it, with this much time to end by itself.
-    Stop(Duration),
-}
-
-/// What is being done for a task at the moment.
-struct Running {
-    epoch: u64,
-    duty: Duty,
-    /// Ends what is being done; a worker is not ended by it, only let go.
-    cancel: CancellationToken,
-    /// Tells a driver what is wanted of it.
-    wish: watch::Sender<Wish>,
-    /// The work itself.
-    handle: JoinHandle<()>,
 }
 
 /// The loop's state.
@@ -135,6 +117,7 @@ impl Engine {
         self.reap().await?;
         self.schedule().await?;
         self.assume_duties();
+        self.note_signs(false).await;
         self.outbox.flush(&mut self.queue).await
     }
 
@@ -153,9 +136,17 @@ impl Engine {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            Some(input) = self.inbox.recv() => self.note(input),
-            () = timer => {}
+        let mut timer = std::pin::pin!(timer);
+        loop {
+            tokio::select! {
+                Some(input) = self.inbox.recv() => {
+                    // A sign of life changes nothing but when its worker would be stale: no pass for each of many.
+                    let is_beat = matches!(input, Input::Beat { .. });
+                    self.note(input);
+                    if !is_beat { return; }
+                }
+                () = &mut timer => return,
+            }
         }
     }
 
@@ -175,11 +166,7 @@ impl Engine {
 
     /// Whether all that can be started runs: nothing is left to do but to watch.
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty()
-            && self
-                .running
-                .values()
-                .all(|r| r.duty == Duty::Watch && !r.handle.is_finished())
+        self.pending.is_empty() && self.running.values().all(Running::only_watches)
     }
 
     /// Ends everything that runs beside the loop. Workers go on under their supervisors and are adopted next time.
@@ -192,22 +179,30 @@ impl Engine {
             let _ended = running.handle.await;
         }
         self.take_in_inputs().await?;
+        self.note_signs(true).await;
         self.outbox.flush(&mut self.queue).await
+    }
+
+    /// Writes down what drivers saw, in one commit for all of them.
+    async fn note_signs(&self, all: bool) {
+        let (signs, now) = (&self.instance.signs, self.instance.clock.now());
+        if (all || signs.due_at().is_some_and(|at| at <= now))
+            && let Err(error) = signs.write_down(&self.instance.store).await
+        {
+            tracing::warn!(%error, "signs of life were not recorded");
+        }
     }
 
     /// Has a worker's files looked at now: its heartbeat was written.
     pub fn look_at(&self, id: &TaskId) {
         if let Some(running) = self.running.get(id) {
-            running.wish.send_if_modified(|wish| *wish == Wish::Watch);
+            running.look();
         }
     }
 
     /// How many workers run.
     pub fn workers(&self) -> usize {
-        self.running
-            .values()
-            .filter(|r| matches!(r.duty, Duty::Launch | Duty::Watch | Duty::Stop))
-            .count()
+        self.running.values().filter(|r| r.duty.is_of_worker()).count()
     }
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
@@ -263,7 +258,12 @@ impl Engine {
 
     fn note(&mut self, input: Input) {
         match input {
-            Input::Event(id, event) => self.pending.push_back((id, event)),
+            Input::Event(id, event) => {
+                if let (Some(running), Event::Started { .. }) = (self.running.get_mut(&id), &event) {
+                    running.met = true;
+                }
+                self.pending.push_back((id, event));
+            }
             Input::Rest { runtime, until } => self.instance.fleet.rest(&runtime, until),
             Input::Beat { task, epoch, at } => {
                 let live = self.board.get(&task).and_then(|t| t.state.attempt());
@@ -395,16 +395,17 @@ impl Engine {
         self.running.retain(|id, running| {
             let still = owed
                 .get(id)
-                .is_some_and(|(epoch, d)| *epoch == running.epoch && same_work(running.duty, *d));
+                .is_some_and(|(epoch, duty)| running.serves(*epoch, *duty));
             if !still {
                 running.cancel.cancel();
             }
             still
         });
         for (id, (_, duty)) in owed {
-            let wish = self.board.get(&id).map(|task| self.wish(task));
+            let policy = self.dispatcher.policy();
+            let wish = self.board.get(&id).map(|task| Wish::of(task, policy));
             match self.running.get_mut(&id) {
-                Some(running) => adjust(running, duty, wish),
+                Some(running) => running.adjust(duty, wish),
                 None => self.begin(&id, duty),
             }
         }
@@ -413,15 +414,7 @@ impl Engine {
     /// What a task's state owes it; under the emergency stop only the care for workers.
     fn owed(&self, task: &Task) -> Option<Duty> {
         let only_care = self.stopped || self.board.is_quarantined(&task.id);
-        duty(task).filter(|d| !only_care || matches!(d, Duty::Launch | Duty::Watch | Duty::Stop))
-    }
-
-    /// What a task's state wants of its driver.
-    fn wish(&self, task: &Task) -> Wish {
-        match &task.state {
-            State::Stopping { reason, .. } => Wish::Stop(self.dispatcher.policy().grace(reason)),
-            _ => Wish::Watch,
-        }
+        duty(task).filter(|d| !only_care || d.is_of_worker())
     }
 
     fn begin(&mut self, id: &TaskId, duty: Duty) {
@@ -430,7 +423,7 @@ impl Engine {
         };
         let epoch = task.epoch;
         let cancel = CancellationToken::new();
-        let (wish, wishes) = watch::channel(self.wish(&task));
+        let (wish, wishes) = watch::channel(Wish::of(&task, self.dispatcher.policy()));
         let (instance, sender) = (self.instance.clone(), self.sender.clone());
         let work = async move {
             match duty {
@@ -453,6 +446,7 @@ impl Engine {
                 duty,
                 cancel,
                 wish,
+                met: false,
                 handle,
             },
         );
@@ -479,22 +473,7 @@ impl Engine {
         due.chain(rested)
             .chain(self.queue.recheck_at())
             .chain(self.outbox.retry_at())
+            .chain(self.instance.signs.due_at())
             .min()
     }
-}
-
-/// The same worker, another duty: a worker that was watched is now to be stopped, or sooner than before.
-fn adjust(running: &mut Running, duty: Duty, wish: Option<Wish>) {
-    if let Some(wish @ Wish::Stop(_)) = wish {
-        running
-            .wish
-            .send_if_modified(|before| std::mem::replace(before, wish) != wish);
-    }
-    running.duty = duty;
-}
-
-/// Starting, watching and stopping a worker are one driver's work.
-fn same_work(before: Duty, now: Duty) -> bool {
-    let of_worker = |d: Duty| matches!(d, Duty::Launch | Duty::Watch | Duty::Stop);
-    before == now || (of_worker(before) && of_worker(now))
 }

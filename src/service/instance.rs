@@ -14,6 +14,7 @@ use super::dispatcher::Dispatcher;
 use super::driver::MEDIC;
 use super::files::Files;
 use super::fleet::Fleet;
+use super::signs::Signs;
 use super::token::Tokens;
 use super::view::Stopped;
 use crate::clock::Clock;
@@ -24,6 +25,9 @@ use crate::format::redact::Redactor;
 use crate::store::{OpenMode, Store, StoreError};
 use crate::workspace::{WorkspaceError, Workspaces};
 
+/// Workers that are started at one time: the most of a start is processes of `git`, and more than a few only wait for each
+/// other, holding the store's readers.
+const STARTS: usize = 4;
 /// The name of the flag that the emergency stop sets.
 const STOPPED: &str = "stopped";
 
@@ -73,6 +77,10 @@ pub struct Instance {
     pub environment: BTreeMap<OsString, OsString>,
     /// Gates that may run at one time.
     pub gate_turns: Semaphore,
+    /// Workers that may be started at one time.
+    pub start_turns: Semaphore,
+    /// What was seen of workers and is not written down yet.
+    pub signs: Signs,
     /// Whether reports are printed.
     pub reports_on_console: bool,
 }
@@ -113,6 +121,8 @@ impl Instance {
             redactor: redactor(&config, &environment),
             tokens: Tokens::new(layout.token_key()),
             gate_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
+            start_turns: Semaphore::new(STARTS),
+            signs: Signs::default(),
             layout,
             config,
             policy,

@@ -27,6 +27,7 @@ pub mod queue_sync;
 pub mod reading;
 pub mod run;
 pub mod seat;
+pub mod signs;
 pub mod token;
 pub mod view;
 

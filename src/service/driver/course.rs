@@ -1,8 +1,8 @@
 //! Whether a watched worker gets on: what it shows is told to [`Headway`], a standstill to the engine.
 //!
 //! Files are only looked at when the worker is about to be condemned for bringing nothing new: a long build that says
-//! nothing still writes. When something new last came is kept beside the attempt's files, so that a restart
-//! does not begin to count anew.
+//! nothing still writes. When something new last came is kept beside the attempt's files, so that a restart, or a
+//! `tick` from cron, does not begin to count anew.
 
 use std::path::Path;
 
@@ -58,6 +58,11 @@ impl<'a> Course<'a> {
     /// Why the worker is being stopped, as far as the driver knows.
     pub(super) fn condemned(&self) -> Option<&StopReason> {
         self.condemned.as_ref()
+    }
+
+    /// Somebody else wants it stopped; the first reason stands.
+    pub(super) fn condemn(&mut self, reason: &StopReason) {
+        self.condemned.get_or_insert_with(|| reason.clone());
     }
 
     /// Takes in a signal of the worker's output; an old one was there before this driver.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tokio::sync::SemaphorePermit;
 use tokio::sync::watch::Receiver;
 
 use super::super::attachments::{self, AttachmentError};
@@ -30,6 +31,7 @@ pub(in crate::service) const MEDIC: &str = "medic";
 
 impl Drive<'_> {
     pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
+        let _turn = self.turn(wishes.clone()).await?;
         let workspace = self.prepare_workspace().await?;
         let worker_entries = self.prepare_progress().map_err(workspace_fault)?;
         let commit = workspace.head().await.map_err(workspace_fault)?;
@@ -62,12 +64,20 @@ impl Drive<'_> {
         }
         let spec = self.spec(&brief, launch);
         // A workspace can take its time; meanwhile somebody may have changed their mind.
-        if matches!(*wishes.borrow(), Wish::Stop(_)) {
+        if matches!(*wishes.borrow(), Wish::Stop { .. }) {
             return Err(stopped_first());
         }
         process::start(&self.instance.exe, &spec)
             .await
             .map_err(runtime_fault)
+    }
+
+    /// A turn to start; whoever is to be stopped meanwhile waits for none.
+    async fn turn(&self, mut wishes: Receiver<Wish>) -> Result<SemaphorePermit<'_>, NotStarted> {
+        tokio::select! {
+            turn = self.instance.start_turns.acquire() => turn.map_err(|_closed| stopped_first()),
+            Ok(_) = wishes.wait_for(|wish| matches!(wish, Wish::Stop { .. })) => Err(stopped_first()),
+        }
     }
 
     async fn prepare_workspace(&self) -> Result<Workspace, NotStarted> {

@@ -208,6 +208,10 @@ impl Drive<'_> {
         let exit = match found {
             Found::Ended(exit) => exit,
             Found::Running(running) => {
+                // A `tick` goes as soon as it has met all: what was there before is looked at first.
+                if matches!(self.task.state, State::Running { .. }) {
+                    watch.catch_up().await;
+                }
                 self.tell(Event::Started {
                     epoch: self.attempt.epoch,
                 })

@@ -104,7 +104,7 @@ impl<'a> Watch<'a> {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut exit = std::pin::pin!(running.wait());
-        self.heed(running, *wishes.borrow_and_update());
+        self.heed(running, &wishes.borrow_and_update());
         loop {
             tokio::select! {
                 exit = &mut exit => return exit,
@@ -114,7 +114,7 @@ impl<'a> Watch<'a> {
                     self.course.judge().await;
                 }
                 Ok(()) = wishes.changed() => {
-                    self.heed(running, *wishes.borrow_and_update());
+                    self.heed(running, &wishes.borrow_and_update());
                     self.look().await;
                 }
             }
@@ -138,11 +138,21 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn heed(&self, running: &Running, wish: Wish) {
-        let Wish::Stop(grace) = wish else { return };
-        if let Err(error) = running.request_stop(grace) {
+    fn heed(&mut self, running: &Running, wish: &Wish) {
+        let Wish::Stop { reason, grace } = wish else {
+            return;
+        };
+        self.course.condemn(reason);
+        if let Err(error) = running.request_stop(*grace) {
             tracing::error!(task = %self.drive.task.id, %error, "cannot ask the supervisor to stop the worker");
         }
+    }
+
+    /// Takes in what there is of a worker that was there before this driver, and what follows from it.
+    pub(super) async fn catch_up(&mut self) {
+        while self.read_output().await {}
+        self.look().await;
+        self.course.judge().await;
     }
 
     /// Takes in all that the dead worker left, also a last line without its end: the result may stand there.
@@ -162,11 +172,11 @@ impl<'a> Watch<'a> {
         self.copy_seen = self.drive.take_in_progress(self.copy_seen);
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
-            self.note(at).await;
+            self.note(at);
         }
     }
 
-    /// Only of what is new, and no more often than it takes to see that a worker is stale: each word costs the engine a pass.
+    /// Only of what is new, and no more often than it takes to see that a worker is stale.
     fn tell_engine(&mut self, at: DateTime<Utc>) {
         let now = self.drive.instance.clock.now();
         let stale_after = self.drive.instance.policy.heartbeat_stale_after;
@@ -266,7 +276,7 @@ impl<'a> Watch<'a> {
 
     /// Writes the newest sign of life down where that is not done yet: in the store, and in the heartbeat file for
     /// people and other programs.
-    async fn note(&mut self, at: DateTime<Utc>) {
+    fn note(&mut self, at: DateTime<Utc>) {
         let now = self.drive.instance.clock.now();
         let pause = TimeDelta::from_std(NOTE).unwrap_or_default();
         if self
@@ -276,12 +286,22 @@ impl<'a> Watch<'a> {
             return;
         }
         self.noted = Some((now, at));
-        self.persist(at).await;
+        let (beat, mark) = self.seen(at);
+        self.drive.instance.signs.lay_down(beat, mark, now);
         self.course.keep();
         self.write_heartbeat(at, "running");
     }
 
+    /// Writes down all that was seen, at once.
     pub(super) async fn persist(&self, at: DateTime<Utc>) {
+        let (beat, mark) = self.seen(at);
+        let instance = self.drive.instance;
+        if let Err(error) = instance.signs.write_last(&instance.store, beat, mark).await {
+            tracing::warn!(task = %self.drive.task.id, %error, "its last sign of life was not recorded");
+        }
+    }
+
+    fn seen(&self, at: DateTime<Utc>) -> (Beat, ProgressMark) {
         let (task, epoch) = (self.drive.task.id.clone(), self.drive.attempt.epoch);
         let spent = self.reader.account().spent;
         let beat = Beat {
@@ -300,13 +320,7 @@ impl<'a> Watch<'a> {
             input_tokens: spent.input_tokens,
             output_tokens: spent.output_tokens,
         };
-        let store = &self.drive.instance.store;
-        if let Err(error) = store.beat(vec![beat]).await {
-            tracing::warn!(task = %self.drive.task.id, %error, "a sign of life was not recorded");
-        }
-        if let Err(error) = store.progress(vec![mark]).await {
-            tracing::warn!(task = %self.drive.task.id, %error, "how far the output was read was not recorded");
-        }
+        (beat, mark)
     }
 
     pub(super) fn write_heartbeat(&mut self, at: DateTime<Utc>, status: &str) {

@@ -26,6 +26,11 @@ fn a_silent_worker_is_killed_with_its_whole_tree_and_its_task_resumed() {
     let (worker, child) = (pid_in(&world, "pid"), pid_in(&world, "child"));
     world.until_archived("mute");
     assert_eq!(world.outcomes("mute"), ["haiku:stuck", "haiku:done"]);
+    let progress = std::fs::read_to_string(world.root().join("progress/mute.md")).unwrap();
+    assert!(
+        progress.contains("attempt 1 at haiku: stuck, no sign of life for too long"),
+        "{progress}"
+    );
     assert!(!is_alive(worker) && !is_alive(child));
     assert!(
         world
@@ -92,6 +97,44 @@ fn a_worker_that_prints_the_same_forever_is_stuck_and_its_task_resumed() {
         progress.contains("attempt 1 at haiku: stuck, it lives"),
         "{progress}"
     );
+}
+
+/// From cron, nobody watches between the ticks; the time without news goes on all the same.
+#[test]
+fn a_standstill_shows_over_many_short_ticks() {
+    let world = World::configured(
+        "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nno_progress_after = \"3s\"\n",
+        "",
+    );
+    world.worker(
+        "parrot",
+        "[ $ORCHESTRATOR_ATTEMPT = 1 ] || { date > done.txt; exit 0; }
+         while :; do echo again; sleep 0.05; done",
+    );
+    world.save_tasks(&[&section("parrot", "")]);
+    world.until("its first attempt is stuck, and the second done", || {
+        world.done(&["tick"]);
+        (world.outcomes("parrot") == ["haiku:stuck", "haiku:done"]).then_some(())
+    });
+}
+
+#[test]
+fn a_worker_that_ended_between_two_ticks_is_concluded_by_the_second() {
+    let world = World::new();
+    world.worker(
+        "late",
+        "echo $$ > \"$home/pid\"; until [ -e \"$home/go\" ]; do sleep 0.02; done; date > done.txt",
+    );
+    world.save_tasks(&[&section("late", "")]);
+    world.done(&["tick"]);
+    let worker = pid_in(&world, "pid");
+    std::fs::write(world.root().join("go"), "").unwrap();
+    world.until("the supervisor has seen its end", || {
+        let exit = world.state_dir().join("attempts/late/1/exit.json");
+        (exit.is_file() && !is_alive(worker)).then_some(())
+    });
+    world.done(&["tick"]);
+    assert_eq!(world.outcomes("late"), ["haiku:done"]);
 }
 
 #[test]
