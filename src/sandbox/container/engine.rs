@@ -65,7 +65,7 @@ struct Named {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Info {
+struct About {
     #[serde(default)]
     security_options: Option<Vec<String>>,
 }
@@ -108,8 +108,8 @@ impl Engine {
     /// Whether the engine runs without root: who is root inside is then the engine's own user outside.
     pub(in crate::sandbox) async fn is_rootless(&self) -> Result<bool, Fault> {
         let what = "tell about itself";
-        let info: Info = self.json(what, self.ask(Method::GET, "/info")).await?;
-        let options = info.security_options.unwrap_or_default();
+        let about: About = self.json(what, self.ask(Method::GET, "/info")).await?;
+        let options = about.security_options.unwrap_or_default();
         Ok(options.iter().any(|option| option.contains("rootless")))
     }
 

@@ -1,7 +1,6 @@
 //! Outside of a container: makes it, hands the worker's streams and environment in, stands at its door as the proxy,
 //! and removes it.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
 use std::io::{Read, Write};
@@ -9,7 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use tokio::runtime::Runtime;
 
 use super::contained::{Plan, attend, doorkeeper};
 use super::handover;
-use crate::sandbox::container::{DOOR_FILE, Engine, House, prepare, request};
+use crate::sandbox::container::{DOOR_FILE, Engine, Fault, House, prepare, request};
 
 /// How long the first process may take until it calls.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -39,9 +38,9 @@ pub(super) struct Errand {
     /// The worker's command.
     pub(super) argv: Vec<OsString>,
     /// Its environment.
-    pub(super) env: BTreeMap<OsString, OsString>,
+    pub(super) env: Vec<(OsString, OsString)>,
     /// Where it starts.
-    pub(super) workspace: std::path::PathBuf,
+    pub(super) workspace: PathBuf,
     /// Addresses to be offered inside.
     pub(super) doors: Vec<SocketAddr>,
 }
@@ -79,7 +78,7 @@ pub(super) fn run(plan: &Plan, house: &House, command: &[OsString]) -> Result<Ex
         };
         Ok((user, prepare(&plan.cell, user), request(&plan.cell, house, user)))
     };
-    let told = |fault: crate::sandbox::container::Fault| fault.to_string();
+    let told = |fault: Fault| fault.to_string();
     let (_, prepared, wanted) = runtime.block_on(made).map_err(told)?;
     prepared.map_err(|error| format!("cannot prepare the container's files: {error}"))?;
     let id = runtime.block_on(engine.create(&wanted)).map_err(told)?;

@@ -84,11 +84,8 @@ fn start(errand: &Errand, proxy: SocketAddr) -> Result<u32, String> {
 }
 
 /// The worker's own, where the image's programs are found first.
-fn environment(
-    given: &BTreeMap<OsString, OsString>,
-    of_image: Option<&OsStr>,
-) -> BTreeMap<OsString, OsString> {
-    let mut env = given.clone();
+fn environment(given: &[(OsString, OsString)], of_image: Option<&OsStr>) -> BTreeMap<OsString, OsString> {
+    let mut env: BTreeMap<OsString, OsString> = given.iter().cloned().collect();
     let own = env.get(OsStr::new(PATH)).cloned();
     let all: Vec<OsString> = of_image.map(OsStr::to_owned).into_iter().chain(own).collect();
     if !all.is_empty() {

@@ -73,8 +73,7 @@ fn wait_for<T>(future: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(future)
 }
 
-/// Seen to fail with the hidden mounts taken out of `spec::mounts` (the secrets in what may be read), with all mounts
-/// writable (`seen/file`, the frozen), and with `READ_ONLY` and the network's mode taken out (refused by the probe).
+/// The probe alone refuses a cell that can be read or written past its lists; here the lists themselves are tried.
 #[test]
 fn a_container_holds_its_cell() {
     let Some(podman) = Podman::start() else { return };
@@ -106,9 +105,9 @@ fn a_container_holds_its_cell() {
         "workspace/.git/hooks/pre-commit",
     ] {
         let before = fs::read(housed.rig.path(path)).ok();
+        // Beside what is mounted lies the container's own scratch folder, which may be written.
         let ran = housed.run(&format!("echo x > {}", at(path)));
-        assert_ne!(ran.code, 0, "{path}: {ran:?}");
-        assert_eq!(fs::read(housed.rig.path(path)).ok(), before, "{path}");
+        assert_eq!(fs::read(housed.rig.path(path)).ok(), before, "{path}: {ran:?}");
     }
     let ran = housed.run(&format!(
         "cat {} && echo mine > file && echo kept > ~/own && pwd && echo loud >&2; echo x > /etc/x || echo held",
@@ -127,7 +126,6 @@ fn a_container_holds_its_cell() {
     assert_eq!(podman.containers(), "", "none is left");
 }
 
-/// Seen to fail with `cap_drop` and with `fence_calls` taken out.
 #[test]
 fn a_container_gives_no_rights_and_no_network() {
     let Some(podman) = Podman::start() else { return };
@@ -151,13 +149,6 @@ fn a_container_gives_no_rights_and_no_network() {
             "bash -c 'exec 3<>/dev/tcp/{host}/{port} && printf \"GET {what} HTTP/1.1\\r\\n\\r\\n\" >&3 && cat <&3'"
         )
     };
-    let by_proxy = |what: &str| {
-        format!(
-            "p=${{HTTP_PROXY#http://}}; {}",
-            ask("'${p%:*}'/'${p#*:}':0", what).replace(":0", "")
-        )
-    };
-    let _ = by_proxy;
     let ran = housed.run(&ask(&listed.to_string(), "/"));
     assert!(ran.out.ends_with("hello"), "{ran:?}");
     let ran = housed.run(&ask(&other.to_string(), "/"));
@@ -165,7 +156,6 @@ fn a_container_gives_no_rights_and_no_network() {
     assert_eq!(came.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
 
-/// Seen to fail with the end of `first::obey` taken out (the worker lives on) and with `sweep` empty (it is listed).
 #[test]
 fn a_container_ends_with_whoever_started_it_and_is_swept() {
     let Some(podman) = Podman::start() else { return };
@@ -183,7 +173,6 @@ fn a_container_ends_with_whoever_started_it_and_is_swept() {
     wait_for(housed.tier().sweep(&housed.rig.cell.folder)).unwrap();
 }
 
-/// Seen to fail with the `kill` in `first::obey` taken out.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_reaches_the_worker_in_its_container() {
     let Some(podman) = tokio::task::block_in_place(Podman::start) else {
@@ -265,7 +254,6 @@ fn an_image_that_does_not_fit_is_refused() {
     assert!(told.contains("a comma"), "{told}");
 }
 
-/// Seen to fail with the status not looked at in `Engine::done`.
 #[test]
 fn an_engine_that_says_no_is_told() {
     let mut housed = Housed::new(Path::new("/nowhere.sock"));
@@ -290,7 +278,7 @@ fn an_engine_that_says_no_is_told() {
     }
 }
 
-/// The whole way. Seen to fail with the sweep taken out of the driver (it waits for the word of the engine alone).
+/// The whole way.
 #[test]
 fn a_task_is_done_in_a_container() {
     let Some(podman) = Podman::start() else { return };
