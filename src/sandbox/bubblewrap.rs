@@ -154,7 +154,7 @@ impl Arguments {
 
     /// A list of users with the worker alone: programs ask for their own name, and no other name is their business.
     fn people(&mut self, cell: &Cell) {
-        for name in [PASSWD, GROUP] {
+        for name in PEOPLE {
             let own = cell.folder.join(name);
             let seen = Path::new("/etc").join(name);
             self.push("--ro-bind-try", &[&own, &seen]);
@@ -162,8 +162,8 @@ impl Arguments {
     }
 }
 
-const PASSWD: &str = "passwd";
-const GROUP: &str = "group";
+/// The two files of it.
+pub(super) const PEOPLE: [&str; 2] = ["passwd", "group"];
 
 /// Writes the list of users that [`arguments`] shows.
 pub(super) fn write_people(cell: &Cell, uid: u32, gid: u32) -> std::io::Result<()> {
@@ -172,11 +172,9 @@ pub(super) fn write_people(cell: &Cell, uid: u32, gid: u32) -> std::io::Result<(
         "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\nworker:x:{uid}:{gid}:worker:{home}:/bin/sh\n\
          nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
     );
-    std::fs::write(cell.folder.join(PASSWD), passwd)?;
-    std::fs::write(
-        cell.folder.join(GROUP),
-        format!("root:x:0:\nworker:x:{gid}:\nnogroup:x:65534:\n"),
-    )
+    let [first, second] = PEOPLE.map(|name| cell.folder.join(name));
+    std::fs::write(first, passwd)?;
+    std::fs::write(second, format!("root:x:0:\nworker:x:{gid}:\nnogroup:x:65534:\n"))
 }
 
 /// The user and group inside.
@@ -189,13 +187,13 @@ pub(super) fn user() -> (u32, u32) {
     }
 }
 
-fn is_below(path: &Path, list: &[PathBuf]) -> bool {
+pub(super) fn is_below(path: &Path, list: &[PathBuf]) -> bool {
     list.iter().any(|own| path != own && path.starts_with(own))
 }
 
 /// Whether a path of the person's home can be mounted in the private one: a link that a worker planted there would
 /// have the mount made elsewhere.
-fn is_solid_in(private: &Path, home: &Path, path: &Path) -> bool {
+pub(super) fn is_solid_in(private: &Path, home: &Path, path: &Path) -> bool {
     let Ok(below) = path.strip_prefix(home) else {
         return false;
     };

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use super::cell::{Cell, Command};
-use super::role::{CONTAINED, Plan};
-use super::{Probed, Refused, Sandbox, Tier, bubblewrap, landlock, probe};
+use super::role::Means;
+use super::{Probed, Refused, Sandbox, Tier, bubblewrap, landlock, probe, write_plan};
 
 /// By what a cell of this tier is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,6 @@ pub struct Local {
     bubblewrap: Option<PathBuf>,
 }
 
-/// The plan of a cell, in its folder.
-const PLAN: &str = "cell.json";
 const LANDLOCK: &str = "landlock and seccomp";
 
 impl Local {
@@ -47,13 +45,13 @@ impl Local {
             .as_deref()
             .ok_or("there is no program 'bwrap' on the PATH")?;
         bubblewrap::obstacle(cell).map_or(Ok(()), Err)?;
-        probe::probe(cell, Some(program)).await?;
+        probe::probe(cell, &Means::Bubblewrap(program.to_owned())).await?;
         Ok(Probed::new(cell, Tier::Sandbox, "bubblewrap", Some(program), &[]))
     }
 
     async fn by_landlock(&self, cell: &Cell) -> Result<Probed, String> {
         landlock::obstacle(cell).map_or(Ok(()), Err)?;
-        probe::probe(cell, None).await?;
+        probe::probe(cell, &Means::Landlock).await?;
         Ok(Probed::new(cell, Tier::Sandbox, LANDLOCK, None, &landlock::GAPS))
     }
 }
@@ -87,17 +85,7 @@ impl Sandbox for Local {
     }
 
     fn wrap(&self, command: Command, cell: &Cell, probed: &Probed) -> Result<Command, Refused> {
-        let plan = Plan {
-            cell: cell.clone(),
-            bubblewrap: probed.program.clone(),
-        };
-        let path = cell.folder.join(PLAN);
-        let written = serde_json::to_vec_pretty(&plan).map_err(std::io::Error::from);
-        let written = written.and_then(|text| std::fs::write(&path, text));
-        written.map_err(|error| Refused {
-            reason: format!("cannot write {}: {error}", path.display()),
-            cure: "check the free space and the permissions of the folder".to_owned(),
-        })?;
+        let means = probed.program.clone().map_or(Means::Landlock, Means::Bubblewrap);
         let Command { argv, mut env } = command;
         env.extend(cell.env.iter().map(|(name, value)| (name.into(), value.into())));
         let (home, scratch) = match probed.program {
@@ -110,13 +98,7 @@ impl Sandbox for Local {
         }
         env.insert("HOME".into(), home.into());
         env.insert("TMPDIR".into(), scratch.into());
-        let own = [
-            cell.exe.clone().into(),
-            CONTAINED.into(),
-            path.into(),
-            "--".into(),
-        ];
-        let argv = own.into_iter().chain(argv).collect();
+        let argv = write_plan(cell, means, argv)?;
         Ok(Command { argv, env })
     }
 }

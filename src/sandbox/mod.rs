@@ -10,6 +10,7 @@
 mod address;
 mod bubblewrap;
 mod cell;
+mod container;
 mod guarded;
 mod landlock;
 mod local;
@@ -19,6 +20,7 @@ mod role;
 mod seccomp;
 mod view;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -27,10 +29,14 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::format::hosts::HostRule;
 pub use cell::{Cell, Command};
+pub use container::{Container, House, socket};
 pub use guarded::{configuration, git_folder};
 pub use local::{Choice, Local};
 pub use role::{NO_CELL, dispatch};
 pub use view::{program, secrets, toolchains};
+
+/// The plan of a cell, in its folder.
+const PLAN: &str = "cell.json";
 
 /// How a worker is contained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,6 +46,8 @@ pub enum Tier {
     None,
     /// By the kernel of this machine: namespaces, Landlock, seccomp.
     Sandbox,
+    /// By a container of its own.
+    Container,
 }
 
 impl fmt::Display for Tier {
@@ -47,6 +55,7 @@ impl fmt::Display for Tier {
         f.write_str(match self {
             Self::None => "none",
             Self::Sandbox => "sandbox",
+            Self::Container => "container",
         })
     }
 }
@@ -104,4 +113,31 @@ pub trait Sandbox: Send + Sync {
 
     /// The command that runs the given one in the cell, which was probed.
     fn wrap(&self, command: Command, cell: &Cell, probed: &Probed) -> Result<Command, Refused>;
+
+    /// Removes what an attempt left outside of its process tree, by its folder. Nothing is left once this is well.
+    async fn sweep(&self, _folder: &Path) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+/// Writes a cell's plan into its folder, and returns the command line that runs the given one by it.
+fn write_plan(cell: &Cell, means: role::Means, argv: Vec<OsString>) -> Result<Vec<OsString>, Refused> {
+    let path = cell.folder.join(PLAN);
+    let plan = role::Plan {
+        cell: cell.clone(),
+        means,
+    };
+    let written = serde_json::to_vec_pretty(&plan).map_err(std::io::Error::from);
+    let written = written.and_then(|text| std::fs::write(&path, text));
+    written.map_err(|error| Refused {
+        reason: format!("cannot write {}: {error}", path.display()),
+        cure: "check the free space and the permissions of the folder".to_owned(),
+    })?;
+    let own = [
+        cell.exe.clone().into(),
+        role::CONTAINED.into(),
+        path.into(),
+        "--".into(),
+    ];
+    Ok(own.into_iter().chain(argv).collect())
 }

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::cell::Cell;
-use super::role::{CONTAINED, Findings, Plan, TRIAL, Tasks};
+use super::role::{CONTAINED, Findings, Means, Plan, TRIAL, Tasks};
 
 /// How long a trial may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,18 +25,23 @@ pub(super) const TRIED: [&str; 5] = [
     "the workspace is written in",
 ];
 
-/// Tries the cell as bubblewrap (or Landlock, without one) makes it; the reason where it does not hold.
-pub(super) async fn probe(cell: &Cell, bubblewrap: Option<&Path>) -> Result<(), String> {
-    let folder = cell.folder.join(FOLDER);
+/// The folder of a trial's records, by the attempt's.
+pub(super) fn folder(attempt: &Path) -> PathBuf {
+    attempt.join(FOLDER)
+}
+
+/// Tries the cell as these means make it; the reason where it does not hold.
+pub(super) async fn probe(cell: &Cell, means: &Means) -> Result<(), String> {
+    let folder = folder(&cell.folder);
     let made = std::fs::create_dir_all(&folder);
     made.map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    let tried = tried(cell, bubblewrap, &folder).await;
+    let tried = tried(cell, means, &folder).await;
     // What stays of a trial tells nothing to anybody.
     let _ = std::fs::remove_dir_all(&folder);
     tried
 }
 
-async fn tried(cell: &Cell, bubblewrap: Option<&Path>, folder: &Path) -> Result<(), String> {
+async fn tried(cell: &Cell, means: &Means, folder: &Path) -> Result<(), String> {
     let listen = || TcpListener::bind("127.0.0.1:0");
     let failed = |error: io::Error| format!("the probe cannot be prepared: {error}");
     let (allowed, denied) = (listen().await.map_err(failed)?, listen().await.map_err(failed)?);
@@ -52,7 +57,7 @@ async fn tried(cell: &Cell, bubblewrap: Option<&Path>, folder: &Path) -> Result<
         open: vec![cell.workspace.clone()],
     };
     let output = tokio::select! {
-        output = run(cell, bubblewrap, folder, &tasks) => output?,
+        output = run(cell, means, folder, &tasks) => output?,
         never = serve(&allowed, &denied, &word) => match never {},
     };
     verdict(&output, &tasks)
@@ -86,7 +91,7 @@ fn secrets(cell: &Cell) -> impl Iterator<Item = PathBuf> {
 
 async fn run(
     cell: &Cell,
-    bubblewrap: Option<&Path>,
+    means: &Means,
     folder: &Path,
     tasks: &Tasks,
 ) -> Result<std::process::Output, String> {
@@ -98,7 +103,7 @@ async fn run(
         .push(rule.map_err(|error| format!("the probe: {error}"))?);
     let plan = Plan {
         cell: own,
-        bubblewrap: bubblewrap.map(Path::to_owned),
+        means: means.clone(),
     };
     let path = folder.join("cell.json");
     let text = serde_json::to_vec(&plan)

@@ -10,7 +10,7 @@ use crate::config::section::{ContainmentTier, SandboxChoice};
 use crate::config::{Config, Layout};
 use crate::domain::id::TaskId;
 use crate::runtime::environment::{GIT_SETTINGS, INHERITED};
-use crate::sandbox::{self, Cell, Choice, HostRule, Local, Probed, Refused, Sandbox, Tier};
+use crate::sandbox::{self, Cell, Choice, Container, HostRule, House, Local, Probed, Refused, Sandbox, Tier};
 use crate::workspace::{Tracking, Workspace};
 
 /// The containment of one instance.
@@ -18,6 +18,7 @@ pub struct Containment {
     tiers: BTreeMap<String, Tier>,
     credentials: BTreeMap<String, Vec<PathBuf>>,
     local: Local,
+    container: Container,
     /// Hosts for every worker.
     network: Vec<HostRule>,
     /// Further hosts of each runtime.
@@ -79,6 +80,7 @@ impl Containment {
         let tier = |runtime: &crate::config::Runtime| match runtime.contained(section.tier) {
             ContainmentTier::None => Tier::None,
             ContainmentTier::Sandbox => Tier::Sandbox,
+            ContainmentTier::Container => Tier::Container,
         };
         let (write, unprotected) = section
             .write
@@ -102,6 +104,7 @@ impl Containment {
                 })
                 .collect(),
             local: Local::new(choice, &path),
+            container: container(config, environment),
             network: section.network.clone(),
             networks: config
                 .runtimes
@@ -129,6 +132,7 @@ impl Containment {
         match tier {
             Tier::None => None,
             Tier::Sandbox => Some(&self.local),
+            Tier::Container => Some(&self.container),
         }
     }
 
@@ -251,6 +255,18 @@ impl Containment {
             .map(|folder| folder.join(name))
             .find(|path| path.is_file())
     }
+}
+
+/// By the configured engine and image, within the configured limits.
+fn container(config: &Config, environment: &BTreeMap<OsString, OsString>) -> Container {
+    let wanted = &config.containment.container;
+    Container::new(House {
+        socket: sandbox::socket(wanted.socket.as_deref(), environment),
+        image: wanted.image.clone().unwrap_or_default(),
+        memory: config.limits.memory_bytes,
+        processes: config.limits.processes.get(),
+        file: config.limits.file_bytes,
+    })
 }
 
 /// The instance's own files, and the usual secrets of a home.

@@ -20,6 +20,30 @@ pub struct Containment {
     pub read: Vec<PathBuf>,
     /// Paths that workers may change besides their workspace. Relative ones name protected configuration of a workspace.
     pub write: Vec<PathBuf>,
+    /// How containers are made.
+    pub container: Container,
+}
+
+/// `[containment.container]`.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// The engine's Unix socket; absent where it is to be found.
+    pub socket: Option<PathBuf>,
+    /// The image that workers run in; without one no container can be had.
+    pub image: Option<String>,
+}
+
+impl Container {
+    fn read(section: &mut Section<'_, '_>) -> Self {
+        let image = section.maybe("image");
+        let socket = section.maybe::<String>("socket").map(PathBuf::from);
+        if socket.as_deref().is_some_and(|path| !path.is_absolute()) {
+            let at = section.origin_of("socket");
+            let help = Some("for example \"/run/podman/podman.sock\"".to_owned());
+            section.fault(at, "containment.container.socket: must be an absolute path", help);
+        }
+        Self { socket, image }
+    }
 }
 
 /// How workers are contained.
@@ -29,6 +53,8 @@ pub enum Tier {
     None,
     /// By the kernel of this machine.
     Sandbox,
+    /// By a container of its own.
+    Container,
 }
 
 /// By what the tier `sandbox` is made.
@@ -42,7 +68,7 @@ pub enum SandboxChoice {
     Landlock,
 }
 
-words!(Tier { "none" => None, "sandbox" => Sandbox });
+words!(Tier { "none" => None, "sandbox" => Sandbox, "container" => Container });
 words!(SandboxChoice { "auto" => Auto, "bubblewrap" => Bubblewrap, "landlock" => Landlock });
 
 /// The better one of those that are there.
@@ -62,12 +88,14 @@ impl Containment {
         let network = hosts(section);
         let read = paths(section, "read", false);
         let write = paths(section, "write", true);
+        let container = section.section("container", Container::read);
         Self {
             tier,
             sandbox,
             network,
             read,
             write,
+            container,
         }
     }
 }

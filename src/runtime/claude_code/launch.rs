@@ -65,7 +65,7 @@ pub struct Options {
     /// Names of the caller's variables that it gets besides the allow-list.
     pub env: Vec<String>,
     /// `--permission-mode` of a worker that is not contained, and of one that is where it restricts on purpose (see
-    /// [`RESTRICTING`]). As root, the CLI refuses `bypassPermissions` unless it is told that it is contained.
+    /// `RESTRICTING`). As root, the CLI refuses `bypassPermissions` unless it is told that it is contained.
     pub permission_mode: String,
     /// Tools that it may use without being asked (`--allowedTools`).
     pub allowed_tools: Vec<String>,

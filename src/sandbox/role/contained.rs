@@ -14,9 +14,10 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use rustix::io::{FdFlags, fcntl_setfd};
 use serde::{Deserialize, Serialize};
 
-use super::{INSIDE, handover};
+use super::{INSIDE, container, handover};
 use crate::sandbox::bubblewrap;
 use crate::sandbox::cell::Cell;
+use crate::sandbox::container::House;
 use crate::sandbox::proxy::{Ledger, Proxy};
 
 /// What is written down for this process: the cell, and by what it is made.
@@ -24,13 +25,24 @@ use crate::sandbox::proxy::{Ledger, Proxy};
 pub(in crate::sandbox) struct Plan {
     /// The cell.
     pub(in crate::sandbox) cell: Cell,
-    /// The bubblewrap program; Landlock where there is none.
-    pub(in crate::sandbox) bubblewrap: Option<PathBuf>,
+    /// By what it is made.
+    pub(in crate::sandbox) means: Means,
+}
+
+/// By what a cell is made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::sandbox) enum Means {
+    /// This program, bubblewrap.
+    Bubblewrap(PathBuf),
+    /// Landlock and seccomp.
+    Landlock,
+    /// A container.
+    Container(House),
 }
 
 impl Plan {
     /// The loopback addresses that are offered inside at the same port, each once.
-    fn doors(&self) -> Vec<SocketAddr> {
+    pub(super) fn doors(&self) -> Vec<SocketAddr> {
         let mut doors: Vec<SocketAddr> = self
             .cell
             .hosts
@@ -60,24 +72,33 @@ pub(super) fn run(args: &[OsString]) -> Result<ExitCode, String> {
     }
     let path = Path::new(path);
     let plan = Plan::load(path)?;
+    let program = match &plan.means {
+        Means::Container(house) => return container::run(&plan, house, command),
+        Means::Bubblewrap(program) => Some(program.as_path()),
+        Means::Landlock => None,
+    };
     hold_out()?;
     let (ours, theirs) = UnixStream::pair().map_err(|error| format!("no socket pair: {error}"))?;
-    let mut child = start(&plan, path, OwnedFd::from(theirs), command)?;
+    let mut child = start(&plan, program, path, OwnedFd::from(theirs), command)?;
     let doors = plan.doors();
     let listeners =
         handover::receive(&OwnedFd::from(ours)).map_err(|error| format!("no word from inside: {error}"))?;
-    let shared = plan.bubblewrap.is_none();
+    let shared = program.is_none();
     let expected = if shared { 1 } else { 1 + doors.len() };
     if listeners.len() != expected {
         let status = child.wait().map_err(|error| error.to_string())?;
         return Err(format!("the cell could not be set up ({status})"));
     }
+    attend(&doorkeeper(&plan)?, listeners, &doors)?;
+    end_as(&mut child)
+}
+
+/// The proxy of the plan's cell, with its ledger.
+pub(super) fn doorkeeper(plan: &Plan) -> Result<Arc<Proxy>, String> {
     let ledger = plan.cell.folder.join("egress.jsonl");
     let ledger =
         Ledger::open(&ledger, &plan.cell.task).map_err(|error| format!("{}: {error}", ledger.display()))?;
-    let proxy = Proxy::new(plan.cell.hosts.clone(), ledger);
-    attend(&proxy, listeners, &doors)?;
-    end_as(&mut child)
+    Ok(Proxy::new(plan.cell.hosts.clone(), ledger))
 }
 
 /// A stop is for the worker: it gets its grace, and this process, which holds the cell, ends after it.
@@ -90,14 +111,20 @@ fn hold_out() -> Result<(), String> {
     Ok(())
 }
 
-fn start(plan: &Plan, path: &Path, door: OwnedFd, command: &[OsString]) -> Result<Child, String> {
+fn start(
+    plan: &Plan,
+    program: Option<&Path>,
+    path: &Path,
+    door: OwnedFd,
+    command: &[OsString],
+) -> Result<Child, String> {
     let cell = &plan.cell;
     let number = door.as_raw_fd().to_string();
     // It must reach the first process inside, by way of bubblewrap.
     fcntl_setfd(&door, FdFlags::empty()).map_err(|error| error.to_string())?;
     let inside = |start: &mut Command| {
         start.arg(INSIDE).arg(&number);
-        match &plan.bubblewrap {
+        match program {
             // The plan itself is not seen inside; the doors are all that is needed of it.
             Some(_) => start.args(plan.doors().iter().map(SocketAddr::to_string)),
             None => start.arg(path),
@@ -105,7 +132,7 @@ fn start(plan: &Plan, path: &Path, door: OwnedFd, command: &[OsString]) -> Resul
         start.arg("--").args(command);
     };
     #[expect(clippy::disallowed_methods, reason = "a home of processes: the cell's own")]
-    let mut start = match &plan.bubblewrap {
+    let mut start = match program {
         Some(program) => {
             let (uid, gid) = bubblewrap::user();
             bubblewrap::write_people(cell, uid, gid).map_err(|error| error.to_string())?;
@@ -117,7 +144,7 @@ fn start(plan: &Plan, path: &Path, door: OwnedFd, command: &[OsString]) -> Resul
         None => Command::new(&cell.exe),
     };
     inside(&mut start);
-    start.arg0(if plan.bubblewrap.is_some() {
+    start.arg0(if program.is_some() {
         "bwrap"
     } else {
         "orchestrator"
@@ -129,7 +156,11 @@ fn start(plan: &Plan, path: &Path, door: OwnedFd, command: &[OsString]) -> Resul
 }
 
 /// One thread a listener. A door that falls shut ends all: a worker without its proxy is not what was started.
-fn attend(proxy: &Arc<Proxy>, listeners: Vec<TcpListener>, doors: &[SocketAddr]) -> Result<(), String> {
+pub(super) fn attend(
+    proxy: &Arc<Proxy>,
+    listeners: Vec<TcpListener>,
+    doors: &[SocketAddr],
+) -> Result<(), String> {
     let targets = std::iter::once(None).chain(doors.iter().copied().map(Some));
     for (listener, target) in listeners.into_iter().zip(targets) {
         let proxy = proxy.clone();

@@ -1,8 +1,7 @@
-//! Listening sockets, handed from inside a cell to its proxy outside by a socket pair.
+//! Descriptors, handed over by a socket: a cell's listeners to its proxy outside, a worker's streams into a container.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
@@ -10,12 +9,12 @@ use rustix::net::{
     SendFlags, recvmsg, sendmsg,
 };
 
-/// Sockets that can be handed over at most.
+/// Descriptors that can be handed over at most.
 pub(super) const MOST: usize = 32;
 
-/// Hands the listeners over, in their order.
-pub(super) fn send(to: &OwnedFd, listeners: &[TcpListener]) -> io::Result<()> {
-    let fds: Vec<BorrowedFd<'_>> = listeners.iter().map(AsFd::as_fd).collect();
+/// Hands them over, in their order.
+pub(super) fn send(to: &impl AsFd, all: &[impl AsFd]) -> io::Result<()> {
+    let fds: Vec<BorrowedFd<'_>> = all.iter().map(AsFd::as_fd).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
@@ -25,8 +24,8 @@ pub(super) fn send(to: &OwnedFd, listeners: &[TcpListener]) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the listeners in; none where the other side ended without a word.
-pub(super) fn receive(from: &OwnedFd) -> io::Result<Vec<TcpListener>> {
+/// Takes them in; none where the other side ended without a word.
+pub(super) fn receive<T: From<OwnedFd>>(from: &impl AsFd) -> io::Result<Vec<T>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut word = [0];
@@ -43,7 +42,7 @@ pub(super) fn receive(from: &OwnedFd) -> io::Result<Vec<TcpListener>> {
     let mut found = Vec::new();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(fds) = message {
-            found.extend(fds.map(TcpListener::from));
+            found.extend(fds.map(T::from));
         }
     }
     Ok(found)

@@ -14,7 +14,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::set_parent_process_death_signal;
 
 use super::contained::Plan;
-use super::handover;
+use super::{first, handover};
 use crate::sandbox::landlock;
 use crate::sandbox::seccomp::{Walls, filter, no_clone3};
 
@@ -31,6 +31,9 @@ const PROXY: [&str; 6] = [
 const DIRECT: &str = "localhost,127.0.0.1,::1";
 
 pub(super) fn run(args: &[OsString]) -> Result<ExitCode, String> {
+    if let [door] = args {
+        return first::run(Path::new(door));
+    }
     let dashes = args
         .iter()
         .position(|arg| arg == "--")
@@ -62,7 +65,8 @@ pub(super) fn run(args: &[OsString]) -> Result<ExitCode, String> {
         None => Walls::OwnNetwork,
     };
     fence_calls(walls)?;
-    let mut command = worker(program, rest, proxy);
+    let mut command = worker(program, rest);
+    lead_to(&mut command, proxy);
     hear_again()?;
     let error = command.exec();
     Err(format!("'{}' cannot be run: {error}", program.display()))
@@ -82,7 +86,7 @@ fn take(number: &OsString) -> Result<OwnedFd, String> {
 }
 
 /// The proxy's door first, then one at each address that is handed on.
-fn open(doors: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
+pub(super) fn open(doors: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
     let proxy = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let bind =
         |at: &SocketAddr| TcpListener::bind(at).map_err(|error| format!("cannot offer {at} inside: {error}"));
@@ -102,7 +106,7 @@ fn restrict(plan: &Plan, proxy: u16) -> Result<(), String> {
     landlock::restrict(&plan.cell, &ports).map_err(|error| format!("landlock: {error}"))
 }
 
-fn fence_calls(walls: Walls) -> Result<(), String> {
+pub(super) fn fence_calls(walls: Walls) -> Result<(), String> {
     let load = |program: Result<seccompiler::BpfProgram, seccompiler::BackendError>| {
         let program = program.map_err(|error| error.to_string())?;
         seccompiler::apply_filter(&program).map_err(|error| error.to_string())
@@ -112,20 +116,21 @@ fn fence_calls(walls: Walls) -> Result<(), String> {
         .map_err(|error| format!("seccomp: {error}"))
 }
 
-fn worker(program: &OsString, rest: &[OsString], proxy: SocketAddr) -> Command {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a home of processes: this one becomes the worker"
-    )]
+pub(super) fn worker(program: &OsString, rest: &[OsString]) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "a home of processes: the worker's")]
     let mut command = Command::new(program);
     command.args(rest);
+    command
+}
+
+/// Tells it of the proxy.
+pub(super) fn lead_to(command: &mut Command, proxy: SocketAddr) {
     for name in PROXY {
         command.env(name, format!("http://{proxy}"));
     }
     command.env("NO_PROXY", DIRECT).env("no_proxy", DIRECT);
     // Node listens to the variables above only when it is told to.
     command.env("NODE_USE_ENV_PROXY", "1");
-    command
 }
 
 /// What the processes outside ignore, the worker hears.

@@ -2,24 +2,27 @@
 //!
 //! 1. `__contained PLAN -- COMMAND`, outside: starts the cell, is its proxy, and ends as it ends. When it dies the cell
 //!    dies with it.
-//! 2. `__inside ...`, the first process in the cell: opens the proxy's door, hands it out, and becomes the worker.
+//! 2. `__inside ...`, the first process in the cell: opens the proxy's door, hands it out, and becomes the worker
+//!    (or, in a container, starts it).
 //! 3. `__trial TASKS`, in the place of a worker: tries what must not work, and tells.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 mod contained;
+mod container;
+mod first;
 mod handover;
 mod inside;
 mod trial;
 
-pub(super) use contained::Plan;
+pub(super) use contained::{Means, Plan};
 pub(super) use trial::{Findings, Tasks};
 
 /// Starts a cell.
 pub(super) const CONTAINED: &str = "__contained";
 /// The first process inside.
-const INSIDE: &str = "__inside";
+pub(super) const INSIDE: &str = "__inside";
 /// The probe.
 pub(super) const TRIAL: &str = "__trial";
 

@@ -1,6 +1,7 @@
 //! Putting a worker into its cell: what it may touch, the probe, the command that runs it there.
 
 use super::super::containment::Tenant;
+use super::start_facts::StartFacts;
 use super::{Drive, NotStarted};
 use crate::domain::event::StartFault;
 use crate::runtime::process::file;
@@ -60,6 +61,18 @@ impl Drive<'_> {
         let Command { argv, env } = sandbox.wrap(command, &cell, &probed).map_err(refused)?;
         let launch = Launch { argv, env, ..launch };
         Ok((launch, Some(probed)))
+    }
+
+    /// Nothing is concluded before what the attempt's cell left outside of its process tree is gone.
+    pub(super) async fn sweep(&self) {
+        let held = StartFacts::load(&self.dir).contained;
+        let Some(sandbox) = held.and_then(|probed| self.instance.containment.sandbox(probed.tier)) else {
+            return;
+        };
+        while let Err(refusal) = sandbox.sweep(&self.dir).await {
+            tracing::warn!(task = %self.task.id, error = %refusal, "the container of an attempt is still there");
+            self.instance.clock.sleep(std::time::Duration::from_secs(1)).await;
+        }
     }
 }
 

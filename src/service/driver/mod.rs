@@ -164,6 +164,7 @@ impl Drive<'_> {
             return Ok(());
         };
         self.bury().await;
+        self.sweep().await;
         let name = format!("{}-{}", self.attempt.epoch, foreign.format("%Y%m%dT%H%M%S%6f"));
         std::fs::rename(&self.dir, self.dir.with_file_name(name)).map_err(|error| self.unusable(error))
     }
@@ -219,6 +220,7 @@ impl Drive<'_> {
                 watch.until_exit(&running, wishes).await
             }
         };
+        self.sweep().await;
         watch.look_to_the_end().await;
         let report = Box::new(self.conclude(&exit, watch, &facts).await);
         self.tell(Event::Finished {

@@ -11,7 +11,7 @@ use rstest::rstest;
 use super::rig::{Rig, processes};
 use crate::main_job::world::EXE;
 
-fn until(what: &str, look: impl Fn() -> bool) {
+pub fn until(what: &str, look: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !look() {
         assert!(Instant::now() < deadline, "never: {what}");

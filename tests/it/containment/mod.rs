@@ -2,6 +2,8 @@
 //!
 //! Where a test says that it was seen to fail, the control that it names was taken out, and put back.
 
+mod container;
+mod engine;
 mod files;
 mod life;
 mod network;

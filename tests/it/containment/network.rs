@@ -13,7 +13,7 @@ use rstest::rstest;
 use super::rig::Rig;
 
 /// A server that says hello to everybody, and how many came.
-fn server(at: &str) -> (SocketAddr, Arc<AtomicUsize>) {
+pub fn server(at: &str) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind(at).unwrap();
     let (at, count) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
     let seen = count.clone();
