@@ -22,6 +22,9 @@ const KNOWN: [(&str, &[&str]); 3] = [
     ("gemini", &GOOGLE),
 ];
 
+/// Programs that run a script or a package, which then is the agent.
+const INTERPRETERS: [&str; 8] = ["node", "npx", "bun", "bunx", "deno", "uvx", "python", "python3"];
+
 /// The hosts of an agent with this command and these variables of the caller's, as `host` or `host:port`.
 pub(super) fn hosts(command: &[String], env: &BTreeMap<OsString, OsString>) -> Vec<String> {
     let assigned = command.iter().filter_map(|word| word.split_once('='));
@@ -36,15 +39,15 @@ pub(super) fn hosts(command: &[String], env: &BTreeMap<OsString, OsString>) -> V
     if given.is_empty() { known(command) } else { given }
 }
 
-/// By the program and the script that it may be given, behind an `env` with its assignments.
+/// By the program, or the script that an interpreter is given, behind an `env` with its assignments.
 fn known(command: &[String]) -> Vec<String> {
-    let words = command
+    let name = command
         .iter()
         .filter(|word| !word.starts_with('-') && !word.contains('='))
         .filter_map(|word| Path::new(word).file_name()?.to_str())
-        .filter(|name| *name != "env");
-    let parts: Vec<&str> = words
-        .take(2)
+        .find(|name| *name != "env" && !INTERPRETERS.contains(name));
+    let parts: Vec<&str> = name
+        .into_iter()
         .flat_map(|name| name.split(|c: char| !c.is_ascii_alphanumeric()))
         .collect();
     let mut all = KNOWN.iter().filter(|(word, _)| parts.contains(word));

@@ -15,6 +15,8 @@ use super::spec::{Create, LABEL};
 
 /// How long one answer may take: starting copies the image's files with some storage drivers.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Milliseconds before each further try to remove a container.
+const PAUSES: [u64; 4] = [50, 100, 200, 400];
 /// A matter of form: the socket decides.
 const HOST: &str = "http://engine";
 /// How much of what a container said is told.
@@ -155,12 +157,20 @@ impl Engine {
         Ok(words.chars().take(LONGEST).collect())
     }
 
-    /// Ends and removes it, and is content where it is gone already.
+    /// Ends and removes it, and is content where it is gone already. An engine that sees it end at this very moment says
+    /// no, and yes a little later.
     pub(in crate::sandbox) async fn remove(&self, id: &str) -> Result<(), Fault> {
-        let request = self.ask(Method::DELETE, &format!("/containers/{id}?force=true&v=true"));
-        match self.done("remove the container", request).await {
-            Err(Fault::Refused { status: 404, .. }) => Ok(()),
-            other => other.map(drop),
+        let path = format!("/containers/{id}?force=true&v=true");
+        let mut pauses = PAUSES.iter();
+        loop {
+            let request = self.ask(Method::DELETE, &path);
+            match (self.done("remove the container", request).await, pauses.next()) {
+                (Err(Fault::Refused { status: 404, .. }), _) => return Ok(()),
+                (Err(Fault::Refused { .. }), Some(&pause)) => {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                (other, _) => return other.map(drop),
+            }
         }
     }
 
