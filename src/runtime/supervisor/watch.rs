@@ -2,7 +2,7 @@
 //!
 //! One loop, woken by signals (a child ended, a stop was asked for), by the worker's output, and by one alarm. A tree that is
 //! to be stopped gets the polite signal, then, after the grace, the other one again and again; what outlives a worker that ended
-//! by itself gets the other one at once. Whoever is to die starts nobody else first, so that nothing outruns the killing.
+//! by itself gets the other one, as soon as it had the time to end, too. Whoever is to die starts nobody else first, so that nothing outruns the killing.
 
 use std::collections::HashSet;
 use std::io;
@@ -25,6 +25,8 @@ use crate::runtime::process::{
 
 /// Between two rounds of killing.
 const ROUND: Duration = Duration::from_millis(5);
+/// What the kernel and the shells need to follow a worker that ended: who ends within it was not left behind.
+const FOLLOWS: Duration = Duration::from_millis(100);
 
 /// All times are since boot.
 pub(super) struct Watch {
@@ -41,6 +43,8 @@ pub(super) struct Watch {
     grace: Duration,
     stopping: Option<Stopping>,
     status: Option<Status>,
+    /// When the worker's own end was seen.
+    ended_at: Option<Duration>,
     /// Whoever was killed after the worker's own end.
     stragglers: HashSet<(Pid, u64)>,
 }
@@ -67,6 +71,7 @@ impl Watch {
             grace: Duration::from_millis(order.grace_ms),
             stopping: None,
             status: None,
+            ended_at: None,
             stragglers: HashSet::new(),
         })
     }
@@ -79,6 +84,7 @@ impl Watch {
                 return self.conclude();
             }
             let now = boot_now();
+            self.ended_at = self.ended_at.or(self.status.map(|_| now));
             self.move_output(now)?;
             self.look_at_clock(now)?;
             self.look_at_disk(now)?;
@@ -161,11 +167,13 @@ impl Watch {
     }
 
     /// A stop gives its grace to the whole tree: a shell that ends at once must not cost its child the time to close.
+    fn kills_at(&self) -> Option<Duration> {
+        let stopping = self.stopping.as_ref().map(|stopping| stopping.kill_at);
+        stopping.or(self.ended_at.map(|at| at.saturating_add(FOLLOWS)))
+    }
+
     fn is_killing(&self, now: Duration) -> bool {
-        match &self.stopping {
-            Some(stopping) => now >= stopping.kill_at,
-            None => self.status.is_some(),
-        }
+        self.kills_at().is_some_and(|at| now >= at)
     }
 
     fn next_look(&self, now: Duration) -> Duration {
@@ -173,8 +181,8 @@ impl Watch {
             return now + ROUND;
         }
         let resumes = self.pump.resumes_at(now);
-        let deadlines = match &self.stopping {
-            Some(stopping) => [Some(stopping.kill_at), resumes, None, None],
+        let deadlines = match self.kills_at() {
+            Some(at) => [Some(at), resumes, None, None],
             None => [
                 Some(self.times_out_at),
                 resumes,
