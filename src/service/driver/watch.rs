@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
+use tokio::time::Instant;
 
 use super::super::engine::{Input, Wish};
 use super::course::Course;
@@ -19,8 +20,10 @@ use crate::runtime::transcript::{Line, Tail};
 use crate::runtime::{Reader, Signal};
 use crate::store::{Beat, ProgressMark};
 
-/// How often a worker's files are looked at.
+/// How soon a worker's files are looked at again where they hold something new; each time they do not, twice as late.
 const LOOK: Duration = Duration::from_millis(500);
+/// How late at most.
+const LATEST: Duration = Duration::from_secs(2);
 /// How often signs of life are written down, at most.
 const NOTE: Duration = Duration::from_secs(10);
 /// How often the engine hears of signs of life, at most: after a time, and after a part of what makes a worker stale.
@@ -101,17 +104,20 @@ impl<'a> Watch<'a> {
     /// Watches until nobody of the process tree is left.
     pub(super) async fn until_exit(&mut self, running: &Running, mut wishes: Receiver<Wish>) -> Exit {
         self.pid = u32::try_from(running.worker().pid).ok();
-        let mut look = tokio::time::interval(LOOK);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut pause = LOOK;
+        let mut next = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         let mut exit = std::pin::pin!(running.wait());
         self.heed(running, &wishes.borrow_and_update());
         loop {
             tokio::select! {
                 exit = &mut exit => return exit,
-                _ = look.tick() => {
+                () = next.as_mut() => {
                     self.renew_lease(running);
+                    let before = self.shown();
                     self.look().await;
                     self.course.judge().await;
+                    pause = if self.shown() == before { self.later(pause) } else { LOOK };
+                    next.as_mut().reset(Instant::now() + pause);
                 }
                 Ok(()) = wishes.changed() => {
                     self.heed(running, &wishes.borrow_and_update());
@@ -119,6 +125,22 @@ impl<'a> Watch<'a> {
                 }
             }
         }
+    }
+
+    /// All that it has shown of itself.
+    fn shown(&self) -> (Option<DateTime<Utc>>, Option<Identity>, Option<Identity>) {
+        (self.last_output, self.file_seen, self.copy_seen)
+    }
+
+    /// Silent workers are looked at less often, and often enough to be condemned in time.
+    fn later(&self, pause: Duration) -> Duration {
+        let instance = self.drive.instance;
+        let soonest = [
+            instance.policy.heartbeat_stale_after / TELLINGS,
+            instance.config.scheduler.lease / RENEWALS,
+        ];
+        let latest = soonest.into_iter().fold(LATEST, Duration::min).max(LOOK);
+        (pause * 2).min(latest)
     }
 
     /// Here, where the worker is looked after: whoever does not get to it any more loses it.
