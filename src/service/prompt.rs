@@ -51,7 +51,7 @@ pub fn prompt(task: &Task, attempt: &Attempt, material: &Material) -> String {
     );
     section(&mut text, "## Earlier attempts", earlier(task).as_deref());
     section(&mut text, "## Your questions, answered", answers(task).as_deref());
-    section(&mut text, "## Sub-tasks", children(&material.children).as_deref());
+    section(&mut text, "## Sub-tasks", children(material).as_deref());
     section(
         &mut text,
         "## Why the last attempt was refused",
@@ -158,9 +158,17 @@ fn answers(task: &Task) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-fn children(lines: &[String]) -> Option<String> {
-    let how = "\nBring the work of completed ones into yours (in the same repository: `git merge BRANCH`), check the \
-               whole, and do yourself what a cancelled one left.";
+fn children(material: &Material) -> Option<String> {
+    let bring = if material.history_is_read_only {
+        "git diff --binary HEAD...BRANCH | git apply"
+    } else {
+        "git merge BRANCH"
+    };
+    let how = format!(
+        "\nBring the work of completed ones into yours (in the same repository: `{bring}`), check the whole, and do \
+         yourself what a cancelled one left."
+    );
+    let lines = &material.children;
     (!lines.is_empty()).then(|| format!("{}\n{how}", lines.join("\n")))
 }
 
