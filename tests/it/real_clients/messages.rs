@@ -28,11 +28,12 @@ async fn a_question_reaches_a_person_and_its_answer_the_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sub_task_is_made_waited_for_and_brought_into_the_work() {
     let bring = "git diff --binary HEAD...orchestrator/fix-add.docs | git apply";
-    let spawn =
-        "orchestrator agent spawn --id docs --title Docs --description 'Write it.' --validation 'test -f doc.md'";
+    let spawn = "orchestrator agent spawn --id docs --title Docs --description 'Write it.' --validation 'test -f doc.md'";
     let part = Scenario::new("part")
         .marked("# Task fix-add.docs")
-        .step(Step::shell("echo text > doc.md; orchestrator agent log Wrote it."))
+        .step(Step::shell(
+            "echo text > doc.md; orchestrator agent log Wrote it.",
+        ))
         .step(finish("done", "Written."));
     let whole_task = Scenario::new("whole")
         .marked("# Task fix-add")
@@ -56,5 +57,8 @@ async fn a_sub_task_is_made_waited_for_and_brought_into_the_work() {
     );
     assert!(files.contains("doc.md") && files.contains("ran.txt"), "{files}");
     let told = model.requests().pop().unwrap().body.to_string();
-    assert!(told.contains("git diff --binary HEAD...BRANCH | git apply"), "{told}");
+    assert!(
+        told.contains("git diff --binary HEAD...BRANCH | git apply"),
+        "{told}"
+    );
 }

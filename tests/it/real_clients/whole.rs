@@ -119,8 +119,8 @@ pub async fn a_task_goes_the_whole_way(lines: Lines) {
 /// `ask` is how the client's model asks [`QUESTION`], `end` how it ends its turn in these words: the question reaches a
 /// person, its answer the same session.
 ///
-/// Seen to fail for each client: without `Brief::mcp`; with the MCP server's environment left to the client, for Codex,
-/// which clears it; and where the cell does not show this program.
+/// Seen to fail, as the whole way, for each client without `Brief::mcp`, and for Codex, which clears its servers'
+/// environment, without `env_vars`.
 pub async fn a_question_reaches_a_person_and_its_answer_the_session(
     lines: Lines,
     ask: Step,
@@ -136,7 +136,12 @@ pub async fn a_question_reaches_a_person_and_its_answer_the_session(
     };
     world.run(&["tick", "--wait"]);
     let task = world.task("fix-add");
-    assert_eq!(task["state"], "blocked", "{task:#}\n{:#?}", model.requests().last());
+    assert_eq!(
+        task["state"],
+        "blocked",
+        "{task:#}\n{:#?}",
+        model.requests().last()
+    );
     let why = world.done(&["why", "fix-add"]).out;
     assert!(why.contains(&format!("asks: {QUESTION}")), "{why}");
     world.done(&["answer", "fix-add", "Zero, too."]);
