@@ -21,7 +21,7 @@ use orchestrator::runtime::codex::{Codex, Options, SandboxMode};
 use orchestrator::runtime::outcome_file::Claim;
 use orchestrator::runtime::process::{Cause, Exit, Limits, Spec, Status, start};
 use orchestrator::runtime::transcript::Tail;
-use orchestrator::runtime::{Account, Brief, OutcomeFile, Reader, Runtime, Signal};
+use orchestrator::runtime::{Account, Brief, Launch, OutcomeFile, Reader, Runtime, Signal};
 
 /// The version of the CLI that the transcripts were recorded from: with another one, record them again.
 const VERSION: &str = "0.169.0";
