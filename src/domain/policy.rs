@@ -5,6 +5,8 @@
 
 mod repeat;
 
+pub use repeat::repeats;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

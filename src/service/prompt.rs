@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use crate::domain::definition::{Definition, Kind};
+use crate::domain::policy::repeats;
 use crate::domain::task::{Attempt, StartKind, Task};
 
 /// What a prompt is made of, besides the task itself.
@@ -174,6 +175,7 @@ fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
     let mut rules = house_rules(material);
     rules.extend(of_this_place(material));
     rules.extend(of_this_attempt(task, attempt));
+    rules.extend(another_way(task, material));
     rules.iter().map(|r| format!("- {r}\n")).collect()
 }
 
@@ -244,6 +246,21 @@ fn of_this_attempt(task: &Task, attempt: &Attempt) -> Vec<String> {
         rules.push("Earlier work was interrupted or is going on: carry on from the progress file, do not start over.".to_owned());
     }
     rules
+}
+
+/// What was tried twice in vain is not tried a third time.
+fn another_way(task: &Task, material: &Material) -> Option<String> {
+    let split = if material.may_spawn {
+        ", split the task into sub-tasks that can be checked one by one,"
+    } else {
+        ""
+    };
+    repeats(&task.history).then(|| {
+        format!(
+            "The last two attempts came to the same result, and a third one in their way will, too. Find out first why; then \
+             take another way{split} or ask a person one precise question."
+        )
+    })
 }
 
 /// What the first line of a commit says that the orchestrator makes of leftovers.

@@ -36,6 +36,11 @@ impl Policy {
     }
 }
 
+/// Whether the last two tries came to the same result, so that whoever comes next must try in another way.
+pub fn repeats(history: &History) -> bool {
+    repeated(history).is_some()
+}
+
 fn afresh(step: Step, same: &str) -> Step {
     match step {
         Step::Attempt {

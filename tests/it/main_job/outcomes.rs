@@ -5,7 +5,10 @@ use super::world::{World, section};
 #[test]
 fn failures_climb_the_ladder_and_end_with_a_person() {
     let world = World::new();
-    world.worker("hard", "echo no luck >&2; exit 3");
+    world.worker(
+        "hard",
+        "cat > $home/prompt-$ORCHESTRATOR_ATTEMPT; echo no luck >&2; exit 3",
+    );
     world.save_tasks(&[&section("hard", "")]);
     world.done(&["tick", "--wait"]);
     assert_eq!(
@@ -24,6 +27,10 @@ fn failures_climb_the_ladder_and_end_with_a_person() {
     assert_eq!(world.field("hard", "Escalation").as_deref(), Some("blocked"));
     let told = world.done(&["status"]).out;
     assert!(told.contains("hard") && told.contains("blocked"), "{told}");
+    let prompt = |n: u32| std::fs::read_to_string(world.root().join(format!("prompt-{n}"))).unwrap();
+    let another_way = "then take another way, split the task";
+    assert!(!prompt(2).contains(another_way), "once is no pattern");
+    assert!(prompt(3).contains(another_way), "{}", prompt(3));
 }
 
 #[test]
