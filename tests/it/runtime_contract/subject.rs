@@ -301,9 +301,7 @@ impl Subject for ACodex {
             Play::Limited => failing("exceeded retry limit, last status: 429 Too Many Requests"),
             Play::Overloaded => failing("unexpected status 529 <unknown status code>: Overloaded"),
             Play::Unauthorised => failing("unexpected status 401 Unauthorized: invalid x-api-key"),
-            Play::Unreachable => {
-                failing("Connection failed: error sending request")
-            }
+            Play::Unreachable => failing("Connection failed: error sending request"),
             Play::Poisoned => failing("prompt is too long: 210000 tokens > 200000 maximum"),
         };
         let options = codex::Options {
