@@ -36,6 +36,7 @@ pub mod process;
 pub mod scrub;
 pub mod supervisor;
 pub mod transcript;
+mod trouble;
 
 pub use outcome_file::OutcomeFile;
 pub use process::Exit;

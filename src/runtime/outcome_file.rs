@@ -172,6 +172,13 @@ impl OutcomeFile {
         Value::Object(object).to_string()
     }
 
+    /// What the worker's word makes of an end that its runtime takes for `seen`: it refines a claim; against trouble, it
+    /// counts where the worker had come to an end of its own. `None` where it changes nothing.
+    pub(super) fn over(&self, seen: EndKind) -> Option<Ending> {
+        let counts = seen == EndKind::Claimed || self.claim.is_some_and(Claim::is_final);
+        self.ending().filter(|_| counts)
+    }
+
     /// The claim as an ending; `None` where nothing is claimed.
     pub fn ending(&self) -> Option<Ending> {
         let claim = self.claim?;

@@ -159,8 +159,8 @@ fn answers(task: &Task) -> Option<String> {
 }
 
 fn children(lines: &[String]) -> Option<String> {
-    let how = "\nBring the work of completed ones into yours (in the same repository: `git merge BRANCH`), check the \
-               whole, and do yourself what a cancelled one left.";
+    let how = "\nWhat is merged lies in your folder: check the whole, bring in what is not (`git diff HEAD...COMMIT` shows \
+               it), and do yourself what a cancelled one left.";
     (!lines.is_empty()).then(|| format!("{}\n{how}", lines.join("\n")))
 }
 

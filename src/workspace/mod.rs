@@ -30,6 +30,7 @@ mod repository;
 mod shadow;
 mod source;
 mod staging;
+mod take_in;
 mod touched;
 
 pub use checkout::GateCheckout;
@@ -40,3 +41,4 @@ pub use merge::Merge;
 pub use place::{Base, Tracking, Workspace};
 pub use prepare::Workspaces;
 pub use prune::Pruned;
+pub use take_in::TakenIn;

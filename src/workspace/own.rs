@@ -1,7 +1,7 @@
 //! A folder of the task's own: a new git repository below the state folder, kept when the task is over.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::WorkspaceError;
 use super::fence;
@@ -12,9 +12,14 @@ use crate::domain::id::TaskId;
 
 const BASE: &str = "refs/heads/main";
 
+/// Where it is, or would be.
+pub(super) fn folder(state: &Path, task: &TaskId) -> Result<PathBuf, WorkspaceError> {
+    fence::beneath(state, "workspaces", task.as_str())
+}
+
 /// Makes the folder, or finds it whole.
 pub(super) async fn make(state: &Path, task: &TaskId, title: &str) -> Result<Workspace, WorkspaceError> {
-    let top = fence::beneath(state, "workspaces", task.as_str())?;
+    let top = folder(state, task)?;
     fs::create_dir_all(&top).map_err(WorkspaceError::io(&top))?;
     let git_dir = top.join(".git");
     fence::refuse_link(&git_dir)?;

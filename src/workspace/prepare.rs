@@ -83,6 +83,13 @@ impl Workspaces {
         }
     }
 
+    /// The folder of a task's own, which is kept when the task is over; none where it worked elsewhere.
+    pub fn own_folder(&self, task: &TaskId) -> Option<PathBuf> {
+        own::folder(&self.state, task)
+            .ok()
+            .filter(|folder| folder.is_dir())
+    }
+
     async fn make(
         &self,
         task: &TaskId,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::WorkspaceError;
 use super::git::Git;
 use super::place::{self, Base};
+use super::take_in::{self, TakenIn};
 use crate::domain::id::TaskId;
 
 /// A repository to take worktrees from.
@@ -186,23 +187,7 @@ async fn merge_dependencies(
         let Some(commit) = repository.commit(&format!("refs/heads/{name}")).await? else {
             continue;
         };
-        if git.is_ancestor(&commit, "HEAD").await? {
-            continue;
-        }
-        let message = format!("Merge the work of {dependency}");
-        let call = git.call([
-            "merge",
-            "--quiet",
-            "--no-ff",
-            "--no-verify",
-            "-m",
-            &message,
-            &commit,
-        ]);
-        let out = call.output().await?;
-        if !out.status.success() {
-            let unmerged = git.call(["diff", "--name-only", "--diff-filter=U", "-z"]);
-            let files = unmerged.list().await?;
+        if let TakenIn::Conflict { files } = take_in::merge(&git, dependency, &commit).await? {
             return Err(WorkspaceError::DependencyConflict {
                 task: task.clone(),
                 dependency: dependency.clone(),

@@ -5,7 +5,6 @@
 
 use super::line::{Closing, Limit, Line, Used};
 use crate::domain::outcome::{EndKind, Ending};
-use crate::runtime::outcome_file::Claim;
 use crate::runtime::printable::brief;
 use crate::runtime::process::{Cause, Status};
 use crate::runtime::{Account, Exit, OutcomeFile, RateLimit, Reader, Signal, Spent, command};
@@ -47,7 +46,7 @@ impl Reader for LineReader {
         if exit.cause != Cause::Exited {
             return ending;
         }
-        with_own_word(ending.kind, outcome).unwrap_or(ending)
+        outcome.and_then(|file| file.over(ending.kind)).unwrap_or(ending)
     }
 
     fn account(&self) -> Account {
@@ -132,13 +131,6 @@ fn limited(limit: Limit) -> Signal {
         utilization: limit.utilization,
         until: limit.until,
     })
-}
-
-/// The worker's word refines a claim; against trouble, it counts where the worker had come to an end of its own.
-fn with_own_word(kind: EndKind, outcome: Option<&OutcomeFile>) -> Option<Ending> {
-    let file = outcome?;
-    let counts = kind == EndKind::Claimed || file.claim.is_some_and(Claim::is_final);
-    file.ending().filter(|_| counts)
 }
 
 fn by_closing(closing: &Closing, stderr_tail: &str) -> Ending {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::domain::outcome::{EndKind, Ending};
 use crate::runtime::printable::brief;
+use crate::runtime::trouble;
 
 /// Characters of the agent's words that make a reason.
 const SHOWN: usize = 400;
@@ -144,76 +145,24 @@ fn by_code(code: ErrorCode, step: Step, until: Option<DateTime<Utc>>) -> Option<
         // It was killed before it was written down, which is nobody's failure.
         code if code == ErrorCode::RESOURCE_NOT_FOUND.value() && step == Step::Reopening => EndKind::Vanished,
         code if code == ErrorCode::RESOURCE_NOT_FOUND.value() && step != Step::Opening => EndKind::Poisoned,
-        401..=403 => EndKind::Auth,
-        429 => EndKind::RateLimited { until },
-        500..=599 => EndKind::Overloaded,
-        _ => return None,
+        code => {
+            let status = u16::try_from(code).ok()?;
+            trouble::limited_until(trouble::of_status(status)?, until)
+        }
     })
 }
 
 fn by_words(words: &str, until: Option<DateTime<Utc>>) -> Option<EndKind> {
-    let words = words.to_lowercase();
-    let rows = [
-        (signs::OF_POISON, EndKind::Poisoned),
-        (signs::OF_AUTH, EndKind::Auth),
-        (signs::OF_LIMITS, EndKind::RateLimited { until }),
-        (signs::OF_OVERLOAD, EndKind::Overloaded),
-        (signs::OF_NETWORK, EndKind::Network),
-    ];
-    let found = rows
-        .into_iter()
-        .find(|(signs, _)| signs.iter().any(|sign| words.contains(sign)));
-    found.map(|(_, kind)| kind)
+    let kind = trouble::of_words(words, OWN_SIGNS)?;
+    Some(trouble::limited_until(kind, until))
 }
 
-/// Words by which trouble is known, in lower case.
-mod signs {
-    pub(super) const OF_POISON: &[&str] = &[
-        "prompt is too long",
-        "input is too long",
-        "context length",
-        "context window",
-        "maximum context",
-    ];
-    pub(super) const OF_AUTH: &[&str] = &[
-        "not logged in",
-        "/login",
-        "api key",
-        "credit balance",
-        "authentication",
-        "unauthorized",
-        "sign in",
-        "(401)",
-        "(403)",
-    ];
-    pub(super) const OF_LIMITS: &[&str] = &[
-        "rate limit",
-        "usage limit",
-        "hit your limit",
-        "too many requests",
-        "quota",
-        "(429)",
-    ];
-    pub(super) const OF_OVERLOAD: &[&str] = &[
-        "overloaded",
-        "server error",
-        "service unavailable",
-        "(529)",
-        "(503)",
-        "(500)",
-    ];
-    pub(super) const OF_NETWORK: &[&str] = &[
-        "connection refused",
-        "connection error",
-        "econn",
-        "enotfound",
-        "etimedout",
-        "eai_again",
-        "fetch failed",
-        "network error",
-        "unable to connect",
-    ];
-}
+/// Some agents put the status into their words; and some have a quota a minute, which is no account without money.
+const OWN_SIGNS: &[trouble::Row] = &[
+    (&["(401)", "(403)"], EndKind::Auth),
+    (&["quota", "(429)"], EndKind::RateLimited { until: None }),
+    (&["(529)", "(503)", "(500)"], EndKind::Overloaded),
+];
 
 #[cfg(test)]
 mod tests;

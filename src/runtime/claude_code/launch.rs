@@ -211,22 +211,9 @@ impl Runtime for ClaudeCode {
     async fn probe(&self) -> Result<Available, Unavailable> {
         let options = &self.options;
         let env = environment::allowed(&options.inherited, &options.env);
-        let Some(program) = probe::find(OsStr::new(&options.binary), &env) else {
-            return Err(Unavailable {
-                reason: format!("there is no program '{}'", options.binary),
-                cure: "install Claude Code (npm install -g @anthropic-ai/claude-code), or set binary = \"/path/to/claude\"".to_owned(),
-            });
-        };
-        match probe::first_line(&program, &["--version"], &env).await {
-            Ok(version) => Ok(Available { version }),
-            Err(reason) => Err(Unavailable {
-                cure: format!(
-                    "run '{} --version' by hand and repair the installation",
-                    program.display()
-                ),
-                reason,
-            }),
-        }
+        let install = "install Claude Code (npm install -g @anthropic-ai/claude-code), or set binary = \"/path/to/claude\"";
+        let program = probe::client(&options.binary, install, &env)?;
+        probe::version(&program, &env).await
     }
 
     fn hosts(&self) -> Vec<String> {

@@ -8,10 +8,9 @@ use chrono::{DateTime, Utc};
 use super::event::RunResult;
 use crate::domain::outcome::{EndKind, Ending};
 use crate::runtime::command::{by_cause, with_last_line};
-use crate::runtime::outcome_file::Claim;
 use crate::runtime::printable::brief;
 use crate::runtime::process::{Cause, Status};
-use crate::runtime::{Exit, OutcomeFile};
+use crate::runtime::{Exit, OutcomeFile, trouble};
 
 /// Characters of the CLI's words that make a reason.
 const SHOWN: usize = 400;
@@ -43,14 +42,9 @@ pub(super) fn ending(seen: &Witnesses<'_>) -> Ending {
         }
         None => without_result(seen),
     };
-    with_own_word(kind, seen.outcome).unwrap_or(Ending { kind, reason })
-}
-
-/// The worker's word refines a claim; against trouble, it counts where the worker had come to an end of its own.
-fn with_own_word(kind: EndKind, outcome: Option<&OutcomeFile>) -> Option<Ending> {
-    let file = outcome?;
-    let counts = kind == EndKind::Claimed || file.claim.is_some_and(Claim::is_final);
-    file.ending().filter(|_| counts)
+    seen.outcome
+        .and_then(|file| file.over(kind))
+        .unwrap_or(Ending { kind, reason })
 }
 
 /// What the result event alone says.
@@ -86,73 +80,31 @@ fn of_refusal(result: &RunResult, words: &str, until: Option<DateTime<Utc>>) -> 
         // The CLI itself asks for a new session; the same one would be refused again.
         return EndKind::Poisoned;
     }
-    match result.api_error_status {
-        Some(429) if words.to_lowercase().contains("spend limit") => EndKind::Auth,
-        Some(429) => EndKind::RateLimited {
-            until: until.or_else(|| until_of(words)),
-        },
-        Some(401..=403) => EndKind::Auth,
-        Some(404) => EndKind::Failed,
-        Some(408) => EndKind::Network,
-        Some(500..) => EndKind::Overloaded,
-        Some(400..) => of_words(words).unwrap_or(EndKind::Poisoned),
-        _ => match of_words(words) {
-            Some(EndKind::RateLimited { until: said }) => EndKind::RateLimited {
-                until: until.or(said),
-            },
-            known => known.unwrap_or(EndKind::Failed),
-        },
-    }
+    let known = match result.api_error_status {
+        Some(429) if words.to_lowercase().contains("spend limit") => Some(EndKind::Auth),
+        Some(404) => None,
+        Some(status @ 400..) => trouble::of_status(status)
+            .or_else(|| of_words(words))
+            .or(Some(EndKind::Poisoned)),
+        _ => of_words(words),
+    };
+    let kind = known.unwrap_or(EndKind::Failed);
+    trouble::limited_until(kind, until.or_else(|| until_of(words)))
 }
 
-/// Where there is no status, only the words tell. Each row was seen in a transcript or in the vendor's reports.
+/// Where there is no status, only the words tell.
 fn of_words(words: &str) -> Option<EndKind> {
-    let words = words.to_lowercase();
-    let rows: [(&[&str], EndKind); 7] = [
-        // Killed before it wrote the session down, or its home is another one: nobody's failure.
-        (&["no conversation found"], EndKind::Vanished),
-        (&["prompt is too long"], EndKind::Poisoned),
-        (
-            &[
-                "credit balance",
-                "not logged in",
-                "/login",
-                "invalid api key",
-                "oauth token",
-                "authentication",
-            ],
-            EndKind::Auth,
-        ),
-        (
-            &["usage limit", "rate limit", "hit your limit"],
-            EndKind::RateLimited {
-                until: until_of(&words),
-            },
-        ),
-        (
-            &["overloaded", "server error", "mid-response", "internal error"],
-            EndKind::Overloaded,
-        ),
-        (&["output token maximum"], EndKind::Failed),
-        (
-            &[
-                "connection refused",
-                "connection error",
-                "econn",
-                "enotfound",
-                "etimedout",
-                "eai_again",
-                "fetch failed",
-                "timed out",
-                "certificate",
-            ],
-            EndKind::Network,
-        ),
-    ];
-    rows.into_iter()
-        .find(|(signs, _)| signs.iter().any(|sign| words.contains(sign)))
-        .map(|(_, kind)| kind)
+    let kind = trouble::of_words(words, OWN_SIGNS)?;
+    Some(trouble::limited_until(kind, until_of(words)))
 }
+
+/// Each was seen in a transcript or in the vendor's reports.
+const OWN_SIGNS: &[trouble::Row] = &[
+    // Killed before it wrote the session down, or its home is another one: nobody's failure.
+    (&["no conversation found"], EndKind::Vanished),
+    (&["mid-response", "internal error"], EndKind::Overloaded),
+    (&["output token maximum"], EndKind::Failed),
+];
 
 /// Older versions say `usage limit reached|1735689600`.
 fn until_of(words: &str) -> Option<DateTime<Utc>> {

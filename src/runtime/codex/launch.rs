@@ -115,7 +115,7 @@ impl Codex {
         }
         argv.extend(overrides::of(options, brief, env_names));
         argv.extend(options.args.iter().map(OsString::from));
-        argv.extend(attachment::flags(&brief.attachments));
+        argv.extend(attachment::flags(brief));
         if let Some(thread) = &brief.session {
             argv.extend(["resume".into(), thread.into()]);
         }
@@ -181,24 +181,10 @@ impl Runtime for Codex {
         let options = &self.options;
         let mut env = environment::allowed(&options.inherited, &options.env);
         env.extend(home(&options.inherited));
-        let Some(program) = probe::find(OsStr::new(&options.binary), &env) else {
-            return Err(Unavailable {
-                reason: format!("there is no program '{}'", options.binary),
-                cure: "install Codex (npm install -g @openai/codex), or set binary = \"/path/to/codex\""
-                    .to_owned(),
-            });
-        };
+        let install = "install Codex (npm install -g @openai/codex), or set binary = \"/path/to/codex\"";
+        let program = probe::client(&options.binary, install, &env)?;
         self.home_is_fit(&env)?;
-        match probe::first_line(&program, &["--version"], &env).await {
-            Ok(version) => Ok(Available { version }),
-            Err(reason) => Err(Unavailable {
-                cure: format!(
-                    "run '{} --version' by hand and repair the installation",
-                    program.display()
-                ),
-                reason,
-            }),
-        }
+        probe::version(&program, &env).await
     }
 
     fn hosts(&self) -> Vec<String> {
@@ -214,7 +200,7 @@ impl Runtime for Codex {
         Launch {
             argv: self.argv(brief, &names),
             env,
-            stdin: attachment::prompt(&brief.prompt, &brief.attachments).into_bytes(),
+            stdin: brief.prompt.clone().into_bytes(),
             cwd: brief.workspace.clone(),
         }
     }

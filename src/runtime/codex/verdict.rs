@@ -5,7 +5,6 @@
 
 use crate::domain::outcome::{EndKind, Ending};
 use crate::runtime::command::{by_cause, with_last_line};
-use crate::runtime::outcome_file::Claim;
 use crate::runtime::printable::brief;
 use crate::runtime::process::{Cause, Status};
 use crate::runtime::{Exit, OutcomeFile};
@@ -50,7 +49,9 @@ pub(super) fn ending(seen: &Witnesses<'_>) -> Ending {
         Some(Closing::Failed(said)) => failure(said, seen.exit),
         None => without_closing(seen),
     };
-    with_own_word(kind, seen.outcome).unwrap_or(Ending { kind, reason })
+    seen.outcome
+        .and_then(|file| file.over(kind))
+        .unwrap_or(Ending { kind, reason })
 }
 
 /// Whether the thread must not be used again after this closing.
@@ -59,13 +60,6 @@ pub(super) fn is_lost(closing: Option<&Closing>) -> bool {
         return false;
     };
     words::meaning(said, chrono::DateTime::UNIX_EPOCH) == Some(EndKind::Poisoned)
-}
-
-/// The worker's word refines a claim; against trouble, it counts where the worker had come to an end of its own.
-fn with_own_word(kind: EndKind, outcome: Option<&OutcomeFile>) -> Option<Ending> {
-    let file = outcome?;
-    let counts = kind == EndKind::Claimed || file.claim.is_some_and(Claim::is_final);
-    file.ending().filter(|_| counts)
 }
 
 /// A claim that the exit code speaks against is still a claim: the gate decides, and people are told.

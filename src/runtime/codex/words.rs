@@ -5,94 +5,54 @@
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use crate::domain::outcome::EndKind;
+use crate::runtime::trouble;
 
 /// What a failure's words mean; `None` where they say nothing that is known. `now` is when they were said.
 pub(super) fn meaning(words: &str, now: DateTime<Utc>) -> Option<EndKind> {
     // The CLI writes "You’ve" with a typographic apostrophe, and not everywhere.
     let words = words.to_lowercase().replace('’', "'");
-    let limited = || EndKind::RateLimited {
-        until: until(&words, now),
+    let known = trouble::of_words(&words, OWN_SIGNS);
+    let kind = match (known, status(&words)) {
+        (None | Some(EndKind::Network), Some(status)) => Some(of_status(status)),
+        (known, _) => known,
     };
-    let has = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
-    if has(UNUSABLE) {
-        Some(EndKind::Poisoned)
-    } else if has(UNPAID) {
-        Some(EndKind::Auth)
-    } else if has(LIMITED) {
-        Some(limited())
-    } else if has(BUSY) {
-        Some(EndKind::Overloaded)
-    } else if let Some(status) = status(&words) {
-        Some(match status {
-            401..=403 => EndKind::Auth,
-            404 => EndKind::Failed,
-            408 => EndKind::Network,
-            429 => limited(),
-            500.. => EndKind::Overloaded,
-            _ => EndKind::Poisoned,
-        })
-    } else if has(UNREACHABLE) {
-        Some(EndKind::Network)
-    } else if has(REFUSED_AS_INVALID) {
-        Some(EndKind::Poisoned)
-    } else {
-        None
+    let kind = kind.or_else(|| {
+        let refused = REFUSED_AS_INVALID.iter().any(|sign| words.contains(sign));
+        refused.then_some(EndKind::Poisoned)
+    })?;
+    Some(trouble::limited_until(kind, until(&words, now)))
+}
+
+fn of_status(status: u16) -> EndKind {
+    match status {
+        404 => EndKind::Failed,
+        other => trouble::of_status(other).unwrap_or(EndKind::Poisoned),
     }
 }
 
-/// The thread cannot go on.
-const UNUSABLE: &[&str] = &[
-    "ran out of room in the model's context window",
-    "context_length_exceeded",
-    "context window",
-    "prompt is too long",
-    "no rollout found",
-    "thread not found",
-    "content_filter",
-];
-
-/// The account cannot pay, is not known, or may not.
-const UNPAID: &[&str] = &[
-    "quota exceeded",
-    "insufficient_quota",
-    "credit balance",
-    "out of credits",
-    "spend cap",
-    "to use codex with your chatgpt plan",
-    "missing environment variable",
-    "invalid api key",
-    "incorrect api key",
-    "not logged in",
-    "please log out and sign in",
-    "access token could not be refreshed",
-];
-
-/// Too much was asked for.
-const LIMITED: &[&str] = &["usage limit", "rate limit", "too many requests"];
-
-/// The provider has trouble of its own.
-const BUSY: &[&str] = &[
-    "high demand",
-    "at capacity",
-    "overloaded",
-    "internal server error",
-];
-
-/// Nobody answered, or not to the end.
-const UNREACHABLE: &[&str] = &[
-    "stream disconnected",
-    "connection failed",
-    "connection refused",
-    "error sending request",
-    "network error",
-    "dns error",
-    "timed out",
-    "idle timeout",
-    "certificate",
+const OWN_SIGNS: &[trouble::Row] = &[
+    // The thread cannot go on.
+    (
+        &["no rollout found", "thread not found", "content_filter"],
+        EndKind::Poisoned,
+    ),
+    // The account cannot pay, is not known, or may not.
+    (
+        &[
+            "quota exceeded",
+            "insufficient_quota",
+            "out of credits",
+            "spend cap",
+            "to use codex with your chatgpt plan",
+            "missing environment variable",
+            "access token could not be refreshed",
+        ],
+        EndKind::Auth,
+    ),
 ];
 
 /// What was asked is refused, and would be again.
-const REFUSED_AS_INVALID: &[&str] = &["invalid_request_error", "invalid prompt", "invalid_prompt"];
+const REFUSED_AS_INVALID: [&str; 3] = ["invalid_request_error", "invalid prompt", "invalid_prompt"];
 
 /// The HTTP status in "unexpected status 401 …" and "last status: 429 …".
 pub(super) fn status(words: &str) -> Option<u16> {

@@ -27,7 +27,7 @@ pub const HOUSE_RULES: &str = include_str!("house_rules.md");
 const CUT_OFF: &str =
     "Your reply was cut off at its token limit. Go on in smaller steps; write long files in several pieces.";
 const NO_FINISH: &str = "You ended your turn without calling `finish`. If there is work left, go on with it; nobody \
-     answers questions here. Otherwise call `finish` with the outcome that is true.";
+     reads questions here, `orchestrator agent ask` puts them. Otherwise call `finish` with the outcome that is true.";
 /// Replies in a row that may be cut off at the token limit.
 const MAX_CUTS: u32 = 3;
 

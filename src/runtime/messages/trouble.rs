@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 
 use super::wire::{ApiError, ErrorBody};
 use crate::domain::outcome::{EndKind, Ending};
+use crate::runtime::trouble::is_too_long;
 
 /// The kinds of trouble, by what follows from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,19 +184,6 @@ fn is_about_money(error: &ApiError) -> bool {
         ]
         .iter()
         .any(|word| text.contains(word))
-}
-
-fn is_too_long(message: &str) -> bool {
-    let text = message.to_lowercase();
-    [
-        "prompt is too long",
-        "exceed context limit",
-        "context window",
-        "context length",
-        "too many tokens",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
 }
 
 fn advice(kind: Kind) -> &'static str {

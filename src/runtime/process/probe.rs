@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::runtime::printable::brief;
+use crate::runtime::{Available, Unavailable};
 
 /// How long a program may take to tell its version.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,8 +32,37 @@ fn is_program(path: &Path) -> bool {
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// A client's program; without it, `install` is what people are told to do.
+pub(in crate::runtime) fn client(
+    name: &str,
+    install: &str,
+    env: &BTreeMap<OsString, OsString>,
+) -> Result<PathBuf, Unavailable> {
+    find(OsStr::new(name), env).ok_or_else(|| Unavailable {
+        reason: format!("there is no program '{name}'"),
+        cure: install.to_owned(),
+    })
+}
+
+/// A client's version, by its `--version`.
+pub(in crate::runtime) async fn version(
+    program: &Path,
+    env: &BTreeMap<OsString, OsString>,
+) -> Result<Available, Unavailable> {
+    match first_line(program, &["--version"], env).await {
+        Ok(version) => Ok(Available { version }),
+        Err(reason) => Err(Unavailable {
+            cure: format!(
+                "run '{} --version' by hand and repair the installation",
+                program.display()
+            ),
+            reason,
+        }),
+    }
+}
+
 /// The first line that a program writes; an error says in words what happened instead.
-pub(in crate::runtime) async fn first_line(
+async fn first_line(
     program: &Path,
     args: &[&str],
     env: &BTreeMap<OsString, OsString>,

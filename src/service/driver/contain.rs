@@ -1,5 +1,7 @@
 //! Putting a worker into its cell: what it may touch, the probe, the command that runs it there.
 
+use std::path::PathBuf;
+
 use super::super::containment::Tenant;
 use super::start_facts::StartFacts;
 use super::{Drive, NotStarted};
@@ -19,11 +21,13 @@ impl Drive<'_> {
         self.tier() != Tier::None
     }
 
-    /// The launch within its cell, with the proof that the cell holds; the launch itself where nothing is to be contained.
+    /// The launch within its cell, which also sees `elsewhere`, with the proof that the cell holds; the launch itself where
+    /// nothing is to be contained.
     pub(super) async fn contain(
         &self,
         brief: &Brief,
         workspace: &Workspace,
+        elsewhere: Vec<PathBuf>,
         launch: Launch,
     ) -> Result<(Launch, Option<Probed>), NotStarted> {
         let containment = &self.instance.containment;
@@ -37,6 +41,7 @@ impl Drive<'_> {
             brief.attempt_dir.join(file::GIVEN),
         ];
         read.extend(brief.attachments.iter().cloned());
+        read.extend(elsewhere);
         // The cell mounts it, and the process that writes it comes later.
         let prompt = std::fs::write(brief.attempt_dir.join(file::PROMPT), &brief.prompt);
         let starts = self.runtime.starts();

@@ -11,6 +11,7 @@ use super::super::engine::Wish;
 use super::super::given::Given;
 use super::super::prompt::{Material, prompt};
 use super::super::token;
+use super::children::Child;
 use super::{Drive, NotStarted, StartFacts, stopped_first};
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
@@ -33,6 +34,8 @@ impl Drive<'_> {
     pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
         let _turn = self.turn(wishes.clone()).await?;
         let workspace = self.prepare_workspace().await?;
+        // Before the start is marked: what sub-tasks did is no work of this attempt.
+        let children = self.children(&workspace).await;
         let worker_entries = self.prepare_progress().map_err(workspace_fault)?;
         let commit = workspace.head().await.map_err(workspace_fault)?;
         let (session_cost_usd, session_tokens) = self.session_before().await;
@@ -49,7 +52,7 @@ impl Drive<'_> {
             .map_err(workspace_fault)?;
         self.remove_old_heartbeat();
         let attachments = self.attachments(&workspace).map_err(workspace_fault)?;
-        let prompt = self.prompt(&workspace, &attachments).await;
+        let prompt = self.prompt(&workspace, &attachments, &children).await;
         let token = self.hand_over().await.map_err(workspace_fault)?;
         let brief = Brief {
             attachments,
@@ -57,7 +60,10 @@ impl Drive<'_> {
             mcp: vec![self.instance.exe.clone().into(), "mcp".into()],
             ..self.brief(workspace.root.clone(), prompt, &facts)
         };
-        let (launch, probed) = self.contain(&brief, &workspace, self.launch(&brief)).await?;
+        let elsewhere = children.into_iter().filter_map(|child| child.elsewhere);
+        let (launch, probed) = self
+            .contain(&brief, &workspace, elsewhere.collect(), self.launch(&brief))
+            .await?;
         if probed.is_some() {
             facts.contained = probed;
             facts.save(&self.dir).map_err(workspace_fault)?;
@@ -136,7 +142,7 @@ impl Drive<'_> {
         attachments::gather(self.instance, &self.task.definition, &workspace.root, &desk)
     }
 
-    async fn prompt(&self, workspace: &Workspace, attachments: &[PathBuf]) -> String {
+    async fn prompt(&self, workspace: &Workspace, attachments: &[PathBuf], children: &[Child]) -> String {
         let layout = &self.instance.layout;
         let d = &self.task.definition;
         let material = Material {
@@ -145,7 +151,7 @@ impl Drive<'_> {
             gate_feedback: self.gate_feedback().await,
             memory: read(layout.project_memory(&d.project)),
             may_spawn: self.may_spawn().await,
-            children: self.children().await,
+            children: children.iter().map(|child| child.line.clone()).collect(),
             branch: Some(workspace.branch.clone()),
             guides: GUIDES
                 .into_iter()

@@ -3,6 +3,7 @@
 //! Invariants: it reports an end only when nobody of the process tree is left; cancelled (the service goes down),
 //! it lets the worker run on under its supervisor; whatever it does can be done again by the next driver.
 
+mod children;
 mod conclude;
 mod contain;
 mod course;

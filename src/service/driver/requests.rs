@@ -78,23 +78,6 @@ impl Drive<'_> {
         self.instance.policy.max_children > 0 && deep < MAX_DEPTH
     }
 
-    /// The sub-tasks that the task's workers have made, for the prompt: how each stands and where its work is.
-    pub(super) async fn children(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for id in &self.task.history.children {
-            let Ok(Some(child)) = self.instance.store.task(id).await else {
-                continue;
-            };
-            let place = self.instance.workspaces.find(id).await.ok().flatten();
-            let place = place.map_or_else(String::new, |w| {
-                format!(", branch {} in {}", w.branch, w.root.display())
-            });
-            let (title, state) = (&child.definition.title, child.state.name());
-            lines.push(format!("- {id} ({title}): {state}{place}"));
-        }
-        lines
-    }
-
     async fn take(&self, content: Result<Vec<u8>, FileError>, taken: &mut Taken) -> Result<(), Refused> {
         let bytes = content.map_err(|error| told(error.to_string()))?;
         // What is asked goes to people and into files: no secret with it.

@@ -21,7 +21,7 @@ use orchestrator::runtime::codex::{Codex, Options, RECORDED_FROM, SandboxMode};
 use orchestrator::runtime::outcome_file::Claim;
 use orchestrator::runtime::process::{Cause, Exit, Limits, Spec, Status, start};
 use orchestrator::runtime::transcript::Tail;
-use orchestrator::runtime::{Account, Brief, OutcomeFile, Reader, Runtime, Signal};
+use orchestrator::runtime::{Account, Brief, Launch, OutcomeFile, Reader, Runtime, Signal};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/fixtures/codex-{RECORDED_FROM}"))

@@ -90,6 +90,48 @@ fn a_runtime_has_hosts_of_its_own() {
     world.until_state("work", "completed");
 }
 
+/// A contained worker cannot merge, and sees no other task's folder: the orchestrator merges what can be merged and shows the
+/// rest. Seen to fail where the worker itself was to merge, and where it was not told of the sub-task's folder.
+#[test]
+fn the_work_of_sub_tasks_reaches_their_contained_parent() {
+    let world = world("");
+    let repository = world.repository("repo", &BTreeMap::from([("a.txt", "one\n")]));
+    let splits = |then: &str| {
+        format!(
+            "if [ \"$ORCHESTRATOR_ATTEMPT\" = 1 ]; then
+                 orchestrator agent spawn --id part --title Part --description 'Do it.'
+             else
+                 {then}; touch done.txt
+             fi"
+        )
+    };
+    world.worker("same", &splits("cat part.txt"));
+    world.worker(
+        "own",
+        &splits(
+            "cat \"$(sed -n 's/.*own.part .* in //p' \"$ORCHESTRATOR_PROMPT_FILE\")/part.txt\" > mine.txt",
+        ),
+    );
+    for part in ["same.part", "own.part"] {
+        world.worker(part, "echo done > part.txt; touch done.txt");
+    }
+    let workspace = format!("- **Workspace:** {}\n", repository.display());
+    let _up = world.up();
+    world.save_tasks(&[&section("same", &workspace), &section("own", "")]);
+    for parent in ["same", "own"] {
+        world.until_state(parent, "completed");
+        assert_eq!(
+            world.outcomes(parent),
+            ["haiku:continue", "haiku:done"],
+            "{parent}"
+        );
+    }
+    let part = world.git(&repository, &["show", "orchestrator/same:part.txt"]);
+    assert_eq!(part.trim(), "done");
+    let mine = fs::read_to_string(world.state_dir().join("workspaces/own/mine.txt")).unwrap();
+    assert_eq!(mine.trim(), "done");
+}
+
 /// Worktree: the history is there to be read and not to be written. Seen to fail with the repository among what may be
 /// written.
 #[test]

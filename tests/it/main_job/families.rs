@@ -5,14 +5,14 @@ use std::fs;
 
 use super::world::{World, section};
 
-/// Makes two sub-tasks, then brings their work together.
+/// Makes two sub-tasks, then makes one thing of their work.
 const SPLITS: &str = r#"
 if [ "$ORCHESTRATOR_ATTEMPT" = 1 ]; then
     orchestrator agent spawn --id one --title "Part one" --description "Do one." --validation "test -f one.txt"
     orchestrator agent spawn --id two --title "Part two" --description "Do two." --depends-on one
 else
-    grep -q "p.two (Part two): completed, branch orchestrator/p.two" "$ORCHESTRATOR_PROMPT_FILE" || exit 1
-    git merge --quiet --no-edit orchestrator/p.two
+    grep -q "p.two (Part two): completed, commit [0-9a-f]*, merged into yours" "$ORCHESTRATOR_PROMPT_FILE"
+    cat one.txt two.txt > done.txt
 fi
 "#;
 
@@ -54,6 +54,34 @@ fn a_parent_waits_for_its_sub_tasks_and_brings_their_work_together() {
     assert_eq!(world.field("p.two", "Depends On").as_deref(), Some("p.one"));
     let shown = world.done(&["show", "p", "--json"]).json();
     assert_eq!(shown["children"], serde_json::json!(["p.one", "p.two"]));
+}
+
+/// What conflicts is told, and nothing of it is left in the parent's folder.
+#[test]
+fn a_sub_task_that_conflicts_is_for_the_parent_to_bring_in() {
+    let world = World::new();
+    repository(&world);
+    world.worker(
+        "p",
+        r#"
+if [ "$ORCHESTRATOR_ATTEMPT" = 1 ]; then
+    echo mine > readme
+    orchestrator agent spawn --id one --title "Part one" --description "Do one."
+else
+    grep "p.one (Part one): completed, commit .*, not merged: it conflicts with yours in readme" "$ORCHESTRATOR_PROMPT_FILE"
+    test "$(cat readme)" = mine && test -z "$(git status --short)"
+    git show $(git rev-parse orchestrator/p.one):readme >> readme
+    touch done.txt
+fi
+"#,
+    );
+    world.worker("p.one", "echo theirs > readme; touch done.txt");
+    let _up = world.up();
+    world.save_tasks(&[&section("p", "- **Workspace:** ../repo\n")]);
+    world.until_state("p", "completed");
+    assert_eq!(world.outcomes("p"), ["haiku:continue", "haiku:done"]);
+    let readme = world.git(&world.path("repo"), &["show", "orchestrator/p:readme"]);
+    assert_eq!(readme.trim(), "mine\ntheirs");
 }
 
 #[test]

@@ -385,3 +385,9 @@ async fn a_rate_limit_costs_no_attempt_and_holds_no_slot() {
 async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session() {
     whole::a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_reaches_a_person_and_its_answer_the_session() {
+    let ask = Step::call("mcp__orchestrator__ask", json!({"text": whole::QUESTION}));
+    whole::a_question_reaches_a_person_and_its_answer_the_session(lines, ask, Step::say).await;
+}

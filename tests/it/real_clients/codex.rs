@@ -6,6 +6,7 @@ use orchestrator::domain::outcome::EndKind;
 use orchestrator::runtime::codex::{Codex, Options, RECORDED_FROM, SandboxMode};
 use orchestrator::runtime::{Runtime, Signal};
 use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
+use serde_json::json;
 
 use super::{client, whole};
 use crate::runtime_contract::stage::{Stage, Wanted, until};
@@ -159,4 +160,10 @@ async fn a_task_goes_the_whole_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session() {
     whole::a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_reaches_a_person_and_its_answer_the_session() {
+    let ask = Step::call("mcp__orchestrator__ask", json!({"text": whole::QUESTION}));
+    whole::a_question_reaches_a_person_and_its_answer_the_session(lines, ask, Step::say).await;
 }

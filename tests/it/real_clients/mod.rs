@@ -5,6 +5,7 @@
 mod acp;
 mod claude_code;
 mod codex;
+mod messages;
 mod whole;
 
 use std::path::PathBuf;

@@ -27,17 +27,21 @@ Tests:
 sh test.sh
 ```
 ";
-const LOG: &str = "echo x >> note; orchestrator agent log Repaired add.";
+pub(super) const LOG: &str = "echo x >> note; orchestrator agent log Repaired add.";
+pub const QUESTION: &str = "May one add zero?";
 /// Who it is in there; a commit, which it was told not to make; and a look at what is nobody's business.
 const LOOK: &str = "id -u > uid.txt; git commit -qam own 2>/dev/null && echo yes > broken.txt; cat SECRET > broken.txt 2>/dev/null || rm broken.txt";
 /// Code that a repository brings along.
 const HOOK: &str = r#"{"hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "touch hooked.txt"}]}],
     "PreToolUse": [{"matcher": "*", "hooks": [{"type": "command", "command": "touch hooked.txt"}]}]}}"#;
-const FIX: &str = "echo ran >> ran.txt; printf 'add() { echo $(( $1 + $2 )); }\\n' > calc.sh";
+pub(super) const FIX: &str = "echo ran >> ran.txt; printf 'add() { echo $(( $1 + $2 )); }\\n' > calc.sh";
+
+async fn set(lines: Lines, scenario: Scenario) -> Option<(World, Server)> {
+    instance(lines, Script::new().scenario(scenario.marked("# Task fix-add"))).await
+}
 
 /// An instance whose one tier runs the client on a repository with a failing test.
-async fn set(lines: Lines, scenario: Scenario) -> Option<(World, Server)> {
-    let script = Script::new().scenario(scenario.marked("# Task fix-add"));
+pub(super) async fn instance(lines: Lines, script: Script) -> Option<(World, Server)> {
     let model = Server::start(script).await.unwrap();
     let lines = lines(&model.base_url())?;
     let world = World::new();
@@ -110,6 +114,44 @@ pub async fn a_task_goes_the_whole_way(lines: Lines) {
     );
     let told = model.requests()[0].body.to_string();
     assert!(told.contains("`git commit` and `git stash` fail"), "{told}");
+}
+
+/// `ask` is how the client's model asks [`QUESTION`], `end` how it ends its turn in these words: the question reaches a
+/// person, its answer the same session.
+///
+/// Seen to fail, as the whole way, for each client without `Brief::mcp`, and for Codex, which clears its servers'
+/// environment, without `env_vars`.
+pub async fn a_question_reaches_a_person_and_its_answer_the_session(
+    lines: Lines,
+    ask: Step,
+    end: fn(&str) -> Step,
+) {
+    let asks = Scenario::new("asks")
+        .step(ask)
+        .step(end("I have asked."))
+        .step(Step::shell(&format!("{FIX}; {LOG}")))
+        .step(end("It adds now."));
+    let Some((world, model)) = set(lines, asks).await else {
+        return;
+    };
+    world.run(&["tick", "--wait"]);
+    let task = world.task("fix-add");
+    assert_eq!(
+        task["state"],
+        "blocked",
+        "{task:#}\n{:#?}",
+        model.requests().last()
+    );
+    let why = world.done(&["why", "fix-add"]).out;
+    assert!(why.contains(&format!("asks: {QUESTION}")), "{why}");
+    world.done(&["answer", "fix-add", "Zero, too."]);
+    let ran = world.done(&["tick", "--wait"]);
+    let task = world.task("fix-add");
+    assert_eq!(task["state"], "completed", "{task:#}\n{}", ran.out);
+    assert_eq!(world.outcomes("fix-add"), ["haiku:blocked", "haiku:done"]);
+    let told = model.requests().pop().unwrap().body.to_string();
+    assert!(told.contains("Zero, too."), "{told}");
+    assert!(told.contains("I have asked."), "not the same session: {told}");
 }
 
 /// The provider names a minute: its client would wait for it in the worker's slot.

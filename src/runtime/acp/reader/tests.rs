@@ -1,4 +1,5 @@
 use super::*;
+use crate::runtime::outcome_file::Claim;
 use serde_json::json;
 
 fn exit(cause: Cause, code: i32) -> Exit {

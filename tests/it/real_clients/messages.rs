@@ -1,0 +1,67 @@
+//! The `messages` runtime, whose client is this program: in the cell its model speaks to the orchestrator by its shell.
+
+use std::fs;
+
+use orchestrator::scripted_model::{Scenario, Script, Step};
+use serde_json::json;
+
+use super::whole;
+
+fn lines(base_url: &str) -> Option<String> {
+    Some(format!(
+        "kind = \"messages\"\nbase_url = {base_url:?}\napi_key = \"sk-ant-scripted\"\n"
+    ))
+}
+
+fn finish(outcome: &str, reason: &str) -> Step {
+    Step::call("finish", json!({"outcome": outcome, "reason": reason}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_reaches_a_person_and_its_answer_the_session() {
+    let ask = Step::shell(&format!("orchestrator agent ask '{}'", whole::QUESTION));
+    let end = |said: &str| finish("done", said);
+    whole::a_question_reaches_a_person_and_its_answer_the_session(lines, ask, end).await;
+}
+
+/// Seen to fail where the model itself was to `git merge`: the history is read-only in the cell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sub_task_is_made_waited_for_and_brought_into_the_work() {
+    let spawn = "orchestrator agent spawn --id docs --title Docs --description 'Write it.' --validation 'test -f doc.md'";
+    let part = Scenario::new("part")
+        .marked("# Task fix-add.docs")
+        .step(Step::shell(
+            "echo text > doc.md; orchestrator agent log Wrote it.",
+        ))
+        .step(finish("done", "Written."));
+    let whole_task = Scenario::new("whole")
+        .marked("# Task fix-add")
+        .step(Step::shell(spawn))
+        .step(finish("continue", "It waits."))
+        .step(Step::shell(&format!(
+            "test -f doc.md && {}; {}",
+            whole::FIX,
+            whole::LOG
+        )))
+        .step(finish("done", "It adds now."));
+    let script = Script::new().scenario(part).scenario(whole_task);
+    let Some((world, model)) = whole::instance(lines, script).await else {
+        return;
+    };
+    let ran = world.done(&["tick", "--wait"]);
+    let task = world.task("fix-add");
+    let progress = fs::read_to_string(world.root().join("progress/fix-add.md")).unwrap();
+    assert_eq!(task["state"], "completed", "{task:#}\n{}\n{progress}", ran.out);
+    assert_eq!(world.outcomes("fix-add"), ["haiku:continue", "haiku:done"]);
+    assert_eq!(world.outcomes("fix-add.docs"), ["haiku:done"]);
+    let files = world.git(
+        &world.path("calc"),
+        &["ls-tree", "--name-only", "orchestrator/fix-add"],
+    );
+    assert!(files.contains("doc.md") && files.contains("ran.txt"), "{files}");
+    let told = model.requests().pop().unwrap().body.to_string();
+    assert!(
+        told.contains("completed, commit ") && told.contains("merged into yours"),
+        "{told}"
+    );
+}
