@@ -24,6 +24,10 @@
 //!
 //! Source: protocol version 1, <https://agentclientprotocol.com>.
 
+/// The version of Claude Code's adapter that the transcripts of tests/it/fixtures/acp were recorded from (but for one of
+/// OpenCode 1.18.33), and that the tests drive.
+pub const RECORDED_FROM: &str = "0.49.0";
+
 mod address;
 mod agent;
 mod calls;

@@ -8,6 +8,10 @@
 //! and its person's `config.toml` unless the runtime's settings ask for it: with it, a repository that the person
 //! trusts would run the commands of its `.codex/` folder outside of any sandbox.
 
+/// The version of the CLI that the transcripts of tests/it/fixtures/codex-0.169.0 were recorded from, and that the tests
+/// drive.
+pub const RECORDED_FROM: &str = "0.169.0";
+
 mod attachment;
 mod event;
 mod launch;

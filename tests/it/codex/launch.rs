@@ -254,7 +254,7 @@ async fn it_is_looked_for_before_it_is_needed() {
     );
     let good = script(dir.path(), "#!/bin/sh\necho 'codex-cli 0.169.0'\n");
     let found = probe(good.clone(), own_environment()).await.unwrap();
-    assert_eq!(found.version, format!("codex-cli {VERSION}"));
+    assert_eq!(found.version, format!("codex-cli {RECORDED_FROM}"));
     // There, the CLI's sandbox fails each command, and the run still ends well.
     let mut at_tmp = own_environment();
     at_tmp.insert("CODEX_HOME".into(), "/tmp/home/.codex".into());

@@ -17,17 +17,14 @@ use chrono::DateTime;
 use orchestrator::domain::id::TaskId;
 use orchestrator::domain::outcome::EndKind as E;
 use orchestrator::domain::tier::TierName;
-use orchestrator::runtime::codex::{Codex, Options, SandboxMode};
+use orchestrator::runtime::codex::{Codex, Options, RECORDED_FROM, SandboxMode};
 use orchestrator::runtime::outcome_file::Claim;
 use orchestrator::runtime::process::{Cause, Exit, Limits, Spec, Status, start};
 use orchestrator::runtime::transcript::Tail;
 use orchestrator::runtime::{Account, Brief, Launch, OutcomeFile, Reader, Runtime, Signal};
 
-/// The version of the CLI that the transcripts were recorded from: with another one, record them again.
-const VERSION: &str = "0.169.0";
-
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/fixtures/codex-{VERSION}"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/fixtures/codex-{RECORDED_FROM}"))
 }
 
 fn brief() -> Brief {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use orchestrator::domain::outcome::EndKind;
-use orchestrator::runtime::acp::{Acp, Options, Permission};
+use orchestrator::runtime::acp::{Acp, Options, Permission, RECORDED_FROM};
 use orchestrator::runtime::{Runtime, Signal};
 use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
 use serde_json::json;
@@ -41,6 +41,19 @@ async fn rig(scenario: Scenario) -> Option<(Stage, Server, Acp)> {
 }
 
 #[tokio::test]
+async fn its_version_is_the_recorded_one() {
+    let Some((_stage, _model, agent)) = rig(Scenario::new("none")).await else {
+        return;
+    };
+    let found = agent.probe().await.unwrap().version;
+    println!("claude-agent-acp: {found}");
+    assert!(
+        found.ends_with(RECORDED_FROM),
+        "{found}: record the transcripts anew"
+    );
+}
+
+#[tokio::test]
 async fn tools_work_and_a_later_attempt_goes_on_in_the_session() {
     let scenario = Scenario::new("two attempts")
         .step(Step::shell("echo one >> log"))
@@ -50,7 +63,6 @@ async fn tools_work_and_a_later_attempt_goes_on_in_the_session() {
     let Some((mut stage, _model, agent)) = rig(scenario).await else {
         return;
     };
-    println!("claude-agent-acp: {}", agent.probe().await.unwrap().version);
     let first = stage.run(&agent).await;
     assert_eq!(
         first.ending.kind,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use orchestrator::domain::outcome::EndKind;
-use orchestrator::runtime::codex::{Codex, Options, SandboxMode};
+use orchestrator::runtime::codex::{Codex, Options, RECORDED_FROM, SandboxMode};
 use orchestrator::runtime::{Runtime, Signal};
 use orchestrator::scripted_model::{Fault, Scenario, Script, Server, Step};
 use serde_json::json;
@@ -35,6 +35,19 @@ fn codex_home(stage: &Stage) -> PathBuf {
 }
 
 #[tokio::test]
+async fn its_version_is_the_recorded_one() {
+    let Some((_stage, _model, codex)) = rig(Scenario::new("none")).await else {
+        return;
+    };
+    let found = codex.probe().await.unwrap().version;
+    println!("codex: {found}");
+    assert!(
+        found.ends_with(RECORDED_FROM),
+        "{found}: record the transcripts anew"
+    );
+}
+
+#[tokio::test]
 async fn tools_work_and_a_later_attempt_goes_on_in_the_thread() {
     let scenario = Scenario::new("two attempts")
         .step(Step::shell("echo one >> log"))
@@ -44,7 +57,6 @@ async fn tools_work_and_a_later_attempt_goes_on_in_the_thread() {
     let Some((mut stage, _model, codex)) = rig(scenario).await else {
         return;
     };
-    println!("codex: {}", codex.probe().await.unwrap().version);
     let first = stage.run(&codex).await;
     assert_eq!(
         first.ending.kind,

@@ -33,3 +33,18 @@ fn client(name: &str) -> Option<String> {
     eprintln!("skipped: {told}");
     None
 }
+
+/// A new version is installed and recorded in one step, or not at all.
+#[test]
+fn what_is_installed_is_what_was_recorded() {
+    use orchestrator::runtime::{acp, claude_code, codex};
+    let installed = include_str!("../../../test");
+    for (package, version) in [
+        ("@agentclientprotocol/claude-agent-acp", acp::RECORDED_FROM),
+        ("@anthropic-ai/claude-code", claude_code::RECORDED_FROM),
+        ("@openai/codex", codex::RECORDED_FROM),
+    ] {
+        let pin = format!("\"{package}\": \"{version}\"");
+        assert!(installed.contains(&pin), "./test does not pin {pin}");
+    }
+}

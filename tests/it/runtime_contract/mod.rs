@@ -108,10 +108,11 @@ async fn a_poisoned_session_is_not_handed_on() {
 
 #[tokio::test]
 async fn trouble_at_the_provider_is_told_apart() {
-    let rows: [(Play, Wanted); 3] = [
+    let rows: [(Play, Wanted); 4] = [
         (Play::Limited, |kind| matches!(kind, EndKind::RateLimited { .. })),
         (Play::Overloaded, |kind| *kind == EndKind::Overloaded),
         (Play::Unauthorised, |kind| *kind == EndKind::Auth),
+        (Play::Unreachable, |kind| *kind == EndKind::Network),
     ];
     for subject in ALL.iter().filter(|s| s.has_provider()) {
         for (play, wanted) in rows {

@@ -30,6 +30,8 @@ pub enum Play {
     Overloaded,
     /// Its provider refuses the key.
     Unauthorised,
+    /// Nobody answers where its provider should be.
+    Unreachable,
     /// Its context is full.
     Poisoned,
     /// Starts children that are hard to kill, writes all their numbers into `pids`, and never ends.
@@ -179,6 +181,7 @@ impl Subject for AClaudeCode {
             Play::Limited => recorded("err_e429.jsonl"),
             Play::Overloaded => recorded("err_e529.jsonl"),
             Play::Unauthorised => recorded("err_e401.jsonl"),
+            Play::Unreachable => recorded("err_econnrefused.jsonl"),
             Play::Poisoned => recorded("err_e400ctx.jsonl"),
         };
         let options = claude_code::Options {
@@ -203,6 +206,12 @@ impl Subject for AClaudeCode {
             "DISABLE_TELEMETRY",
         ]
     }
+}
+
+/// The address of a port at which nobody listens any more.
+fn nobody() -> String {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", gone.local_addr().unwrap())
 }
 
 struct AMessages;
@@ -231,11 +240,15 @@ impl Subject for AMessages {
             Play::Limited => refused(Fault::rate_limited("600")),
             Play::Overloaded => refused(Fault::overloaded()),
             Play::Unauthorised => refused(Fault::error(401, "authentication_error", "invalid x-api-key")),
+            Play::Unreachable => Scenario::new("never asked"),
             Play::Poisoned => refused(too_long),
         };
         let model = Server::start(Script::new().scenario(scenario)).await.unwrap();
         let options = messages::Options {
-            base_url: model.base_url(),
+            base_url: match play {
+                Play::Unreachable => nobody(),
+                _ => model.base_url(),
+            },
             api_key: Some(KEY.into()),
             ..messages::Options::new(PathBuf::from(EXE))
         };
@@ -288,6 +301,7 @@ impl Subject for ACodex {
             Play::Limited => failing("exceeded retry limit, last status: 429 Too Many Requests"),
             Play::Overloaded => failing("unexpected status 529 <unknown status code>: Overloaded"),
             Play::Unauthorised => failing("unexpected status 401 Unauthorized: invalid x-api-key"),
+            Play::Unreachable => failing("Connection failed: error sending request"),
             Play::Poisoned => failing("prompt is too long: 210000 tokens > 200000 maximum"),
         };
         let options = codex::Options {
@@ -360,6 +374,10 @@ impl Subject for AnAgent {
             Play::Unauthorised => (
                 "",
                 refused("Internal error: invalid x-api-key", Some("authentication_failed")),
+            ),
+            Play::Unreachable => (
+                "",
+                refused("Internal error: connect ECONNREFUSED 127.0.0.1:1", None),
             ),
             Play::Poisoned => ("", refused("prompt is too long: 9 > 1", None)),
         };
