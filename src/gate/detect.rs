@@ -53,7 +53,7 @@ impl RootFiles {
 
 /// The checks of every kind of project that is found, build before tests.
 pub fn detect(files: &RootFiles) -> Vec<CheckSpec> {
-    let found = [rust(files), node(files), python(files), go(files)].concat();
+    let found = [rust(files), node(files), python(files), go(files), java(files)].concat();
     if found.is_empty() { make(files) } else { found }
 }
 
@@ -172,6 +172,41 @@ fn go(files: &RootFiles) -> Vec<CheckSpec> {
         check("go build", Category::Build, "go build -o /dev/null ./..."),
         check("go vet", Category::Build, "go vet ./..."),
         check("go test", Category::Functionality, "go test ./..."),
+    ]
+}
+
+/// Maven's and Gradle's own life cycles; a wrapper in the tree names the version that the project wants.
+fn java(files: &RootFiles) -> Vec<CheckSpec> {
+    let wrapped = |wrapper: &str, plain: &'static str| {
+        if files.has(wrapper) {
+            format!("sh ./{wrapper}")
+        } else {
+            plain.to_owned()
+        }
+    };
+    let gradle = [
+        "settings.gradle",
+        "settings.gradle.kts",
+        "build.gradle",
+        "build.gradle.kts",
+    ];
+    let (name, build, test) = if files.has("pom.xml") {
+        let maven = wrapped("mvnw", "mvn");
+        (
+            "maven",
+            format!("{maven} -B -q test-compile"),
+            format!("{maven} -B -q test"),
+        )
+    } else if gradle.iter().any(|name| files.has(name)) {
+        let gradle = wrapped("gradlew", "gradle");
+        let (build, test) = (" --no-daemon -q testClasses", " --no-daemon -q test");
+        ("gradle", format!("{gradle}{build}"), format!("{gradle}{test}"))
+    } else {
+        return Vec::new();
+    };
+    vec![
+        check(&format!("{name} build"), Category::Build, build),
+        check(&format!("{name} test"), Category::Functionality, test),
     ]
 }
 

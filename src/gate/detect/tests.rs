@@ -93,6 +93,26 @@ fn go_builds_vets_and_tests() {
 }
 
 #[test]
+fn java_builds_and_tests_by_its_own_tool() {
+    assert_eq!(
+        runs(&[("pom.xml", "")]),
+        ["mvn -B -q test-compile", "mvn -B -q test"]
+    );
+    assert_eq!(
+        runs(&[("build.gradle.kts", ""), ("gradlew", "")]),
+        [
+            "sh ./gradlew --no-daemon -q testClasses",
+            "sh ./gradlew --no-daemon -q test"
+        ]
+    );
+    assert_eq!(
+        runs(&[("pom.xml", ""), ("mvnw", ""), ("build.gradle", "")])[1],
+        "sh ./mvnw -B -q test"
+    );
+    assert_eq!(runs(&[("settings.gradle", "")]).len(), 2);
+}
+
+#[test]
 fn a_makefile_speaks_for_its_targets_where_nothing_else_does() {
     let text = "test := 1\nbuild ::= 2\n# check: no\n.PHONY: check build\ncheck lint: x\n\techo test: a\n";
     assert_eq!(runs(&[("Makefile", text)]), ["make check"]);
