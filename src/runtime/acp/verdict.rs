@@ -151,7 +151,8 @@ fn by_code(code: ErrorCode, step: Step, until: Option<DateTime<Utc>>) -> Option<
     })
 }
 
-fn by_words(words: &str, until: Option<DateTime<Utc>>) -> Option<EndKind> {
+/// What words tell of trouble; `until` is when the provider said that its limit ends.
+pub fn by_words(words: &str, until: Option<DateTime<Utc>>) -> Option<EndKind> {
     let words = words.to_lowercase();
     let rows = [
         (signs::OF_POISON, EndKind::Poisoned),

@@ -148,3 +148,8 @@ async fn a_task_goes_the_whole_way() {
 async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session() {
     whole::a_killed_worker_of_a_killed_service_goes_on_in_its_session(lines).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_costs_no_attempt_and_holds_no_slot() {
+    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(lines).await;
+}
