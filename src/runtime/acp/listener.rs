@@ -201,7 +201,7 @@ impl<W: Write> Listener<W> {
         if self.cancelled {
             return cancelled;
         }
-        self.lull.works(true);
+        self.lull.ends();
         let (call, lines) = self.calls.asked(request.tool_call);
         self.tell(lines);
         let tool = call.name();
@@ -214,6 +214,7 @@ impl<W: Write> Listener<W> {
         let allowed = rules
             .permission
             .allows(rules.contained, &rules.workspace, &question);
+        self.lull.works(allowed.is_ok());
         let chosen = option(&request.options, allowed.is_ok());
         if let Some(reason) = allowed.err().or_else(|| no_option(chosen.is_none())) {
             if !self.refused.contains(&tool) {
@@ -232,12 +233,15 @@ impl<W: Write> Listener<W> {
             SessionUpdate::AgentMessageChunk(chunk) => self.chunk(false, &chunk),
             SessionUpdate::AgentThoughtChunk(chunk) => self.chunk(true, &chunk),
             SessionUpdate::ToolCall(call) => {
-                self.lull.works(is_open(Some(call.status)));
+                self.lull.works(is_open(call.status));
                 let lines = self.calls.begin(call);
                 self.tell(lines);
             }
             SessionUpdate::ToolCallUpdate(update) => {
-                self.lull.works(is_open(update.fields.status));
+                // Some tell a little more of a call that has ended.
+                if let Some(status) = update.fields.status {
+                    self.lull.works(is_open(status));
+                }
                 let lines = self.calls.update(update);
                 self.tell(lines);
             }
@@ -347,9 +351,8 @@ impl<W: Write> Listener<W> {
     }
 }
 
-/// Whether a tool's call goes on; an update without a status is one of a call that does.
-fn is_open(status: Option<ToolCallStatus>) -> bool {
-    !matches!(status, Some(ToolCallStatus::Completed | ToolCallStatus::Failed))
+fn is_open(status: ToolCallStatus) -> bool {
+    !matches!(status, ToolCallStatus::Completed | ToolCallStatus::Failed)
 }
 
 fn no_option(none: bool) -> Option<String> {

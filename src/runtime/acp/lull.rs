@@ -12,7 +12,7 @@ use super::line::{Line, cut};
 const SETTLES: Duration = Duration::from_secs(1);
 /// While the silence lasts, it is told so often.
 const AGAIN: Duration = Duration::from_secs(10);
-/// The wait that is told where the agent names none: until it is told again, and then some.
+/// The wait that is told where the agent names none, or not long enough a one: until it is told again, and then some.
 const UNNAMED: Duration = Duration::from_secs(20);
 /// How long a complaint speaks for a silence, beyond the wait that it names.
 const SPEAKS_FOR: Duration = Duration::from_secs(15 * 60);
@@ -70,15 +70,17 @@ impl Lull {
     /// What is to be told of the silence now.
     pub fn tell(&mut self, now: Instant) -> Option<Line> {
         let wait = self.wait.as_mut().filter(|wait| wait.due <= now)?;
+        let age = now.saturating_duration_since(wait.said_at);
         let named = wait.complaint.delay.unwrap_or_default();
-        let left = named.saturating_sub(now.saturating_duration_since(wait.said_at));
-        if now.saturating_duration_since(wait.said_at).saturating_sub(named) > SPEAKS_FOR {
+        if age.saturating_sub(named) > SPEAKS_FOR {
             return None;
         }
+        let left = named.saturating_sub(age);
+        let delay = if left.is_zero() { UNNAMED } else { left };
         wait.due = now + AGAIN;
         Some(Line::Retrying {
             attempt: wait.count,
-            delay_ms: u64::try_from(left.max(UNNAMED).as_millis()).unwrap_or(u64::MAX),
+            delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
             status: wait.complaint.status,
             error: wait.complaint.word().to_owned(),
             said: wait.said.clone(),
