@@ -73,7 +73,7 @@ pub enum Line {
     Usage(Used),
     /// What the provider says of one of its limits.
     RateLimit(Limit),
-    /// The agent is silent and complained of its provider: it waits to ask again.
+    /// The agent waits to ask its provider again: it says so, or is silent after a complaint.
     Retrying {
         /// Which complaint in a row this is.
         attempt: u32,
@@ -83,7 +83,7 @@ pub enum Line {
         status: Option<u16>,
         /// The trouble in a word.
         error: String,
-        /// The agent's words for it.
+        /// The agent's words on standard error, where it has no others.
         said: String,
     },
     /// The agent is alive, and what it does is not worth a line.

@@ -182,6 +182,9 @@ impl<W: Write> Listener<W> {
     pub fn hear(&mut self, message: UntypedMessage) {
         self.lull.ends();
         let (method, params) = message.into_parts();
+        if let Some(line) = retrying(&method, &params) {
+            return self.say(&line);
+        }
         // A kind of update that is not known here is still a sign of life.
         let update = (method == "session/update")
             .then(|| SessionNotification::deserialize(params).ok())
@@ -357,6 +360,23 @@ fn is_open(status: ToolCallStatus) -> bool {
 
 fn no_option(none: bool) -> Option<String> {
     none.then(|| "the agent offers no answer that holds only once".to_owned())
+}
+
+/// What the adapter of Claude Code hands on of its own retries, as it was asked to.
+fn retrying(method: &str, params: &Value) -> Option<Line> {
+    let message = params.get("message").filter(|_| method == "_claude/sdkMessage")?;
+    if message.get("subtype")?.as_str()? != "api_retry" {
+        return None;
+    }
+    let number = |key: &str| message.get(key).and_then(Value::as_f64).unwrap_or_default();
+    let error = message.get("error").and_then(Value::as_str).unwrap_or("unknown");
+    Some(Line::Retrying {
+        attempt: number("attempt") as u32,
+        delay_ms: number("retry_delay_ms") as u64,
+        status: Some(number("error_status") as u16).filter(|status| *status > 0),
+        error: cut(error),
+        said: String::new(),
+    })
 }
 
 /// What the adapter of Claude Code hands on of its provider's limits.

@@ -155,6 +155,7 @@ fn by_code(code: ErrorCode, step: Step, until: Option<DateTime<Utc>>) -> Option<
 pub fn by_words(words: &str, until: Option<DateTime<Utc>>) -> Option<EndKind> {
     let words = words.to_lowercase();
     let rows = [
+        (signs::OF_TURNS, EndKind::MaxTurns),
         (signs::OF_POISON, EndKind::Poisoned),
         (signs::OF_AUTH, EndKind::Auth),
         (signs::OF_LIMITS, EndKind::RateLimited { until }),
@@ -169,6 +170,7 @@ pub fn by_words(words: &str, until: Option<DateTime<Utc>>) -> Option<EndKind> {
 
 /// Words by which trouble is known, in lower case.
 mod signs {
+    pub(super) const OF_TURNS: &[&str] = &["maximum number of turns"];
     pub(super) const OF_POISON: &[&str] = &[
         "prompt is too long",
         "input is too long",

@@ -162,7 +162,7 @@ impl<'a> Course<'a> {
         match standstill {
             Standstill::Waits { until, .. } => StopReason::ProviderWait {
                 trouble: self.trouble,
-                until: Some(*until),
+                until: Some(*until).filter(|until| *until > self.now()),
                 what,
             },
             Standstill::Repeats { .. } | Standstill::Idle { .. } => StopReason::Standstill { what },

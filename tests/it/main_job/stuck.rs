@@ -248,7 +248,7 @@ sleep 300
 }
 
 /// An agent that tells of it on standard error alone, as the protocol has no word for it.
-const WAITER: &str = r#"
+const WAITER: &str = r#"#!/usr/bin/env python3
 import json, os, signal, subprocess, sys
 for line in sys.stdin:
     ask = json.loads(line)
@@ -271,12 +271,13 @@ for line in sys.stdin:
 fn a_silent_agent_that_complains_of_its_provider_gives_its_slot_free() {
     let world = World::configured(
         "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nprovider_wait = \"500ms\"\n",
-        "[runtimes.agent]\nkind = \"acp\"\ncommand = [\"python3\", \"waiter.py\"]\n",
+        "[runtimes.agent]\nkind = \"acp\"\ncommand = [\"waiter.py\"]\n",
     );
     let (config, path) = (world.root().join("orchestrator.toml"), world.path("waiter.py"));
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, text.replace("waiter.py", path.to_str().unwrap())).unwrap();
     std::fs::write(&path, WAITER).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     world.save_tasks(&[&section("waiter", "- **Runtime:** agent\n")]);
     world.done(&["tick", "--wait"]);
     let tiers: Vec<String> = world.outcomes("waiter");
