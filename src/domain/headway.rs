@@ -48,7 +48,7 @@ pub enum Sign<'a> {
     Percent(u8),
     /// A file that only it writes was changed, or its work log.
     Wrote,
-    /// It waits for its provider until then, for this reason.
+    /// It waits for its provider until then, for this reason; until it shows something else, where that is not to come.
     Waits {
         /// Until when, as far as is known.
         until: DateTime<Utc>,
@@ -137,6 +137,8 @@ struct Wait {
     heard_at: DateTime<Utc>,
     since: DateTime<Utc>,
     until: DateTime<Utc>,
+    /// Nobody says when it ends.
+    is_open: bool,
     why: String,
 }
 
@@ -183,11 +185,16 @@ impl Headway {
     pub fn judge(&self, now: DateTime<Utc>, limits: &Limits) -> Option<Standstill> {
         if let Some(wait) = &self.wait {
             let settled = past(wait.heard_at, now, SETTLES.min(limits.provider_wait));
-            if settled && past(wait.since, wait.until, limits.provider_wait) {
-                let (until, why) = (wait.until, wait.why.clone());
+            let until = if wait.is_open {
+                wait.until.max(now)
+            } else {
+                wait.until
+            };
+            if settled && past(wait.since, until, limits.provider_wait) {
+                let why = wait.why.clone();
                 return Some(Standstill::Waits { until, why });
             }
-            if now <= wait.until {
+            if now <= until {
                 return None;
             }
         }
@@ -207,12 +214,14 @@ impl Headway {
 
     fn waits(&mut self, until: DateTime<Utc>, why: &str, now: DateTime<Utc>) {
         let since = self.wait.as_ref().map_or(now, |w| w.since);
+        let is_open = until <= now;
         let until = self.wait.as_ref().map_or(until, |w| w.until.max(until));
         let why = shown(why);
         self.wait = Some(Wait {
             heard_at: now,
             since,
             until,
+            is_open,
             why,
         });
     }

@@ -2,7 +2,7 @@
 //!
 //! Its exit code: 0, it claims to be done; 75, it made progress and is not done; 77, it needs a person; anything else,
 //! it failed. Its outcome file refines that: it can take a claim back, but it cannot make one for a program that
-//! does not exit with 0.
+//! does not exit with 0. Trouble at its provider is known by that file alone.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -10,7 +10,6 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::outcome_file::Claim;
 use super::printable::brief;
 use super::process::{Cause, Exit, Status, probe};
 use super::{
@@ -117,14 +116,14 @@ impl Reader for Lines {
 
 /// What the end of a program means that speaks by its exit code and its outcome file.
 pub fn ending(exit: &Exit, outcome: Option<&OutcomeFile>, stderr_tail: &str) -> Ending {
-    let said = outcome.and_then(|file| file.claim);
+    let said = outcome.and_then(OutcomeFile::kind);
     let (kind, phrase) = match exit.cause {
         Cause::Exited => by_status(exit.status, said),
         _ => (by_cause(&exit.cause), exit.phrase()),
     };
     let own_words = outcome
         .and_then(|file| file.reason.clone())
-        .filter(|_| said.is_some_and(|claim| claim.kind() == kind));
+        .filter(|_| said == Some(kind));
     let reason = own_words.unwrap_or_else(|| with_last_line(phrase, kind, stderr_tail));
     Ending { kind, reason }
 }
@@ -142,9 +141,9 @@ pub(super) fn by_cause(cause: &Cause) -> EndKind {
     }
 }
 
-fn by_status(status: Option<Status>, said: Option<Claim>) -> (EndKind, String) {
-    let claims_an_end = matches!(said, Some(Claim::Done | Claim::NoChangeNeeded));
-    let modest = said.filter(|_| !claims_an_end).map(Claim::kind);
+fn by_status(status: Option<Status>, said: Option<EndKind>) -> (EndKind, String) {
+    let claims_an_end = matches!(said, Some(EndKind::Claimed | EndKind::NoChangeNeeded));
+    let modest = said.filter(|_| !claims_an_end);
     let despite = if claims_an_end {
         ", though its outcome file claims to be done"
     } else {
@@ -152,7 +151,7 @@ fn by_status(status: Option<Status>, said: Option<Claim>) -> (EndKind, String) {
     };
     match status {
         Some(Status::Code(0)) => (
-            said.map_or(EndKind::Claimed, Claim::kind),
+            said.unwrap_or(EndKind::Claimed),
             "exit code 0: claims to be done".to_owned(),
         ),
         Some(Status::Code(NOT_DONE)) => (
@@ -190,6 +189,7 @@ pub(super) fn with_last_line(phrase: String, kind: EndKind, stderr_tail: &str) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::outcome_file::Claim;
 
     fn exit(cause: Cause, status: Option<Status>) -> Exit {
         Exit {
@@ -210,7 +210,8 @@ mod tests {
         ending.kind
     }
 
-    /// A letter an end: Done, No change, Continue, Blocked, Stronger model, Failed, Interrupted.
+    /// A letter an end: Done, No change, Continue, Blocked, Stronger model, Failed, Interrupted; Limited, Overloaded, Auth,
+    /// netWork.
     fn end(letter: char) -> EndKind {
         match letter {
             'D' => EndKind::Claimed,
@@ -219,6 +220,10 @@ mod tests {
             'B' => EndKind::Blocked,
             'S' => EndKind::NeedsStrongerModel,
             'I' => EndKind::Interrupted,
+            'L' => EndKind::RateLimited { until: None },
+            'O' => EndKind::Overloaded,
+            'A' => EndKind::Auth,
+            'W' => EndKind::Network,
             _ => EndKind::Failed,
         }
     }
@@ -227,12 +232,12 @@ mod tests {
     fn the_exit_code_and_the_file_together() {
         // The columns: no outcome file, then its words in the order of Claim::WORDS.
         for (status, row) in [
-            (Status::Code(0), "DDNCBSF"),
-            (Status::Code(75), "CCCCBSF"),
-            (Status::Code(77), "BBBCBSF"),
-            (Status::Code(1), "FFFCBSF"),
-            (Status::Code(255), "FFFCBSF"),
-            (Status::Signal(9), "IIICBSF"),
+            (Status::Code(0), "DDNCBSFLOAW"),
+            (Status::Code(75), "CCCCBSFLOAW"),
+            (Status::Code(77), "BBBCBSFLOAW"),
+            (Status::Code(1), "FFFCBSFLOAW"),
+            (Status::Code(255), "FFFCBSFLOAW"),
+            (Status::Signal(9), "IIICBSFLOAW"),
         ] {
             let said = std::iter::once(None).chain(Claim::WORDS.iter().map(|(claim, _)| Some(*claim)));
             for (said, letter) in said.zip(row.chars()) {

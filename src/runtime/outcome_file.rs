@@ -1,15 +1,16 @@
 //! The outcome file: a worker's own word on how it ended, in JSON.
 //!
-//! `{"outcome":"done|no_change_needed|continue|blocked|needs_stronger_model|failed","reason":"...",
-//! "cost_usd":0.01,"input_tokens":1,"output_tokens":1}`, every key optional. It is written by something that may be
-//! broken or hostile: it is read leniently and up to a size, never through a link or from a pipe, and what cannot be
-//! read is reported without repeating its content.
+//! `{"outcome":"done|no_change_needed|continue|blocked|needs_stronger_model|failed|rate_limited|overloaded|auth|network",
+//! "reason":"...","retry_at":"2026-11-21T17:00:00Z","cost_usd":0.01,"input_tokens":1,"output_tokens":1}`, every key
+//! optional. It is written by something that may be broken or hostile: it is read leniently and up to a size, never
+//! through a link or from a pipe, and what cannot be read is reported without repeating its content.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use rustix::fs::OFlags;
 use serde_json::{Value, json};
 
@@ -37,6 +38,14 @@ pub enum Claim {
     NeedsStrongerModel,
     /// It failed.
     Failed,
+    /// Its provider refused for quota or rate.
+    RateLimited,
+    /// Its provider is overloaded.
+    Overloaded,
+    /// Its provider refused the credentials, or there are none.
+    Auth,
+    /// Its provider cannot be reached.
+    Network,
 }
 
 /// The content of an outcome file.
@@ -46,6 +55,8 @@ pub struct OutcomeFile {
     pub claim: Option<Claim>,
     /// Why, in the worker's words, fit to be shown.
     pub reason: Option<String>,
+    /// When the provider said to come back; it counts with [`Claim::RateLimited`].
+    pub retry_at: Option<DateTime<Utc>>,
     /// What it says that the attempt used.
     pub spent: Spent,
 }
@@ -57,17 +68,21 @@ pub struct Unreadable(String);
 
 impl Claim {
     /// All of them, with their words in the file.
-    pub const WORDS: [(Self, &'static str); 6] = [
+    pub const WORDS: [(Self, &'static str); 10] = [
         (Self::Done, "done"),
         (Self::NoChangeNeeded, "no_change_needed"),
         (Self::Continue, "continue"),
         (Self::Blocked, "blocked"),
         (Self::NeedsStrongerModel, "needs_stronger_model"),
         (Self::Failed, "failed"),
+        (Self::RateLimited, "rate_limited"),
+        (Self::Overloaded, "overloaded"),
+        (Self::Auth, "auth"),
+        (Self::Network, "network"),
     ];
 
-    /// What a runtime tells of a worker that claims this.
-    pub fn kind(self) -> EndKind {
+    /// What a runtime tells of a worker that claims this; `until` is when its provider lets it come back.
+    fn kind(self, until: Option<DateTime<Utc>>) -> EndKind {
         match self {
             Self::Done => EndKind::Claimed,
             Self::NoChangeNeeded => EndKind::NoChangeNeeded,
@@ -75,6 +90,10 @@ impl Claim {
             Self::Blocked => EndKind::Blocked,
             Self::NeedsStrongerModel => EndKind::NeedsStrongerModel,
             Self::Failed => EndKind::Failed,
+            Self::RateLimited => EndKind::RateLimited { until },
+            Self::Overloaded => EndKind::Overloaded,
+            Self::Auth => EndKind::Auth,
+            Self::Network => EndKind::Network,
         }
     }
 
@@ -86,7 +105,11 @@ impl Claim {
 
     /// Whether the worker has come to an end of its own, so that trouble after it changes nothing.
     pub fn is_final(self) -> bool {
-        !matches!(self, Self::Continue | Self::Failed)
+        match self {
+            Self::Done | Self::NoChangeNeeded | Self::Blocked | Self::NeedsStrongerModel => true,
+            Self::Continue | Self::Failed => false,
+            Self::RateLimited | Self::Overloaded | Self::Auth | Self::Network => false,
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -145,6 +168,7 @@ impl OutcomeFile {
         Ok(Self {
             claim,
             reason: object.get("reason").and_then(Value::as_str).and_then(reason),
+            retry_at: object.get("retry_at").and_then(Value::as_str).and_then(instant),
             spent: Spent {
                 cost_usd: object
                     .get("cost_usd")
@@ -166,6 +190,8 @@ impl OutcomeFile {
         };
         put("outcome", json!(self.claim.map(Claim::word)));
         put("reason", json!(self.reason));
+        let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        put("retry_at", json!(self.retry_at.map(instant)));
         put("cost_usd", json!(self.spent.cost_usd));
         put("input_tokens", json!(self.spent.input_tokens));
         put("output_tokens", json!(self.spent.output_tokens));
@@ -179,6 +205,11 @@ impl OutcomeFile {
         self.ending().filter(|_| counts)
     }
 
+    /// The claim as a kind of end; `None` where nothing is claimed.
+    pub fn kind(&self) -> Option<EndKind> {
+        Some(self.claim?.kind(self.retry_at))
+    }
+
     /// The claim as an ending; `None` where nothing is claimed.
     pub fn ending(&self) -> Option<Ending> {
         let claim = self.claim?;
@@ -187,7 +218,7 @@ impl OutcomeFile {
             .clone()
             .unwrap_or_else(|| format!("the worker says: {}", claim.word()));
         Some(Ending {
-            kind: claim.kind(),
+            kind: claim.kind(self.retry_at),
             reason,
         })
     }
@@ -196,6 +227,11 @@ impl OutcomeFile {
 fn unknown_word() -> Unreadable {
     let words: Vec<&str> = Claim::WORDS.iter().map(|(_, word)| *word).collect();
     Unreadable(format!("its 'outcome' is none of {}", words.join(", ")))
+}
+
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let at = DateTime::parse_from_rfc3339(text.trim()).ok()?;
+    Some(at.to_utc())
 }
 
 fn reason(text: &str) -> Option<String> {
@@ -217,6 +253,7 @@ mod tests {
             let file = OutcomeFile {
                 claim: Some(claim),
                 reason: Some("r".into()),
+                retry_at: DateTime::from_timestamp(1_800_000_000, 0),
                 spent: Spent::default(),
             };
             let json = file.to_json();
@@ -248,6 +285,7 @@ mod tests {
             Ok(OutcomeFile {
                 claim: None,
                 reason: Some("ab".into()),
+                retry_at: None,
                 spent
             })
         );
@@ -255,6 +293,33 @@ mod tests {
             OutcomeFile::parse(br#"{"cost_usd":-1}"#),
             Ok(OutcomeFile::default())
         );
+    }
+
+    #[test]
+    fn a_limit_ends_when_the_worker_says_so() {
+        let kind = |text: &str| OutcomeFile::parse(text.as_bytes()).unwrap().kind();
+        let until = DateTime::from_timestamp(1_800_000_000, 0);
+        for (text, expected) in [
+            (
+                r#"{"outcome":"rate_limited","retry_at":"2027-01-15T09:00:00+01:00"}"#,
+                EndKind::RateLimited { until },
+            ),
+            (
+                r#"{"outcome":"Rate-limited","retry_at":"tomorrow"}"#,
+                EndKind::RateLimited { until: None },
+            ),
+            (
+                r#"{"outcome":"overloaded","retry_at":"2027-01-15T08:00:00Z"}"#,
+                EndKind::Overloaded,
+            ),
+            (
+                r#"{"outcome":"done","retry_at":"2027-01-15T08:00:00Z"}"#,
+                EndKind::Claimed,
+            ),
+        ] {
+            assert_eq!(kind(text), Some(expected), "{text}");
+        }
+        assert_eq!(kind(r#"{"retry_at":"2027-01-15T08:00:00Z"}"#), None);
     }
 
     #[test]

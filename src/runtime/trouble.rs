@@ -14,7 +14,8 @@ pub(super) type Row = (&'static [&'static str], EndKind);
 const LIMITED: EndKind = EndKind::RateLimited { until: None };
 
 /// Of several kinds that the words fit, the first counts: a connection breaks off for all the other reasons, too.
-const ORDER: [EndKind; 7] = [
+const ORDER: [EndKind; 8] = [
+    EndKind::MaxTurns,
     EndKind::Vanished,
     EndKind::Poisoned,
     EndKind::Auth,

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to say where")]
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -13,13 +15,17 @@ use orchestrator::domain::id::TaskId;
 use orchestrator::domain::outcome::{EndKind, Evidence, Outcome, Session, Witnesses, judge};
 use orchestrator::domain::task::StopReason;
 use orchestrator::domain::tier::TierName;
+use orchestrator::runtime::acp;
 use orchestrator::runtime::claude_code::{self, ClaudeCode};
+use orchestrator::runtime::codex;
 use orchestrator::runtime::command::{self, Command};
 use orchestrator::runtime::messages::LineReader;
 use orchestrator::runtime::messages::line::{Closing, Line};
 use orchestrator::runtime::messages::spend::Totals;
 use orchestrator::runtime::process::{Cause, Exit, Status};
 use orchestrator::runtime::{Brief, OutcomeFile, Reader, Runtime};
+
+use rows::{agents, claudes, codexes, messages, programs};
 
 /// What the worker wrote on its standard output.
 #[derive(Debug, Clone, Copy)]
@@ -28,11 +34,15 @@ enum Output {
     Program,
     /// A recorded transcript of Claude Code.
     Claude(&'static str),
+    /// A recorded transcript of Codex.
+    Codex(&'static str),
+    /// The result line of the `acp` worker, or none.
+    Agent(Option<EndKind>),
     /// The result line of the `messages` worker, or none.
     Messages(Option<EndKind>),
 }
 
-use Output::{Claude, Messages, Program};
+use Output::{Agent, Claude, Codex, Messages, Program};
 
 /// One row: the witnesses and the outcome.
 struct Row {
@@ -91,155 +101,15 @@ fn stopped(reason: StopReason, output: Output, expected: Outcome) -> Row {
     }
 }
 
-fn programs() -> Vec<Row> {
-    let dies = |row: Row| Row {
-        stderr: "Traceback\nValueError: x\n",
-        ..row
-    };
-    vec![
-        row(Program, 0, true, Outcome::Done),
-        row(Program, 0, false, Outcome::Bailed),
-        row(Program, 75, true, Outcome::Continue),
-        row(Program, 75, false, Outcome::Continue),
-        row(Program, 77, true, Outcome::Blocked),
-        dies(row(Program, 1, true, Outcome::Failed)),
-        row(Program, 143, true, Outcome::Failed),
-        saying(r#"{"outcome":"done"}"#, row(Program, 0, true, Outcome::Done)),
-        saying(r#"{"outcome":"done"}"#, row(Program, 0, false, Outcome::Bailed)),
-        saying(r#"{"outcome":"done"}"#, row(Program, 1, true, Outcome::Failed)),
-        saying(
-            r#"{"outcome":"no_change_needed"}"#,
-            row(Program, 0, false, Outcome::NoChangeNeeded),
-        ),
-        saying(
-            r#"{"outcome":"continue"}"#,
-            row(Program, 0, false, Outcome::Continue),
-        ),
-        saying(
-            r#"{"outcome":"blocked"}"#,
-            row(Program, 0, true, Outcome::Blocked),
-        ),
-        saying(
-            r#"{"outcome":"needs_stronger_model"}"#,
-            row(Program, 0, true, Outcome::NeedsStrongerModel),
-        ),
-        saying(r#"{"outcome":"failed"}"#, row(Program, 0, true, Outcome::Failed)),
-        saying("{\"outcome\":", row(Program, 0, false, Outcome::Bailed)),
-        ended(Cause::Exited, Some(Status::Signal(9)), Program, Outcome::Killed),
-        ended(Cause::Vanished, None, Program, Outcome::Lost),
-        ended(Cause::OutputLimit { limit: 1 }, None, Program, Outcome::Failed),
-    ]
-}
-
-fn claudes() -> Vec<Row> {
-    let unstarted = |stderr, expected| Row {
-        stderr,
-        ..row(Claude(""), 1, false, expected)
-    };
-    vec![
-        row(Claude("success_tools"), 0, true, Outcome::Done),
-        row(Claude("success_text"), 0, false, Outcome::Bailed),
-        row(Claude("success_tools"), 1, true, Outcome::Done),
-        row(Claude("max_turns"), 1, true, Outcome::MaxTurns),
-        row(Claude("max_budget"), 1, true, Outcome::Budget),
-        row(Claude("err_e429"), 1, false, Outcome::RateLimited),
-        row(Claude("err_e429"), 0, true, Outcome::RateLimited),
-        row(Claude("err_e529"), 1, false, Outcome::Overloaded),
-        row(Claude("err_e500"), 1, false, Outcome::Overloaded),
-        row(Claude("err_midstream"), 1, true, Outcome::Overloaded),
-        row(Claude("err_e401"), 1, false, Outcome::Auth),
-        row(Claude("err_nokey"), 1, false, Outcome::Auth),
-        row(Claude("err_e400credit"), 1, false, Outcome::Auth),
-        row(Claude("err_econnrefused"), 1, false, Outcome::Network),
-        row(Claude("err_e400ctx"), 1, true, Outcome::Poisoned),
-        row(Claude("bad_resume"), 1, false, Outcome::Lost),
-        row(Claude("refusal"), 1, false, Outcome::Poisoned),
-        row(Claude("max_tokens"), 1, true, Outcome::Failed),
-        row(Claude("sigint_tool"), 0, true, Outcome::Killed),
-        row(Claude("sigterm_tool"), 143, true, Outcome::Killed),
-        row(Claude("sigkill_stream"), 0, false, Outcome::Bailed),
-        row(Claude("sigkill_stream"), 0, true, Outcome::Continue),
-        row(Claude("sigkill_stream"), 1, true, Outcome::Killed),
-        ended(
-            Cause::Exited,
-            Some(Status::Signal(9)),
-            Claude("sigkill_stream"),
-            Outcome::Killed,
-        ),
-        ended(Cause::Vanished, None, Claude("success_tools"), Outcome::Lost),
-        unstarted("error: unknown option '--x'", Outcome::Failed),
-        unstarted("Invalid API key · Please run /login", Outcome::Auth),
-        saying(
-            r#"{"outcome":"blocked","reason":"which?"}"#,
-            row(Claude("success_text"), 0, false, Outcome::Blocked),
-        ),
-        // It had said that it was done before the provider broke off its last words.
-        saying(
-            r#"{"outcome":"done"}"#,
-            row(Claude("err_e529"), 1, true, Outcome::Done),
-        ),
-        saying(
-            r#"{"outcome":"needs_stronger_model"}"#,
-            row(Claude("success_tools"), 0, true, Outcome::NeedsStrongerModel),
-        ),
-        saying(
-            r#"{"outcome":"continue"}"#,
-            row(Claude("success_tools"), 0, true, Outcome::Continue),
-        ),
-    ]
-}
-
-fn messages() -> Vec<Row> {
-    let closed = |kind, code, evidence, expected| row(Messages(Some(kind)), code, evidence, expected);
-    vec![
-        closed(EndKind::Claimed, 0, true, Outcome::Done),
-        closed(EndKind::Claimed, 0, false, Outcome::Bailed),
-        closed(EndKind::NoChangeNeeded, 0, false, Outcome::NoChangeNeeded),
-        closed(EndKind::Continue, 75, true, Outcome::Continue),
-        closed(EndKind::Blocked, 77, false, Outcome::Blocked),
-        closed(EndKind::NeedsStrongerModel, 1, true, Outcome::NeedsStrongerModel),
-        closed(
-            EndKind::RateLimited { until: None },
-            1,
-            true,
-            Outcome::RateLimited,
-        ),
-        closed(EndKind::Overloaded, 1, true, Outcome::Overloaded),
-        closed(EndKind::Auth, 1, false, Outcome::Auth),
-        closed(EndKind::Network, 1, false, Outcome::Network),
-        closed(EndKind::Budget, 1, true, Outcome::Budget),
-        closed(EndKind::MaxTurns, 1, true, Outcome::MaxTurns),
-        closed(EndKind::Poisoned, 1, true, Outcome::Poisoned),
-        closed(EndKind::Failed, 1, true, Outcome::Failed),
-        row(Messages(None), 0, false, Outcome::Bailed),
-        row(Messages(None), 0, true, Outcome::Continue),
-        row(Messages(None), 101, true, Outcome::Failed),
-        saying(
-            r#"{"outcome":"done"}"#,
-            row(Messages(None), 101, true, Outcome::Failed),
-        ),
-        saying(
-            r#"{"outcome":"blocked"}"#,
-            closed(EndKind::Claimed, 0, true, Outcome::Blocked),
-        ),
-        ended(
-            Cause::Exited,
-            Some(Status::Signal(9)),
-            Messages(None),
-            Outcome::Killed,
-        ),
-        ended(
-            Cause::Vanished,
-            None,
-            Messages(Some(EndKind::Claimed)),
-            Outcome::Lost,
-        ),
-    ]
-}
-
 /// Whoever stopped it is believed, whatever the worker managed to say.
 fn stops() -> Vec<Row> {
-    let outputs = [Program, Claude("success_tools"), Messages(Some(EndKind::Claimed))];
+    let outputs = [
+        Program,
+        Claude("success_tools"),
+        Codex("success_tools"),
+        Agent(Some(EndKind::Claimed)),
+        Messages(Some(EndKind::Claimed)),
+    ];
     let rows = |output| {
         let waits = StopReason::ProviderWait {
             trouble: Outcome::RateLimited,
@@ -285,15 +155,19 @@ fn reader(output: Output) -> Box<dyn Reader> {
     match output {
         Program => Command::new(command::Options::default()).reader(&brief()),
         Claude(name) => {
-            let mut reader = ClaudeCode::new(claude_code::Options::default()).reader(&brief());
-            let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/claude");
-            let text = match name {
-                "" => Vec::new(),
-                name => fs::read(fixtures.join(format!("{name}.jsonl"))).unwrap(),
-            };
-            text.split(|b| *b == b'\n')
-                .for_each(|line| drop(reader.read(line)));
-            reader
+            let reader = ClaudeCode::new(claude_code::Options::default()).reader(&brief());
+            heard(reader, "claude", name)
+        }
+        Codex(name) => {
+            let reader = codex::Codex::new(codex::Options::default()).reader(&brief());
+            heard(reader, "codex-0.169.0", name)
+        }
+        Agent(closing) => {
+            let mut reader = acp::reader::LineReader::default();
+            if let Some(kind) = closing {
+                reader.read(&serde_json::to_vec(&agents_result(kind)).unwrap());
+            }
+            Box::new(reader)
         }
         Messages(closing) => {
             let mut reader = LineReader::default();
@@ -303,6 +177,26 @@ fn reader(output: Output) -> Box<dyn Reader> {
             Box::new(reader)
         }
     }
+}
+
+/// After a recorded transcript; after nothing where it has no name.
+fn heard(mut reader: Box<dyn Reader>, folder: &str, name: &str) -> Box<dyn Reader> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures");
+    if !name.is_empty() {
+        let text = fs::read(fixtures.join(folder).join(format!("{name}.jsonl"))).unwrap();
+        text.split(|b| *b == b'\n')
+            .for_each(|line| drop(reader.read(line)));
+    }
+    reader
+}
+
+fn agents_result(kind: EndKind) -> acp::line::Line {
+    acp::line::Line::Result(acp::line::Closing {
+        kind,
+        reason: "said".into(),
+        died: false,
+        usage: acp::line::Used::default(),
+    })
 }
 
 fn result_line(kind: EndKind) -> Line {
@@ -346,46 +240,68 @@ fn brief() -> Brief {
     }
 }
 
+fn all() -> impl Iterator<Item = Row> {
+    let rows = [programs(), claudes(), codexes(), agents(), messages(), stops()];
+    rows.into_iter().flatten()
+}
+
 #[test]
 fn every_row_of_every_runtime() {
-    for row in [programs(), claudes(), messages(), stops()].iter().flatten() {
+    for row in all() {
         let seen = (row.output, &row.exit, row.file, row.evidence, &row.stopped);
-        assert_eq!(outcome(row), row.expected, "{seen:?}");
+        assert_eq!(outcome(&row), row.expected, "{seen:?}");
     }
 }
 
-/// No outcome is without a row; only the gate makes the one that is missing here.
+/// The outcome that is declared after this one; the compiler asks for a new one's place.
+fn after(outcome: Outcome) -> Option<Outcome> {
+    Some(match outcome {
+        Outcome::Done => Outcome::NoChangeNeeded,
+        Outcome::NoChangeNeeded => Outcome::Continue,
+        Outcome::Continue => Outcome::Bailed,
+        Outcome::Bailed => Outcome::Blocked,
+        Outcome::Blocked => Outcome::NeedsStrongerModel,
+        Outcome::NeedsStrongerModel => Outcome::Failed,
+        Outcome::Failed => Outcome::GateFailed,
+        Outcome::GateFailed => Outcome::RateLimited,
+        Outcome::RateLimited => Outcome::Overloaded,
+        Outcome::Overloaded => Outcome::Auth,
+        Outcome::Auth => Outcome::Network,
+        Outcome::Network => Outcome::Budget,
+        Outcome::Budget => Outcome::MaxTurns,
+        Outcome::MaxTurns => Outcome::Poisoned,
+        Outcome::Poisoned => Outcome::Stuck,
+        Outcome::Stuck => Outcome::Lost,
+        Outcome::Lost => Outcome::Killed,
+        Outcome::Killed => Outcome::Timeout,
+        Outcome::Timeout => return None,
+    })
+}
+
+/// No outcome is without a row, but the one that only the gate makes.
 #[test]
 fn every_outcome_has_a_row() {
-    let rows = [programs(), claudes(), messages(), stops()];
-    let seen: BTreeSet<&str> = rows.iter().flatten().map(|r| r.expected.as_str()).collect();
-    let all = [
-        "auth",
-        "bailed",
-        "blocked",
-        "budget",
-        "continue",
-        "done",
-        "failed",
-        "killed",
-        "lost",
-        "max-turns",
-        "needs-stronger-model",
-        "network",
-        "no-change-needed",
-        "overloaded",
-        "poisoned",
-        "rate-limited",
-        "stuck",
-        "timeout",
-    ];
-    assert_eq!(seen, all.into_iter().collect());
+    let seen: BTreeSet<&str> = all().map(|row| row.expected.as_str()).collect();
+    let outcomes = std::iter::successors(Some(Outcome::Done), |outcome| after(*outcome));
+    let wanted = outcomes.filter(|outcome| *outcome != Outcome::GateFailed);
+    assert_eq!(seen, wanted.map(Outcome::as_str).collect());
+}
+
+/// Each kind of worker has a row for each trouble of a provider: none of them costs an attempt.
+#[test]
+fn every_runtime_has_a_row_for_each_trouble_of_a_provider() {
+    for rows in [programs(), claudes(), codexes(), agents(), messages()] {
+        let troubles = rows.iter().filter(|row| row.expected.is_provider_trouble());
+        let seen: BTreeSet<&str> = troubles.map(|row| row.expected.as_str()).collect();
+        let all = BTreeSet::from(["auth", "network", "overloaded", "rate-limited"]);
+        assert_eq!(seen, all, "{:?}", rows[0].output);
+    }
 }
 
 /// A claim is never done without evidence, whichever runtime makes it and however it exits.
 #[test]
 fn nobody_is_done_without_evidence() {
-    for row in [programs(), claudes(), messages()].into_iter().flatten() {
+    for row in all().filter(|row| row.stopped.is_none()) {
         let nothing = Row {
             evidence: false,
             ..row

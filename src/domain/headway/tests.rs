@@ -141,6 +141,22 @@ fn patience_with_long_work() {
 }
 
 #[test]
+fn a_wait_without_an_end_lasts_until_something_else_comes() {
+    let again = Sign::Waits {
+        until: at(10),
+        why: "429",
+    };
+    let mut waits = Headway::new(start());
+    waits.hear(again, at(10));
+    let limit = i64::try_from(LIMITS.provider_wait.as_secs()).unwrap();
+    assert_eq!(waits.judge(at(10 + limit), &LIMITS), None);
+    let judged = waits.judge(at(100 + limit), &LIMITS);
+    assert!(matches!(judged, Some(Standstill::Waits { .. })), "{judged:?}");
+    waits.hear(Sign::Said("at last"), at(20));
+    assert_eq!(waits.judge(at(100 + limit), &LIMITS), None, "served");
+}
+
+#[test]
 fn waiting_for_a_provider_is_no_standstill_until_its_own_limit() {
     let waits = |seconds: i64| Sign::Waits {
         until: at(seconds),

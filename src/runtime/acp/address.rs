@@ -1,5 +1,6 @@
-//! Whom an agent must reach, as far as that can be told beforehand: by the addresses of APIs that it is handed, else by
-//! its program's name. Of other agents nothing is known, and the configuration's `network` must say it.
+//! Which agent a command is, by its program's name, and whom it must reach, as far as that can be told beforehand: by the
+//! addresses of APIs that it is handed, else by that name. Of other agents nothing is known, and the configuration's
+//! `network` must say it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,9 +16,11 @@ const GOOGLE: [&str; 3] = [
     "cloudcode-pa.googleapis.com",
     "oauth2.googleapis.com",
 ];
+/// The word in the names of the adapters of Claude Code.
+const CLAUDE: &str = "claude";
 /// Words in a program's name, and whom such an agent asks.
 const KNOWN: [(&str, &[&str]); 3] = [
-    ("claude", &claude_code::HOSTS),
+    (CLAUDE, &claude_code::HOSTS),
     ("codex", &codex::HOSTS),
     ("gemini", &GOOGLE),
 ];
@@ -39,21 +42,30 @@ pub(super) fn hosts(command: &[String], env: &BTreeMap<OsString, OsString>) -> V
     if given.is_empty() { known(command) } else { given }
 }
 
-/// By the program, or the script that an interpreter is given, behind an `env` with its assignments.
+/// Whether the agent is an adapter of Claude Code.
+pub(super) fn is_claude(command: &[String]) -> bool {
+    parts(command).contains(&CLAUDE)
+}
+
 fn known(command: &[String]) -> Vec<String> {
+    let parts = parts(command);
+    let mut all = KNOWN.iter().filter(|(word, _)| parts.contains(word));
+    all.next()
+        .map(|(_, hosts)| hosts.iter().map(|&host| host.to_owned()).collect())
+        .unwrap_or_default()
+}
+
+/// The words of the program's name, or of the script's that an interpreter is given, behind an `env` with its
+/// assignments.
+fn parts(command: &[String]) -> Vec<&str> {
     let name = command
         .iter()
         .filter(|word| !word.starts_with('-') && !word.contains('='))
         .filter_map(|word| Path::new(word).file_name()?.to_str())
         .find(|name| *name != "env" && !INTERPRETERS.contains(name));
-    let parts: Vec<&str> = name
-        .into_iter()
+    name.into_iter()
         .flat_map(|name| name.split(|c: char| !c.is_ascii_alphanumeric()))
-        .collect();
-    let mut all = KNOWN.iter().filter(|(word, _)| parts.contains(word));
-    all.next()
-        .map(|(_, hosts)| hosts.iter().map(|&host| host.to_owned()).collect())
-        .unwrap_or_default()
+        .collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use agent_client_protocol::{Client, ConnectTo, Lines};
 use futures_util::{sink, stream};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// Longest message; pictures are in it.
 const MOST_BYTES: u64 = 64 << 20;
@@ -53,7 +53,7 @@ impl Strays {
 }
 
 impl Agent {
-    /// Starts the program. Its standard error is ours, or nobody's where it is `quiet`.
+    /// Starts the program. Its standard error is to be read, or nobody's where it is `quiet`.
     pub fn start(
         command: &[String],
         env: &BTreeMap<OsString, OsString>,
@@ -75,7 +75,7 @@ impl Agent {
             .current_dir(cwd)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(if quiet { Stdio::null() } else { Stdio::inherit() })
+            .stderr(if quiet { Stdio::null() } else { Stdio::piped() })
             .kill_on_drop(true);
         let mut child = command.spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
@@ -106,6 +106,11 @@ impl Agent {
             }
         });
         Some(Lines::new(outgoing, incoming))
+    }
+
+    /// Its standard error; it can be had once, and must be read, lest the agent waits for that.
+    pub fn errors(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     /// What it wrote that is no message.

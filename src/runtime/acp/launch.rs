@@ -13,7 +13,7 @@ use super::permission::Permission;
 use super::reader::LineReader;
 use super::settings::{SETTINGS_VARIABLE, Settings};
 use crate::runtime::process::probe;
-use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment};
+use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, claude_code, environment};
 
 /// The variable by which Claude Code believes that it is contained; its adapter takes any value for yes, the tool
 /// itself only "1".
@@ -96,6 +96,9 @@ impl Acp {
         env.remove(OsStr::new(IS_SANDBOX));
         if brief.contained {
             env.insert(IS_SANDBOX.into(), "1".into());
+        }
+        if address::is_claude(&self.options.command) {
+            env.extend(claude_code::SWITCHES.map(|(name, value)| (name.into(), value.into())));
         }
         // Strings and numbers always serialise; an empty document would be refused by the worker.
         let settings = serde_json::to_string(&self.settings(brief)).unwrap_or_default();

@@ -73,6 +73,19 @@ pub enum Line {
     Usage(Used),
     /// What the provider says of one of its limits.
     RateLimit(Limit),
+    /// The agent waits to ask its provider again: it says so, or is silent after a complaint.
+    Retrying {
+        /// Which complaint in a row this is.
+        attempt: u32,
+        /// How long it waits, in milliseconds, as far as is known.
+        delay_ms: u64,
+        /// The provider's HTTP status, where it is told.
+        status: Option<u16>,
+        /// The trouble in a word.
+        error: String,
+        /// The agent's words on standard error, where it has no others.
+        said: String,
+    },
     /// The agent is alive, and what it does is not worth a line.
     Alive,
     /// The worker ended; the last line.

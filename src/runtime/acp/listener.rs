@@ -5,12 +5,13 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use agent_client_protocol::UntypedMessage;
 use agent_client_protocol::v1::schema::{
     ContentBlock, ContentChunk, Meta, Plan, PlanEntryStatus, RequestPermissionOutcome,
     RequestPermissionRequest, RequestPermissionResponse, SelectedPermissionOutcome, SessionNotification,
-    SessionUpdate, Usage, UsageUpdate,
+    SessionUpdate, ToolCallStatus, Usage, UsageUpdate,
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -19,12 +20,17 @@ use tokio::sync::watch;
 
 use super::calls::Calls;
 use super::line::{Limit, Line, cut};
+use super::lull::Lull;
 use super::permission::{Permission, Question, option};
 use super::spend::Spend;
 use super::voice::Voice;
+use crate::domain::outcome::{EndKind, Ending};
+use crate::runtime::printable::brief;
 
 /// A text that grows beyond this, in bytes, is told in parts.
 const PART: usize = 3_000;
+/// Characters of a complaint that are told.
+const SHOWN: usize = 200;
 
 /// Why the worker stops before the agent does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +62,7 @@ pub struct Listener<W> {
     rules: Rules,
     spend: Spend,
     calls: Calls,
+    lull: Lull,
     text: Option<Text>,
     said: String,
     phase: String,
@@ -81,6 +88,7 @@ impl<W: Write> Listener<W> {
             rules,
             spend,
             calls: Calls::default(),
+            lull: Lull::default(),
             text: None,
             said: String::new(),
             phase: String::new(),
@@ -94,6 +102,7 @@ impl<W: Write> Listener<W> {
 
     /// Tells a line of the worker's own.
     pub fn say(&mut self, line: &Line) {
+        self.lull.ends();
         self.flush();
         self.voice.say(line);
         self.look_whether_to_go_on();
@@ -144,9 +153,38 @@ impl<W: Write> Listener<W> {
         &self.refused
     }
 
+    /// Takes in a line of the agent's standard error.
+    pub fn complaint(&mut self, line: &str, now: Instant) {
+        self.lull.complains(line, now);
+    }
+
+    /// Tells of a silence that is a wait for the agent's provider.
+    pub fn look_at_silence(&mut self, now: Instant) {
+        if let Some(line) = self.lull.tell(now) {
+            self.flush();
+            self.voice.say(&line);
+            self.look_whether_to_go_on();
+        }
+    }
+
+    /// A failure after a complaint that the agent did not get over is its provider's.
+    pub fn blame(&self, ending: Ending) -> Ending {
+        match self.lull.complaint() {
+            Some((complaint, said)) if ending.kind == EndKind::Failed => Ending {
+                kind: complaint.kind,
+                reason: format!("{}; it had complained: {}", ending.reason, brief(said, SHOWN)),
+            },
+            _ => ending,
+        }
+    }
+
     /// Takes in a notification.
     pub fn hear(&mut self, message: UntypedMessage) {
+        self.lull.ends();
         let (method, params) = message.into_parts();
+        if let Some(line) = retrying(&method, &params) {
+            return self.say(&line);
+        }
         // A kind of update that is not known here is still a sign of life.
         let update = (method == "session/update")
             .then(|| SessionNotification::deserialize(params).ok())
@@ -166,6 +204,7 @@ impl<W: Write> Listener<W> {
         if self.cancelled {
             return cancelled;
         }
+        self.lull.ends();
         let (call, lines) = self.calls.asked(request.tool_call);
         self.tell(lines);
         let tool = call.name();
@@ -178,6 +217,7 @@ impl<W: Write> Listener<W> {
         let allowed = rules
             .permission
             .allows(rules.contained, &rules.workspace, &question);
+        self.lull.works(allowed.is_ok());
         let chosen = option(&request.options, allowed.is_ok());
         if let Some(reason) = allowed.err().or_else(|| no_option(chosen.is_none())) {
             if !self.refused.contains(&tool) {
@@ -196,10 +236,15 @@ impl<W: Write> Listener<W> {
             SessionUpdate::AgentMessageChunk(chunk) => self.chunk(false, &chunk),
             SessionUpdate::AgentThoughtChunk(chunk) => self.chunk(true, &chunk),
             SessionUpdate::ToolCall(call) => {
+                self.lull.works(is_open(call.status));
                 let lines = self.calls.begin(call);
                 self.tell(lines);
             }
             SessionUpdate::ToolCallUpdate(update) => {
+                // Some tell a little more of a call that has ended.
+                if let Some(status) = update.fields.status {
+                    self.lull.works(is_open(status));
+                }
                 let lines = self.calls.update(update);
                 self.tell(lines);
             }
@@ -209,6 +254,7 @@ impl<W: Write> Listener<W> {
     }
 
     fn chunk(&mut self, thought: bool, chunk: &ContentChunk) {
+        self.lull.works(false);
         let ContentBlock::Text(piece) = &chunk.content else {
             return self.voice.beat();
         };
@@ -308,8 +354,29 @@ impl<W: Write> Listener<W> {
     }
 }
 
+fn is_open(status: ToolCallStatus) -> bool {
+    !matches!(status, ToolCallStatus::Completed | ToolCallStatus::Failed)
+}
+
 fn no_option(none: bool) -> Option<String> {
     none.then(|| "the agent offers no answer that holds only once".to_owned())
+}
+
+/// What the adapter of Claude Code hands on of its own retries, as it was asked to.
+fn retrying(method: &str, params: &Value) -> Option<Line> {
+    let message = params.get("message").filter(|_| method == "_claude/sdkMessage")?;
+    if message.get("subtype")?.as_str()? != "api_retry" {
+        return None;
+    }
+    let number = |key: &str| message.get(key).and_then(Value::as_f64).unwrap_or_default();
+    let error = message.get("error").and_then(Value::as_str).unwrap_or("unknown");
+    Some(Line::Retrying {
+        attempt: number("attempt") as u32,
+        delay_ms: number("retry_delay_ms") as u64,
+        status: Some(number("error_status") as u16).filter(|status| *status > 0),
+        error: cut(error),
+        said: String::new(),
+    })
 }
 
 /// What the adapter of Claude Code hands on of its provider's limits.

@@ -9,10 +9,11 @@
 //! | [`launch`], `greeting` | [`Acp`]: options, the process to start; the probe, an `initialize` and nothing more |
 //! | [`settings`] | what the launch tells the worker, and how the worker reads it back |
 //! | [`mod@line`], [`reader`], `voice` | the worker's output, from both sides |
-//! | `agent` | the agent's process and its lines |
+//! | `agent`, `errors` | the agent's process, its lines and its standard error |
 //! | `conversation`, `opening`, `model`, `prompt` | the client: one session, one prompt, in the protocol's order |
 //! | `listener`, `calls`, `spend` | what the agent tells meanwhile |
 //! | [`permission`] | what the agent may do, a pure policy |
+//! | `lull`, `complaint` | whether its silence is a wait for its provider, pure |
 //! | `verdict` | what the end means, pure |
 //! | [`worker`] | the process around it |
 //!
@@ -31,11 +32,14 @@ pub const RECORDED_FROM: &str = "0.49.0";
 mod address;
 mod agent;
 mod calls;
+mod complaint;
 mod conversation;
+mod errors;
 mod greeting;
 pub mod launch;
 pub mod line;
 mod listener;
+mod lull;
 mod model;
 mod opening;
 pub mod permission;

@@ -123,7 +123,10 @@ fn meta(environment: &Environment) -> Meta {
         options["maxBudgetUsd"] = budget.into();
     }
     let mut meta = Meta::new();
-    meta.insert("claudeCode".to_owned(), json!({ "options": options }));
+    // Its retries have no place in the protocol; they are asked for as they are.
+    let raw = json!([{ "type": "system", "subtype": "api_retry" }]);
+    let claude = json!({ "options": options, "emitRawSDKMessages": raw });
+    meta.insert("claudeCode".to_owned(), claude);
     meta
 }
 

@@ -3,6 +3,8 @@
 //! Invariants: whatever bytes come, nothing panics; a line that cannot be read is no sign of life; without a `result`
 //! line nothing is ever claimed; a session that is poisoned or gone is not handed on.
 
+use std::time::Duration;
+
 use super::line::{Closing, Limit, Line, Used};
 use crate::domain::outcome::{EndKind, Ending};
 use crate::runtime::printable::brief;
@@ -93,6 +95,18 @@ impl LineReader {
                 self.used = Some(used);
                 signals.push(Signal::Cost(self.spent()));
             }
+            Line::Retrying {
+                attempt,
+                delay_ms,
+                status,
+                error,
+                ..
+            } => signals.push(Signal::Retrying {
+                attempt,
+                delay: Duration::from_millis(delay_ms),
+                status,
+                error,
+            }),
             Line::RateLimit(limit) => signals.push(limited(limit)),
             Line::Result(closing) => self.close(closing, signals),
             Line::ToolResult { text, .. } => signals.push(Signal::Answered(text)),

@@ -152,13 +152,15 @@ fn by_code(code: ErrorCode, step: Step, until: Option<DateTime<Utc>>) -> Option<
     })
 }
 
-fn by_words(words: &str, until: Option<DateTime<Utc>>) -> Option<EndKind> {
+/// What words tell of trouble; `until` is when the provider said that its limit ends.
+pub(super) fn by_words(words: &str, until: Option<DateTime<Utc>>) -> Option<EndKind> {
     let kind = trouble::of_words(words, OWN_SIGNS)?;
     Some(trouble::limited_until(kind, until))
 }
 
 /// Some agents put the status into their words; and some have a quota a minute, which is no account without money.
 const OWN_SIGNS: &[trouble::Row] = &[
+    (&["maximum number of turns"], EndKind::MaxTurns),
     (&["(401)", "(403)"], EndKind::Auth),
     (&["quota", "(429)"], EndKind::RateLimited { until: None }),
     (&["(529)", "(503)", "(500)"], EndKind::Overloaded),

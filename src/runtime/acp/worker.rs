@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 
 use super::agent::Agent;
 use super::conversation::{Conversation, Outcome};
+use super::errors::Errors;
 use super::line::{Closing, Line, Used};
 use super::listener::{Listener, Rules, Why};
 use super::settings::Environment;
@@ -72,6 +73,7 @@ async fn run(environment: &Environment, prompt: &str) -> Closing {
     };
     let (stop, stopped) = watch::channel(None);
     let listener = Arc::new(Mutex::new(listener(environment, stop.clone())));
+    let mut errors = Errors::new(agent.errors(), listener.clone());
     let step = Cell::new(Step::Greeting);
     let conversation = Conversation {
         environment,
@@ -83,9 +85,12 @@ async fn run(environment: &Environment, prompt: &str) -> Closing {
     let outcome = tokio::select! {
         outcome = converse(transport, listener.clone(), conversation) => outcome,
         () = forward_signals(&stop) => Outcome::Gone,
+        () = errors.overhear() => Outcome::Gone,
     };
     let (first_stray, garbage) = (agent.strays().first(), agent.strays().are_too_many());
-    let left = agent.end(Duration::from_millis(settings.grace_ms)).await;
+    let left = errors
+        .during(agent.end(Duration::from_millis(settings.grace_ms)))
+        .await;
     let (ending, died) = match outcome {
         Outcome::Ended(ending) => (ending, false),
         Outcome::Gone if garbage => (no_protocol(first_stray.as_deref()), false),
@@ -198,6 +203,7 @@ fn gone(step: Step, left: Option<std::process::ExitStatus>, stray: Option<&str>)
 fn close(mut ending: Ending, died: bool, listener: &Ear) -> Closing {
     let mut listener = listener.lock().unwrap_or_else(PoisonError::into_inner);
     listener.flush();
+    ending = listener.blame(ending);
     if ending.kind == EndKind::Claimed && !listener.refused().is_empty() {
         // A claim that something speaks against is still a claim: the gate decides, and people are told.
         ending.reason = format!(

@@ -15,7 +15,7 @@ use crate::runtime::process::probe;
 use crate::runtime::{Available, Brief, Launch, Reader, Runtime, Unavailable, environment, host_of};
 
 /// Switches that every worker gets: it is a worker, not somebody's desktop.
-const SWITCHES: [(&str, &str); 5] = [
+pub(in crate::runtime) const SWITCHES: [(&str, &str); 5] = [
     // Its default of ten keeps a dead provider hidden for three minutes; the orchestrator backs off by itself.
     ("CLAUDE_CODE_MAX_RETRIES", "1"),
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),

@@ -16,5 +16,5 @@ mod reader;
 mod usage;
 mod verdict;
 
-pub(in crate::runtime) use launch::HOSTS;
 pub use launch::{ClaudeCode, Options};
+pub(in crate::runtime) use launch::{HOSTS, SWITCHES};

@@ -5,6 +5,7 @@
 //! `tick` from cron, does not begin to count anew.
 
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -76,7 +77,7 @@ impl<'a> Course<'a> {
                 delay, status, error, ..
             } => {
                 self.trouble = trouble(*status, error);
-                let until = now + TimeDelta::from_std(*delay).unwrap_or(TimeDelta::MAX);
+                let until = later(now, *delay);
                 self.headway.hear(Sign::Waits { until, why: error }, now);
             }
             Signal::RateLimit(limit) if limit.status == "rejected" => {
@@ -161,7 +162,7 @@ impl<'a> Course<'a> {
         match standstill {
             Standstill::Waits { until, .. } => StopReason::ProviderWait {
                 trouble: self.trouble,
-                until: Some(*until),
+                until: Some(*until).filter(|until| *until > self.now()),
                 what,
             },
             Standstill::Repeats { .. } | Standstill::Idle { .. } => StopReason::Standstill { what },
@@ -171,6 +172,12 @@ impl<'a> Course<'a> {
     fn now(&self) -> DateTime<Utc> {
         self.drive.instance.clock.now()
     }
+}
+
+/// A worker's output may name any time to wait, one beyond the calendar's end included.
+fn later(now: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
+    let delay = TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
+    now.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 fn kept(dir: &Path) -> Option<DateTime<Utc>> {
@@ -194,6 +201,16 @@ fn trouble(status: Option<u16>, error: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_wait_is_too_long_to_be_told() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        assert_eq!(later(now, Duration::from_secs(60)), now + TimeDelta::seconds(60));
+        for delay in [Duration::from_millis(u64::MAX), Duration::MAX] {
+            let until = later(now, delay);
+            assert!(until > now && !until.format("%Y-%m-%d %H:%M UTC").to_string().is_empty());
+        }
+    }
 
     #[test]
     fn every_trouble_that_is_waited_out_is_the_providers() {

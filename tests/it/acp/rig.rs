@@ -35,6 +35,7 @@ pub struct Ran {
     pub account: Account,
     /// What the agent was told.
     pub heard: Vec<Value>,
+    pub stderr: String,
     pub code: Option<i32>,
 }
 
@@ -146,6 +147,7 @@ impl Rig {
             ending: reader.ending(&exit, outcome.as_ref(), &stderr),
             account: reader.account(),
             heard: self.heard(),
+            stderr,
             code,
         }
     }

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use orchestrator::domain::outcome::EndKind;
-use orchestrator::runtime::Runtime;
 use orchestrator::runtime::acp::Acp;
+use orchestrator::runtime::{Runtime, Signal};
 use serde_json::{Value, json};
 
 use super::rig::{Ran, Rig, after_prompt, answer, client, refuse, stop, update};
+
+fn complain(text: &str) -> Value {
+    json!({"do":"complain","text":text})
+}
 
 fn write(text: &str) -> Value {
     json!({"do":"write","text":text})
@@ -54,8 +58,11 @@ fn the_providers_word_for_when_the_limit_ends_is_handed_on() {
 
 #[test]
 fn an_agent_that_dies_is_told_by_its_last_words() {
-    let complain = json!({"do":"complain","text":"Traceback\nout of luck\n"});
-    let ran = after_prompt(&[complain, json!({"do":"exit","code":3})]).run();
+    let ran = after_prompt(&[
+        complain("Traceback\nout of luck\n"),
+        json!({"do":"exit","code":3}),
+    ])
+    .run();
     assert_eq!(ran.kind(), EndKind::Failed);
     let expected =
         "the agent ended (exit code 3) before it answered the prompt (session/prompt): out of luck";
@@ -65,6 +72,76 @@ fn an_agent_that_dies_is_told_by_its_last_words() {
     let ran = after_prompt(&[json!({"do":"die"})]).run();
     assert_eq!(ran.kind(), EndKind::Interrupted);
     assert!(ran.ending.reason.contains("signal 9"), "{}", ran.ending.reason);
+}
+
+const LIMITED: &str = "Attempt 1 failed with status 429. Retrying with backoff...\n";
+
+/// Seen to fail with standard error handed on unheard.
+#[test]
+fn a_silent_agent_that_complains_of_its_provider_waits_for_it() {
+    let rig = after_prompt(&[complain(LIMITED), json!({"do":"hang"})]);
+    let running = rig.start();
+    running.await_line("retrying");
+    running.terminate();
+    let ran = running.wait();
+    let waits = ran.signals.iter().find_map(|signal| match signal {
+        Signal::Retrying {
+            attempt,
+            delay,
+            status,
+            error,
+        } => Some((*attempt, delay.as_secs(), *status, error.as_str())),
+        _ => None,
+    });
+    assert_eq!(waits, Some((1, 20, Some(429), "rate_limit")));
+    assert_eq!(ran.kind(), EndKind::Interrupted);
+    assert!(ran.stderr.contains(LIMITED), "{}", ran.stderr);
+}
+
+#[test]
+fn what_it_gets_over_is_no_wait() {
+    let said =
+        update(json!({"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"I go on."}}));
+    let ran = after_prompt(&[complain(LIMITED), said, stop("end_turn")]).run();
+    assert_eq!(ran.kind(), EndKind::Claimed);
+    assert!(ran.of_type("retrying").is_empty(), "{:?}", ran.lines);
+}
+
+/// Seen to fail with standard error handed on unheard.
+#[test]
+fn an_agent_that_gives_up_after_a_complaint_was_refused_by_its_provider() {
+    let gone = after_prompt(&[complain(LIMITED), json!({"do":"exit","code":1})]).run();
+    assert_eq!(gone.kind(), EndKind::RateLimited { until: None });
+    assert!(
+        gone.ending.reason.contains("status 429"),
+        "{}",
+        gone.ending.reason
+    );
+    let error = json!({"code":-32603,"message":"Internal error"});
+    let refused = after_prompt(&[complain(LIMITED), refuse(2, error)]).run();
+    assert_eq!(refused.kind(), EndKind::RateLimited { until: None });
+    assert!(refused.ending.reason.contains("it had complained: Attempt 1"));
+}
+
+/// A megabyte: more than any pipe holds.
+#[test]
+fn an_agent_never_waits_for_its_standard_error_to_be_read() {
+    let flood = "words and words\n".repeat(1 << 16);
+    let ran = after_prompt(&[complain(&flood), stop("end_turn"), complain("last words")]).run();
+    assert_eq!(ran.kind(), EndKind::Claimed);
+    assert_eq!(ran.stderr, format!("{flood}last words"));
+}
+
+#[test]
+fn the_adapter_of_claude_code_does_not_ask_a_dead_provider_for_minutes() {
+    let retries = |command: &str| {
+        let mut rig = after_prompt(&[]);
+        rig.options.command = command.split(' ').map(str::to_owned).collect();
+        let env = rig.launch().env;
+        env.get(std::ffi::OsStr::new("CLAUDE_CODE_MAX_RETRIES")).cloned()
+    };
+    assert_eq!(retries("env A=b claude-agent-acp"), Some("1".into()));
+    assert_eq!(retries("opencode acp"), None);
 }
 
 #[test]

@@ -247,6 +247,52 @@ sleep 300
     );
 }
 
+/// An agent that tells of it on standard error alone, as the protocol has no word for it.
+const WAITER: &str = r#"#!/usr/bin/env python3
+import json, os, signal, subprocess, sys
+for line in sys.stdin:
+    ask = json.loads(line)
+    if "id" not in ask or "method" not in ask: continue
+    method, answer = ask["method"], {}
+    if method == "initialize":
+        answer = {"protocolVersion": 1, "agentCapabilities": {"loadSession": True}}
+    elif method == "session/new":
+        answer = {"sessionId": "s-1"}
+    elif method == "session/prompt":
+        if os.environ["ORCHESTRATOR_ATTEMPT"] == "1":
+            print("Attempt 1 failed with status 429. Retrying in 3s...", file=sys.stderr, flush=True)
+            signal.pause()
+        subprocess.run("date > done.txt; orchestrator agent log 'it is there'", shell=True, stdin=subprocess.DEVNULL)
+        answer = {"stopReason": "end_turn"}
+    print(json.dumps({"jsonrpc": "2.0", "id": ask["id"], "result": answer}), flush=True)
+"#;
+
+#[test]
+fn a_silent_agent_that_complains_of_its_provider_gives_its_slot_free() {
+    let world = World::configured(
+        "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\nprovider_wait = \"500ms\"\n",
+        "[runtimes.agent]\nkind = \"acp\"\ncommand = [\"waiter.py\"]\n",
+    );
+    let (config, path) = (world.root().join("orchestrator.toml"), world.path("waiter.py"));
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("waiter.py", path.to_str().unwrap())).unwrap();
+    std::fs::write(&path, WAITER).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    world.save_tasks(&[&section("waiter", "- **Runtime:** agent\n")]);
+    world.done(&["tick", "--wait"]);
+    let tiers: Vec<String> = world.outcomes("waiter");
+    assert_eq!(tiers.last().map(String::as_str), Some("haiku:done"), "{tiers:?}");
+    let task = world.task("waiter");
+    assert_eq!(task["attempts"].as_array().unwrap().len(), 2, "{task:#}");
+    let progress = std::fs::read_to_string(world.root().join("progress/waiter.md")).unwrap();
+    assert!(progress.contains("attempt 1 at haiku: rate-limited"), "{progress}");
+    let reason = reason_of_first(&world, "waiter");
+    assert!(
+        reason.contains("its provider makes it wait until") && reason.contains("rate_limit"),
+        "{reason}"
+    );
+}
+
 #[test]
 fn a_worker_that_ignores_the_polite_signal_is_killed_after_the_grace() {
     let world = World::new();

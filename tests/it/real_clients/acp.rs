@@ -16,9 +16,6 @@ fn set(stage: &mut Stage, model: &Server) -> Option<Acp> {
     let own = [
         ("ANTHROPIC_BASE_URL", model.base_url()),
         ("ANTHROPIC_API_KEY", "sk-ant-scripted".to_owned()),
-        ("CLAUDE_CODE_MAX_RETRIES", "1".to_owned()),
-        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned()),
-        ("DISABLE_AUTOUPDATER", "1".to_owned()),
     ];
     let names = own.iter().map(|(name, _)| (*name).to_owned()).collect();
     stage
@@ -118,6 +115,26 @@ async fn every_refusal_of_the_provider_has_its_end() {
 }
 
 #[tokio::test]
+async fn the_limit_of_turns_holds() {
+    let endless = (0..9).fold(Scenario::new("endless"), |all, n| {
+        all.step(Step::shell(&format!("echo {n} >> log")))
+    });
+    let Some((mut stage, _model, agent)) = rig(endless).await else {
+        return;
+    };
+    stage.brief.max_turns = Some(2);
+    let ran = stage.run(&agent).await;
+    assert_eq!(
+        ran.ending.kind,
+        EndKind::MaxTurns,
+        "{}\n{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert_eq!(stage.read("log").lines().count(), 2);
+}
+
+#[tokio::test]
 async fn a_kill_in_the_middle_is_gone_on_from_in_the_same_session() {
     let scenario = Scenario::new("silent")
         .step(Step::shell("echo one >> log"))
@@ -152,7 +169,6 @@ fn lines(base_url: &str) -> Option<String> {
         "env",
         &format!("ANTHROPIC_BASE_URL={base_url}"),
         "ANTHROPIC_API_KEY=sk-ant-scripted",
-        "CLAUDE_CODE_MAX_RETRIES=1",
         &client("claude-agent-acp")?,
     ]
     .map(str::to_owned);
@@ -173,4 +189,9 @@ async fn a_killed_worker_of_a_killed_service_goes_on_in_its_session() {
 async fn a_question_reaches_a_person_and_its_answer_the_session() {
     let ask = Step::call("mcp__orchestrator__ask", json!({"text": whole::QUESTION}));
     whole::a_question_reaches_a_person_and_its_answer_the_session(lines, ask, Step::say).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_costs_no_attempt_and_holds_no_slot() {
+    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(lines).await;
 }

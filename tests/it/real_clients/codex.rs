@@ -167,3 +167,8 @@ async fn a_question_reaches_a_person_and_its_answer_the_session() {
     let ask = Step::call("mcp__orchestrator__ask", json!({"text": whole::QUESTION}));
     whole::a_question_reaches_a_person_and_its_answer_the_session(lines, ask, Step::say).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_costs_no_attempt_and_holds_no_slot() {
+    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(lines).await;
+}

@@ -88,10 +88,6 @@ pub trait Subject: Sync {
     fn has_sessions(&self) -> bool {
         true
     }
-
-    fn has_provider(&self) -> bool {
-        true
-    }
 }
 
 /// Every runtime.
@@ -121,12 +117,19 @@ impl Subject for ACommand {
     }
 
     async fn cast(&self, stage: &Stage, play: Play) -> Cast {
+        let says = |outcome: &str| {
+            format!("echo '{{\"outcome\":\"{outcome}\"}}' > \"$ORCHESTRATOR_OUTCOME_FILE\"; exit 1")
+        };
         let script = match play {
-            Play::Family => FAMILY,
-            _ => "echo done > work; echo some words",
+            Play::Family => FAMILY.to_owned(),
+            Play::Limited => says("rate_limited"),
+            Play::Overloaded => says("overloaded"),
+            Play::Unauthorised => says("auth"),
+            Play::Unreachable => says("network"),
+            Play::Done | Play::Poisoned => "echo done > work; echo some words".to_owned(),
         };
         let options = command::Options {
-            command: vec![program(stage, "worker", script).display().to_string()],
+            command: vec![program(stage, "worker", &script).display().to_string()],
             env: Vec::new(),
             inherited: stage.brief.inherited.clone(),
         };
@@ -141,10 +144,6 @@ impl Subject for ACommand {
     }
 
     fn has_sessions(&self) -> bool {
-        false
-    }
-
-    fn has_provider(&self) -> bool {
         false
     }
 }

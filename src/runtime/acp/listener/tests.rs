@@ -111,3 +111,27 @@ fn a_question_after_the_cancel_is_cancelled_and_a_refusal_is_told() {
     assert_eq!(cancelled["outcome"]["outcome"], "cancelled");
     assert_eq!(scene.lines().len(), 2, "the call and its refusal");
 }
+
+#[test]
+fn the_retries_of_claude_code_are_told_as_its_adapter_hands_them_on() {
+    let mut scene = scene(None);
+    let mut hand_on = |message: Value| {
+        let params = json!({"sessionId":"s","message":message});
+        let message = UntypedMessage::new("_claude/sdkMessage", params).unwrap();
+        scene.listener.hear(message);
+    };
+    hand_on(
+        json!({"type":"system","subtype":"api_retry","attempt":1,"max_retries":1,"retry_delay_ms":60_000.5,
+        "error_status":429,"error":"rate_limit"}),
+    );
+    hand_on(json!({"type":"system","subtype":"other"}));
+    hand_on(json!(7));
+    let told = Line::Retrying {
+        attempt: 1,
+        delay_ms: 60_000,
+        status: Some(429),
+        error: "rate_limit".into(),
+        said: String::new(),
+    };
+    assert_eq!(scene.lines(), [told]);
+}

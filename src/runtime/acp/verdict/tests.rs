@@ -54,6 +54,7 @@ fn then_the_code() {
 fn and_last_the_words() {
     let rows = [
         ("You have hit your limit", LIMITED),
+        ("Reached maximum number of turns (2)", EndKind::MaxTurns),
         ("API Error: Request rejected (429)", LIMITED),
         ("prompt is too long: 300000 tokens", EndKind::Poisoned),
         (
