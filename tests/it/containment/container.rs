@@ -28,6 +28,8 @@ fn wait_for<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// The probe alone refuses a cell that can be read or written past its lists; here the lists themselves are tried.
+/// Seen to fail with the cell's surroundings and home among the mounts, and all of them to be written (`spec::mounts`; without
+/// the probe, which refuses it).
 #[test]
 fn a_container_holds_its_cell() {
     let Some(podman) = Podman::start() else { return };
@@ -80,6 +82,7 @@ fn a_container_holds_its_cell() {
     assert_eq!(podman.containers(), "", "none is left");
 }
 
+/// Seen to fail with `cap_drop` taken out of the request, and the capabilities left by the first process: both hold by themselves.
 #[test]
 fn a_container_gives_no_rights() {
     let Some(podman) = Podman::start() else { return };
@@ -97,6 +100,7 @@ fn a_container_gives_no_rights() {
     }
 }
 
+/// Seen to fail with the first process living on when its line ends (`first::obey`).
 #[test]
 fn a_container_ends_with_whoever_started_it_and_is_swept() {
     let Some(podman) = Podman::start() else { return };
@@ -114,6 +118,7 @@ fn a_container_ends_with_whoever_started_it_and_is_swept() {
     sweep(&rig).unwrap();
 }
 
+/// Seen to fail with the word unheard in `first::obey`: it was killed after its grace.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_reaches_the_worker_in_its_container() {
     let Some(podman) = tokio::task::block_in_place(Podman::start) else {
@@ -158,6 +163,7 @@ async fn a_stop_reaches_the_worker_in_its_container() {
 }
 
 /// The engine is told to kill it in the middle: the worker's end is told as what it was.
+/// Seen to fail with an end without a word taken for a good one (`Made::live`).
 #[test]
 fn a_container_that_is_killed_is_told() {
     let Some(podman) = Podman::start() else { return };
@@ -173,6 +179,7 @@ fn a_container_that_is_killed_is_told() {
     assert_eq!(podman.containers(), "");
 }
 
+/// Seen to fail with the look for an image's name taken out of `Container::tried`.
 #[test]
 fn an_image_that_does_not_fit_is_refused() {
     let Some(podman) = Podman::start() else { return };
@@ -197,6 +204,7 @@ fn an_image_that_does_not_fit_is_refused() {
     assert!(told.contains("a comma"), "{told}");
 }
 
+/// Seen to fail with what the engine says dropped in `Container::sweep`.
 #[test]
 fn an_engine_that_says_no_is_told() {
     let mut rig = Rig::housed(Path::new("/nowhere.sock"));

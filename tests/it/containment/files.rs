@@ -9,7 +9,8 @@ use rstest::rstest;
 use super::rig::{Rig, Wall, shown};
 
 /// Seen to fail with `--ro-bind / /` in place of the view (bubblewrap) and with `/` among what may be read (landlock):
-/// the probe refuses such a cell, and without the probe every row fails.
+/// the probe refuses such a cell, and without the probe every row fails; likewise with the cell's surroundings among the
+/// mounts (container).
 #[rstest]
 fn secrets_are_not_read(#[values(Wall::Bubblewrap, Wall::Landlock, Wall::Container)] wall: Wall) {
     let Some(rig) = Rig::within(wall) else { return };
@@ -58,7 +59,8 @@ fn links_in_the_workspace_lead_nowhere(
     assert!(!rig.path("escape").exists(), "{said:?}");
 }
 
-/// Seen to fail with `--bind` for `--ro-bind` in the view, and with `from_all` for what may be read (landlock).
+/// Seen to fail with `--bind` for `--ro-bind` in the view, with `from_all` for what may be read (landlock), and with mounts
+/// that are not read-only (container).
 #[rstest]
 fn nothing_is_changed_outside(#[values(Wall::Bubblewrap, Wall::Landlock, Wall::Container)] wall: Wall) {
     let Some(mut rig) = Rig::within(wall) else { return };

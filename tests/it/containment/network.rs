@@ -34,7 +34,8 @@ pub fn server(at: &str) -> (SocketAddr, Arc<AtomicUsize>) {
     (at, count)
 }
 
-/// Seen to fail with `--unshare-net` taken out (bubblewrap): the doors are taken, and the cell is refused.
+/// Seen to fail with `--unshare-net` taken out (bubblewrap) and with the machine's network (container): the doors are taken,
+/// and the cell is refused.
 #[rstest]
 fn a_listed_host_is_reached(#[values(Wall::Bubblewrap, Wall::Landlock, Wall::Container)] wall: Wall) {
     let Some(mut rig) = Rig::within(wall) else { return };
@@ -122,7 +123,8 @@ fn other_ways(listed: SocketAddr, other: SocketAddr, v6: SocketAddr) -> Vec<Stri
 }
 
 /// Seen to fail with `--unshare-net` taken out (bubblewrap; the probe refuses the cell), with all ports allowed (landlock;
-/// likewise), and with the check in `Proxy::vet` taken out (both; likewise).
+/// likewise), with the check in `Proxy::vet` taken out (all; likewise, and by the rows without the probe), and with the
+/// folders of the sockets among the mounts (container; by the rows without the probe).
 #[rstest]
 fn nothing_else_is(#[values(Wall::Bubblewrap, Wall::Landlock, Wall::Container)] wall: Wall) {
     let Some(mut rig) = Rig::within(wall) else { return };

@@ -94,6 +94,7 @@ fn a_runtime_has_hosts_of_its_own() {
 }
 
 /// A worker that outlives a restart keeps the cell that it was started in, whatever the configuration says by then.
+/// Seen to fail with the check in `Proxy::vet` taken out.
 #[test]
 fn other_settings_change_no_cell_that_is_there() {
     let world = world("");
@@ -226,7 +227,7 @@ fn planted_configuration_runs_nothing_outside() {
 }
 
 /// Links, hard links and pipes in the workspace and on the desk: what is looked at, committed and taken in stays beneath.
-/// The fences are seen to fail one by one in `workspace::hostile` and `files::desk`.
+/// The fences were seen to fail one by one: in `workspace::hostile` those of the workspace, in `files::desk` those of the desk.
 #[test]
 fn what_is_planted_in_a_workspace_leads_nobody_out() {
     let world = world("");

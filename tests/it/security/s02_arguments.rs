@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::main_job::world::{World, finished, section};
 
 /// The whole way, from the queue file; `workspace::hostile` has the same and more at the adapter.
+/// Seen to fail without `source::broken_rule`: options and `ext::` got further.
 #[test]
 fn hostile_workspaces_run_nothing() {
     let world = World::new();
@@ -43,6 +44,7 @@ fn hostile_workspaces_run_nothing() {
 
 /// The base of a task is a commit, found by its full name; a repository's remotes are never fetched from, not even for
 /// an object that is missing.
+/// Seen to fail with `GIT_ALLOW_PROTOCOL` and `GIT_NO_LAZY_FETCH` taken out of `workspace::git`: the remote ran.
 #[test]
 fn a_hostile_branch_and_remote_are_only_names() {
     let world = World::new();

@@ -70,6 +70,7 @@ fn clear(canary: &Path) {
     fs::remove_file(canary).ok();
 }
 
+/// Seen to fail without `core.hooksPath` in `disarm::always`: making the worktree ran a hook.
 #[tokio::test]
 async fn programs_named_by_the_repository_do_not_run() {
     let world = World::new();
@@ -94,6 +95,7 @@ async fn programs_named_by_the_repository_do_not_run() {
     assert!(canary.exists(), "the trap itself works");
 }
 
+/// Seen to fail with merge drivers unanswered in `disarm::answer`: the driver took the place of the conflict.
 #[tokio::test]
 async fn merge_drivers_of_the_repository_do_not_run() {
     let world = World::new();
@@ -114,6 +116,7 @@ async fn merge_drivers_of_the_repository_do_not_run() {
     assert!(!canary.exists(), "merging ran something");
 }
 
+/// Seen to fail without `source::broken_rule`: what it refuses got further.
 #[tokio::test]
 async fn refusals_say_what_to_do_and_run_nothing() {
     let world = World::new();
@@ -150,6 +153,7 @@ async fn refusals_say_what_to_do_and_run_nothing() {
     assert!(!world.state("worktrees/t").exists() && !world.state("places/t.json").exists());
 }
 
+/// Seen to fail with git started by a shell in `Git::command`.
 #[tokio::test]
 async fn a_hostile_folder_name_is_only_a_name() {
     let world = World::new();
@@ -164,6 +168,7 @@ async fn a_hostile_folder_name_is_only_a_name() {
     assert!(made.unwrap().root.join("a.txt").exists());
 }
 
+/// Seen to fail without `fence::refuse_link`.
 #[tokio::test]
 async fn planted_links_are_refused() {
     let world = World::new();
@@ -187,6 +192,7 @@ async fn planted_links_are_refused() {
     assert_eq!(fs::read_dir(world.path("victim")).unwrap().count(), 0);
 }
 
+/// Seen to fail without `fence::inside`.
 #[tokio::test]
 async fn a_link_in_the_tree_does_not_lead_the_worker_out() {
     let world = World::new();
@@ -206,6 +212,7 @@ async fn a_link_in_the_tree_does_not_lead_the_worker_out() {
     ));
 }
 
+/// Seen to fail without `mirror::refuse_rewrites`.
 #[tokio::test]
 async fn a_worker_cannot_redirect_the_clone() {
     let world = World::new();
@@ -219,6 +226,7 @@ async fn a_worker_cannot_redirect_the_clone() {
     ));
 }
 
+/// Seen to fail without the look at the repository in `Workspace::git`.
 #[tokio::test]
 async fn an_own_folder_whose_repository_was_deleted_is_not_taken_for_a_part_of_another() {
     let world = World::new();
@@ -231,6 +239,7 @@ async fn an_own_folder_whose_repository_was_deleted_is_not_taken_for_a_part_of_a
     ));
 }
 
+/// Seen to fail with `git submodule update --init` after the checkout: no other verb of git follows them.
 #[tokio::test]
 async fn submodules_are_not_followed_and_survive_a_commit() {
     let world = World::new();
@@ -280,6 +289,8 @@ impl Drop for Swept {
     }
 }
 
+/// Seen to fail with `remove_dir_all` in place of `removal::remove` (an overflow of the stack ended the process), and without the
+/// setting aside in `Workspaces::put_away`.
 #[tokio::test]
 async fn a_tree_deeper_than_any_path_is_got_rid_of() {
     let world = World::new();
