@@ -7,7 +7,7 @@ use super::error::WorkspaceError;
 use super::git::Git;
 use super::place::Workspace;
 use super::staging;
-use super::{fence, lock};
+use super::{fence, lock, removal};
 
 /// A fresh checkout of one commit at `gate/<task-id>-<n>/tree` below the state folder.
 ///
@@ -138,6 +138,6 @@ impl GateCheckout {
 impl Drop for GateCheckout {
     fn drop(&mut self) {
         // A folder that cannot be deleted now is found again by the next start's pruning.
-        let _ = fs::remove_dir_all(&self.home);
+        let _ = removal::remove(&self.home);
     }
 }

@@ -26,6 +26,7 @@ mod place;
 mod prepare;
 mod prune;
 mod record;
+mod removal;
 mod repository;
 mod shadow;
 mod source;

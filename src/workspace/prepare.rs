@@ -189,11 +189,12 @@ impl Workspaces {
             .await?;
         let git = old.git_of_repository().await?;
         let _held = lock::hold(&lock::file(&self.state, old.repository())?).await?;
-        git.call(["worktree", "remove", "--force", "--"])
-            .arg(&old.top)
-            .text()
-            .await?;
-        Ok(())
+        let call = git.call(["worktree", "remove", "--force", "--"]);
+        match call.arg(&old.top).text().await {
+            // What lies too deep for git was not committed, and is not deleted either.
+            Err(_) if old.top.exists() => fence::set_aside(&self.state, &old.top),
+            removed => Ok(removed.map(drop)?),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::error::WorkspaceError;
 use super::prepare::Workspaces;
-use super::{fence, record};
+use super::{fence, record, removal};
 use crate::domain::id::TaskId;
 
 /// What pruning did.
@@ -40,7 +40,7 @@ impl Workspaces {
             if is_of(&name, live) {
                 continue;
             }
-            match fs::remove_dir_all(&path) {
+            match removal::remove(&path) {
                 Ok(()) => pruned.checkouts += 1,
                 Err(e) => pruned.kept.push((path.clone(), WorkspaceError::io(&path)(e))),
             }

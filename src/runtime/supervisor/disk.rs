@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::statvfs;
+use rustix::io::Errno;
 
 /// Between two questions for what is free.
 const LOOK: Duration = Duration::from_secs(1);
@@ -123,16 +124,29 @@ impl Count {
         false
     }
 
-    /// A file with several names counts a part for each.
+    fn take(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// A file with several names counts a part for each; a folder that lies too deep to be looked into, without end.
     fn add(&mut self, entry: &std::fs::DirEntry) {
         let Ok(meta) = entry.metadata() else { return };
         if meta.is_dir() {
-            self.bytes += ENTRY;
-            self.open.extend(std::fs::read_dir(entry.path()));
+            self.take(ENTRY);
+            match std::fs::read_dir(entry.path()) {
+                Ok(folder) => self.open.push(folder),
+                // A way to hide what is there.
+                Err(error) if is_too_deep(&error) => self.bytes = u64::MAX,
+                Err(_) => {}
+            }
         } else {
-            self.bytes += (meta.blocks() * 512).max(ENTRY) / meta.nlink().max(1);
+            self.take((meta.blocks() * 512).max(ENTRY) / meta.nlink().max(1));
         }
     }
+}
+
+fn is_too_deep(error: &std::io::Error) -> bool {
+    [Errno::NAMETOOLONG, Errno::MFILE].contains(&Errno::from_io_error(error).unwrap_or(Errno::IO))
 }
 
 #[cfg(test)]
@@ -164,5 +178,23 @@ mod tests {
         std::os::unix::fs::symlink(other.path(), dir.path().join("link")).unwrap();
         let mut disk = Disk::new(dir.path().into(), Some(100_000), Duration::ZERO).unwrap();
         assert_eq!(look(&mut disk, 1), None);
+    }
+
+    /// Seen to fail with such a folder taken for an empty one.
+    #[test]
+    fn what_lies_too_deep_is_not_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = std::fs::File::open(dir.path()).unwrap();
+        // Some levels of the longest name are enough: no path may be longer than 4096 bytes.
+        let name = "d".repeat(255);
+        for _ in 0..20 {
+            rustix::fs::mkdirat(&folder, &name, rustix::fs::Mode::RWXU).unwrap();
+            let flags = rustix::fs::OFlags::DIRECTORY;
+            folder = rustix::fs::openat(&folder, &name, flags, rustix::fs::Mode::empty())
+                .unwrap()
+                .into();
+        }
+        let mut disk = Disk::new(dir.path().into(), Some(1 << 40), Duration::ZERO).unwrap();
+        assert_eq!(look(&mut disk, 1), Some(1 << 40));
     }
 }

@@ -70,7 +70,8 @@ fn the_command_line_says_all_and_holds_no_secret() {
 }
 
 /// S04: with the person's settings, a repository that the person trusts runs the hooks and MCP servers of its
-/// `.codex/` (seen with the real CLI: they ran with these two flags taken out, also in a worktree).
+/// `.codex/` (seen with the real CLI: they ran with these two flags taken out, also in a worktree). Seen to fail with one
+/// of them taken out of `Codex::launch`.
 #[test]
 fn the_persons_trust_does_not_reach_the_workspace() {
     let flags = ["--ignore-user-config", "--ignore-rules"];

@@ -24,6 +24,11 @@ pub struct Podman {
 impl Podman {
     /// None, with the reason printed, where there is no Podman; where nothing may be skipped that is a failure.
     pub fn start() -> Option<Self> {
+        Self::with(&[])
+    }
+
+    /// The same, with more programs in its image.
+    pub fn with(more: &[&str]) -> Option<Self> {
         let has = |name: &str| Command::new(name).arg("--version").output().is_ok();
         if !has("podman") || !has("runc") || !rustix::process::geteuid().is_root() {
             assert_ne!(
@@ -52,7 +57,7 @@ impl Podman {
             service,
             socket,
         };
-        own.import(IMAGE, &PROGRAMS);
+        own.import(IMAGE, &[&PROGRAMS[..], more].concat());
         until("the engine listens", || {
             std::os::unix::net::UnixStream::connect(&own.socket).is_ok()
         });

@@ -6,15 +6,17 @@ use std::os::unix::fs::symlink;
 use orchestrator::sandbox::{self, Choice};
 use rstest::rstest;
 
-use super::rig::{Rig, SECRET, shown};
+use super::rig::{Rig, Wall, shown};
 
 /// Seen to fail with `--ro-bind / /` in place of the view (bubblewrap) and with `/` among what may be read (landlock):
-/// the probe refuses such a cell, and without the probe every row fails.
+/// the probe refuses such a cell, and without the probe every row fails; likewise with the cell's surroundings among the
+/// mounts (container).
 #[rstest]
-fn secrets_are_not_read(#[values(Choice::Bubblewrap, Choice::Landlock)] choice: Choice) {
-    let rig = Rig::new(choice);
+fn secrets_are_not_read(#[values(Wall::Bubblewrap, Wall::Landlock, Wall::Container)] wall: Wall) {
+    let Some(rig) = Rig::within(wall) else { return };
     let outside = std::process::id();
-    for path in [
+    let home = shown(&rig.path("home"));
+    let files = [
         "home/.ssh/id_ed25519",
         "home/.aws/credentials",
         "home/.claude/.credentials.json",
@@ -26,60 +28,63 @@ fn secrets_are_not_read(#[values(Choice::Bubblewrap, Choice::Landlock)] choice: 
         "attempt/stdin",
         "attempt/cell.json",
         "workspace/../home/.ssh/id_ed25519",
-    ] {
-        let ran = rig.run(&format!("cat {}", shown(&rig.path(path))));
-        assert!(ran.code != 0 && ran.out.is_empty(), "{path}: {ran:?}");
-    }
-    let home = shown(&rig.path("home"));
-    for script in [
+    ];
+    let mut ways: Vec<String> = files.map(|path| format!("cat {}", shown(&rig.path(path)))).into();
+    ways.extend([
         format!("ls {home}/.aws/ {home}/.ssh"),
         "cat /etc/shadow".to_owned(),
         format!("tr '\\0' '\\n' < /proc/{outside}/environ"),
         format!("ls /proc/{outside}/root/ /proc/{outside}/cwd/"),
         format!("ln -s {home}/.ssh link && cat link/id_ed25519"),
         format!("ln {home}/.netrc link2 && cat link2"),
-    ] {
-        let ran = rig.run(&script);
-        assert!(ran.code != 0 && ran.out.is_empty(), "{script}: {ran:?}");
+    ]);
+    for (way, (code, said)) in ways.iter().zip(rig.run_each(&ways)) {
+        assert!(code != 0 && said.is_empty(), "{way}: {code} {said}");
     }
 }
 
 /// A link that leads out of the workspace leads nowhere. Seen to fail as the test above.
 #[rstest]
-fn links_in_the_workspace_lead_nowhere(#[values(Choice::Bubblewrap, Choice::Landlock)] choice: Choice) {
-    let rig = Rig::new(choice);
+fn links_in_the_workspace_lead_nowhere(
+    #[values(Wall::Bubblewrap, Wall::Landlock, Wall::Container)] wall: Wall,
+) {
+    let Some(rig) = Rig::within(wall) else { return };
     symlink(rig.path("home/.ssh"), rig.path("workspace/ssh")).unwrap();
     symlink("/", rig.path("workspace/root")).unwrap();
-    let ran = rig.run("cat ssh/id_ed25519 root/etc/shadow");
-    assert!(ran.code != 0 && !ran.out.contains(SECRET), "{ran:?}");
-    let ran = rig.run(&format!("echo x > root{}", shown(&rig.path("escape"))));
-    assert!(!rig.path("escape").exists(), "{ran:?}");
+    let write = format!("echo x > root{}", shown(&rig.path("escape")));
+    let said = rig.run_each(&["cat ssh/id_ed25519", "cat root/etc/shadow", &write]);
+    for (code, said) in &said[..2] {
+        assert!(*code != 0 && said.is_empty(), "{said}");
+    }
+    assert!(!rig.path("escape").exists(), "{said:?}");
 }
 
-/// Seen to fail with `--bind` for `--ro-bind` in the view, and with `from_all` for what may be read (landlock).
+/// Seen to fail with `--bind` for `--ro-bind` in the view, with `from_all` for what may be read (landlock), and with mounts
+/// that are not read-only (container).
 #[rstest]
-fn nothing_is_changed_outside(#[values(Choice::Bubblewrap, Choice::Landlock)] choice: Choice) {
-    let mut rig = Rig::new(choice);
+fn nothing_is_changed_outside(#[values(Wall::Bubblewrap, Wall::Landlock, Wall::Container)] wall: Wall) {
+    let Some(mut rig) = Rig::within(wall) else { return };
     fs::create_dir(rig.path("seen")).unwrap();
     fs::write(rig.path("seen/file"), "as it was").unwrap();
     rig.cell.read.push(rig.path("seen"));
-    assert_eq!(
-        rig.run(&format!("cat {}", shown(&rig.path("seen/file")))).out,
-        "as it was"
-    );
-    for path in [
+    let paths = [
         "seen/file",
         "seen/new",
         "attempt/exit.json",
         "instance/PROACTIVE-JOBS.md",
         "home/.bashrc",
-    ] {
-        let before = fs::read(rig.path(path)).ok();
-        let _ = rig.run(&format!("echo x > {}", shown(&rig.path(path))));
-        assert_eq!(fs::read(rig.path(path)).ok(), before, "{path}");
+    ];
+    let before = paths.map(|path| fs::read(rig.path(path)).ok());
+    let mut ways: Vec<String> = paths
+        .map(|path| format!("echo x > {}", shown(&rig.path(path))))
+        .into();
+    ways.push(format!("cat {}", shown(&rig.path("seen/file"))));
+    ways.push("echo mine > file && mkdir -p ~/.config && echo kept > ~/.config/own && cat file".to_owned());
+    let said = rig.run_each(&ways);
+    for (path, before) in paths.iter().zip(before) {
+        assert_eq!(fs::read(rig.path(path)).ok(), before, "{path}: {said:?}");
     }
-    let ran = rig.run("echo mine > file && mkdir -p ~/.config && echo kept > ~/.config/own && cat file");
-    assert_eq!((ran.code, ran.out.as_str()), (0, "mine\n"), "{ran:?}");
+    assert_eq!(said[5..], [(0, "as it was".to_owned()), (0, "mine\n".to_owned())]);
     assert_eq!(
         fs::read_to_string(rig.path("private/.config/own")).unwrap(),
         "kept\n"

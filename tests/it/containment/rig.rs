@@ -6,16 +6,31 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use orchestrator::sandbox::{self, Cell, Choice, Local, Probed, Refused, Sandbox};
+use orchestrator::sandbox::{self, Cell, Choice, Container, House, Local, Probed, Refused, Sandbox};
 
+use super::engine::{IMAGE, Podman};
 use crate::main_job::world::{EXE, Ran, finished};
 
 /// What is in every secret file.
 pub const SECRET: &str = "the-canary-of-this-test";
+/// What stands before the exit code of each of several scripts.
+const END: &str = "--ended with ";
+
+/// By what a cell can be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wall {
+    Bubblewrap,
+    Landlock,
+    Container,
+}
 
 pub struct Rig {
+    /// The engine of a cell that has its own.
+    _podman: Option<Podman>,
     folder: tempfile::TempDir,
     pub choice: Choice,
+    /// Where its containers come from; none for the tier `sandbox`.
+    pub house: Option<House>,
     pub cell: Cell,
 }
 
@@ -63,36 +78,105 @@ impl Rig {
             hosts: Vec::new(),
             env: BTreeMap::new(),
         };
-        Self { folder, choice, cell }
+        Self {
+            _podman: None,
+            folder,
+            choice,
+            house: None,
+            cell,
+        }
+    }
+
+    /// One whose containers come from this engine.
+    pub fn housed(socket: &Path) -> Self {
+        let house = House {
+            socket: socket.to_owned(),
+            image: IMAGE.to_owned(),
+            memory: None,
+            processes: 200,
+            file: None,
+        };
+        Self {
+            house: Some(house),
+            ..Self::new(Choice::Auto)
+        }
+    }
+
+    /// One that is held so; none where this machine cannot.
+    pub fn within(wall: Wall) -> Option<Self> {
+        match wall {
+            Wall::Bubblewrap => Some(Self::new(Choice::Bubblewrap)),
+            Wall::Landlock => Some(Self::new(Choice::Landlock)),
+            Wall::Container => {
+                let podman = Podman::with(&["curl", "ln", "perl", "tr"])?;
+                let rig = Self::housed(&podman.socket);
+                Some(Self {
+                    _podman: Some(podman),
+                    ..rig
+                })
+            }
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
+    pub fn tier(&self, path: &OsStr) -> Box<dyn Sandbox> {
+        match &self.house {
+            Some(house) => Box::new(Container::new(house.clone())),
+            None => Box::new(Local::new(self.choice, path)),
+        }
+    }
+
     pub fn probe(&self, path: &OsStr) -> Result<Probed, Refused> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let local = Local::new(self.choice, path);
-        runtime.unwrap().block_on(local.probe(&self.cell))
+        runtime.unwrap().block_on(self.tier(path).probe(&self.cell))
     }
 
     /// A probed cell with this shell script in it, and the variables that a worker has.
     pub fn wrapped(&self, script: &str) -> sandbox::Command {
         let path = std::env::var_os("PATH").unwrap();
         let probed = self.probe(&path).unwrap();
-        let env = [("PATH", path), ("HOME", self.cell.home_at.clone().into())];
+        // A container's programs are its image's.
+        let of_worker = if self.house.is_some() {
+            "/nowhere".into()
+        } else {
+            path
+        };
+        let env = [("PATH", of_worker), ("HOME", self.cell.home_at.clone().into())];
         let command = sandbox::Command {
             argv: ["sh", "-c", script].map(Into::into).to_vec(),
             env: env.map(|(name, value)| (name.into(), value)).into(),
         };
-        Local::new(self.choice, OsStr::new(""))
-            .wrap(command, &self.cell, &probed)
-            .unwrap()
+        let tier = self.tier(OsStr::new(""));
+        tier.wrap(command, &self.cell, &probed).unwrap()
     }
 
     /// Runs a script in the cell to its end.
     pub fn run(&self, script: &str) -> Ran {
         finished(&mut self.command(script))
+    }
+
+    /// Runs all of these in one cell, one after the other; the exit code of each, and what it said.
+    pub fn run_each<T: AsRef<str>>(&self, scripts: &[T]) -> Vec<(i32, String)> {
+        let mut whole = String::new();
+        for script in scripts {
+            let script = script.as_ref();
+            whole += &format!("(\n{script}\n)\necho \"{END}$?\"\n");
+        }
+        let ran = self.run(&whole);
+        let parts: Vec<&str> = ran.out.split(END).collect();
+        assert_eq!(parts.len(), scripts.len() + 1, "each has an end: {ran:?}");
+        // Behind the mark stands the exit code of the one before.
+        let said = parts.iter().enumerate().map(|(n, part)| match n {
+            0 => *part,
+            _ => part.split_once('\n').map_or("", |(_, said)| said),
+        });
+        let codes = parts[1..]
+            .iter()
+            .map(|part| part.lines().next().unwrap().parse().unwrap());
+        codes.zip(said.map(str::to_owned)).collect()
     }
 
     pub fn command(&self, script: &str) -> Command {

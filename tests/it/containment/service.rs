@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::Ordering;
 
+use super::network::server;
 use crate::main_job::world::{World, section};
 
 /// An instance whose workers are in the sandbox.
@@ -132,6 +135,47 @@ fn the_work_of_sub_tasks_reaches_their_contained_parent() {
     assert_eq!(mine.trim(), "done");
 }
 
+/// A worker that outlives a restart keeps the cell that it was started in, whatever the configuration says by then.
+/// Seen to fail with the check in `Proxy::vet` taken out.
+#[test]
+fn other_settings_change_no_cell_that_is_there() {
+    let world = world("");
+    let ((first, _), (second, came)) = (server("127.0.0.1:0"), server("127.0.0.1:0"));
+    let config = world.root().join("orchestrator.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let listing = |host: SocketAddr| format!("{text}network = [\"{host}\"]\n");
+    fs::write(&config, listing(first)).unwrap();
+    let ask = |at: SocketAddr| {
+        format!("curl -sS --fail -m 5 --noproxy '' http://{at}/ >> seen.txt && echo >> seen.txt")
+    };
+    world.worker(
+        "work",
+        &format!(
+            "{}; touch ready; while [ ! -f go ]; do sleep 0.02; done; {}; {}; echo x > done.txt",
+            ask(first),
+            ask(second),
+            ask(first)
+        ),
+    );
+    world.save_tasks(&[&section("work", "")]);
+    let mut up = world.up();
+    let top = world.state_dir().join("workspaces/work");
+    world.until("it has asked once", || top.join("ready").exists().then_some(()));
+    assert_eq!(up.end(), 0);
+    fs::write(&config, listing(second)).unwrap();
+    let _up = world.up();
+    fs::write(top.join("go"), "").unwrap();
+    world.until_state("work", "completed");
+    assert_eq!(world.outcomes("work"), ["haiku:done"]);
+    assert_eq!(
+        fs::read_to_string(top.join("seen.txt")).unwrap(),
+        "hello\nhello\n"
+    );
+    assert_eq!(came.load(Ordering::SeqCst), 0);
+    let ledger = fs::read_to_string(world.state_dir().join("attempts/work/1/egress.jsonl")).unwrap();
+    assert!(ledger.contains(&second.port().to_string()), "{ledger}");
+}
+
 /// Worktree: the history is there to be read and not to be written. Seen to fail with the repository among what may be
 /// written.
 #[test]
@@ -225,7 +269,7 @@ fn planted_configuration_runs_nothing_outside() {
 }
 
 /// Links, hard links and pipes in the workspace and on the desk: what is looked at, committed and taken in stays beneath.
-/// The fences are seen to fail one by one in `workspace::hostile` and `files::desk`.
+/// The fences were seen to fail one by one: in `workspace::hostile` those of the workspace, in `files::desk` those of the desk.
 #[test]
 fn what_is_planted_in_a_workspace_leads_nobody_out() {
     let world = world("");

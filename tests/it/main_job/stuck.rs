@@ -285,7 +285,10 @@ fn a_silent_agent_that_complains_of_its_provider_gives_its_slot_free() {
     let task = world.task("waiter");
     assert_eq!(task["attempts"].as_array().unwrap().len(), 2, "{task:#}");
     let progress = std::fs::read_to_string(world.root().join("progress/waiter.md")).unwrap();
-    assert!(progress.contains("attempt 1 at haiku: rate-limited"), "{progress}");
+    assert!(
+        progress.contains("attempt 1 at haiku: rate-limited"),
+        "{progress}"
+    );
     let reason = reason_of_first(&world, "waiter");
     assert!(
         reason.contains("its provider makes it wait until") && reason.contains("rate_limit"),

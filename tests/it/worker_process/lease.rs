@@ -18,6 +18,7 @@ async fn without_renewal_it_ends_with_its_lease() {
     assert_eq!(confirm_dead(attempt.dir()).unwrap(), Death::Confirmed);
 }
 
+/// Seen to fail with the lease read but once (`Tenure::look`).
 #[tokio::test]
 async fn renewed_it_lives_on() {
     let lease = Duration::from_millis(500);
@@ -33,6 +34,7 @@ async fn renewed_it_lives_on() {
     assert_eq!(finish(&running).await.code(), Some(4));
 }
 
+/// Seen to fail likewise.
 #[tokio::test]
 async fn entrusted_to_its_supervisor_it_lives_until_somebody_comes_back() {
     let lease = Duration::from_millis(400);

@@ -182,6 +182,7 @@ async fn the_group_finds_who_left_the_tree_and_wiped_the_environment() {
     assert!(attempt.group_folders().iter().all(|folder| !folder.exists()));
 }
 
+/// Seen to fail without the sweep: the group of the dead supervisor stayed.
 #[tokio::test]
 async fn groups_go_with_their_attempt_and_those_left_behind_are_swept() {
     let attempt = Attempt::sh("exit 0");

@@ -21,6 +21,7 @@ async fn a_kill_leaves_nobody() {
     assert_eq!(confirm_dead(attempt.dir()).unwrap(), Death::Confirmed);
 }
 
+/// Seen to fail without the polite signal in `Tree::ask_to_end`: it never heard.
 #[tokio::test]
 async fn a_polite_worker_may_close_its_work() {
     let attempt = Attempt::sh("trap 'echo bye; exit 3' TERM; echo $$ >> pids; while :; do sleep 0.02; done");
@@ -45,6 +46,7 @@ async fn the_grace_is_for_the_whole_tree() {
     assert_eq!(attempt.stdout(), "closed\n");
 }
 
+/// Seen to fail with the second word unheard in `Watch::hear_stop`: it waited for its grace.
 #[tokio::test]
 async fn asking_again_makes_it_at_once() {
     let attempt = Attempt::sh("trap '' TERM; echo $$ >> pids; while :; do sleep 0.02; done");
@@ -56,6 +58,7 @@ async fn asking_again_makes_it_at_once() {
     assert_eq!(finish(&running).await.status, Some(Status::Signal(9)));
 }
 
+/// Seen to fail with the killing left to a stop (`Watch::kills_at`): it stayed.
 #[tokio::test]
 async fn what_a_worker_leaves_behind_goes_with_it() {
     let attempt = Attempt::sh(
@@ -67,6 +70,7 @@ async fn what_a_worker_leaves_behind_goes_with_it() {
     assert!(attempt.await_pids(1).into_iter().all(|pid| !is_alive(pid)));
 }
 
+/// Seen to fail with the timeout taken out of `Watch::look_at_clock`.
 #[tokio::test]
 async fn it_ends_at_its_timeout() {
     let mut attempt = Attempt::sh("trap '' TERM; while :; do sleep 0.02; done");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,6 +70,7 @@ fn clear(canary: &Path) {
     fs::remove_file(canary).ok();
 }
 
+/// Seen to fail without `core.hooksPath` in `disarm::always`: making the worktree ran a hook.
 #[tokio::test]
 async fn programs_named_by_the_repository_do_not_run() {
     let world = World::new();
@@ -93,6 +95,7 @@ async fn programs_named_by_the_repository_do_not_run() {
     assert!(canary.exists(), "the trap itself works");
 }
 
+/// Seen to fail with merge drivers unanswered in `disarm::answer`: the driver took the place of the conflict.
 #[tokio::test]
 async fn merge_drivers_of_the_repository_do_not_run() {
     let world = World::new();
@@ -113,15 +116,14 @@ async fn merge_drivers_of_the_repository_do_not_run() {
     assert!(!canary.exists(), "merging ran something");
 }
 
+/// Seen to fail without `source::broken_rule`: what it refuses got further.
 #[tokio::test]
 async fn refusals_say_what_to_do_and_run_nothing() {
     let world = World::new();
     let canary = world.path("canary");
     let touch = format!("$(touch {})", canary.display());
     fs::write(world.path("instance/file"), "x").unwrap();
-    for text in [
-        touch.as_str(),
-        "no/such/folder",
+    let by_rule = [
         "/",
         "~/",
         ".",
@@ -130,11 +132,19 @@ async fn refusals_say_what_to_do_and_run_nothing() {
         ".orchestrator",
         &format!("--upload-pack=touch {}", canary.display()),
         &format!("ext::sh -c 'touch {}'", canary.display()),
+        &format!("ext::sh -c 'touch {}' ://x", canary.display()),
         "git://example.org/x",
         "ssh://-oProxyCommand=x/y",
-        "file:///no/such/repository",
         "a\nb",
-    ] {
+    ];
+    for text in by_rule {
+        let refused = world.prepare("t", text).await.expect_err(text);
+        assert!(
+            matches!(refused, WorkspaceError::Refused { .. }),
+            "{text:?}: {refused}"
+        );
+    }
+    for text in [touch.as_str(), "no/such/folder", "file:///no/such/repository"] {
         let refused = world.prepare("t", text).await;
         let words = refused.expect_err(text).to_string();
         assert!(words.len() > 20, "{text:?}: {words}");
@@ -143,19 +153,22 @@ async fn refusals_say_what_to_do_and_run_nothing() {
     assert!(!world.state("worktrees/t").exists() && !world.state("places/t.json").exists());
 }
 
+/// Seen to fail with git started by a shell in `Git::command`.
 #[tokio::test]
 async fn a_hostile_folder_name_is_only_a_name() {
     let world = World::new();
-    let canary = world.path("canary");
-    let name = format!(
-        "$(touch {});`x` --upload-pack",
-        canary.display().to_string().replace('/', ":")
-    );
+    let canary = format!("canary-{}", std::process::id());
+    let name = format!("$(touch {canary});`touch {canary}`;touch {canary} --upload-pack");
     world.repository(&name);
-    let ws = world.prepare("t", &format!("../{name}")).await.unwrap();
-    assert!(ws.root.join("a.txt").exists() && !canary.exists());
+    let made = world.prepare("t", &format!("../{name}")).await;
+    // A shell would have been in one of these.
+    for folder in [PathBuf::new(), world.path(""), world.path(&name), world.state("")] {
+        assert!(!folder.join(&canary).exists(), "{}", folder.display());
+    }
+    assert!(made.unwrap().root.join("a.txt").exists());
 }
 
+/// Seen to fail without `fence::refuse_link`.
 #[tokio::test]
 async fn planted_links_are_refused() {
     let world = World::new();
@@ -179,6 +192,7 @@ async fn planted_links_are_refused() {
     assert_eq!(fs::read_dir(world.path("victim")).unwrap().count(), 0);
 }
 
+/// Seen to fail without `fence::inside`.
 #[tokio::test]
 async fn a_link_in_the_tree_does_not_lead_the_worker_out() {
     let world = World::new();
@@ -198,6 +212,7 @@ async fn a_link_in_the_tree_does_not_lead_the_worker_out() {
     ));
 }
 
+/// Seen to fail without `mirror::refuse_rewrites`.
 #[tokio::test]
 async fn a_worker_cannot_redirect_the_clone() {
     let world = World::new();
@@ -211,6 +226,7 @@ async fn a_worker_cannot_redirect_the_clone() {
     ));
 }
 
+/// Seen to fail without the look at the repository in `Workspace::git`.
 #[tokio::test]
 async fn an_own_folder_whose_repository_was_deleted_is_not_taken_for_a_part_of_another() {
     let world = World::new();
@@ -223,6 +239,7 @@ async fn an_own_folder_whose_repository_was_deleted_is_not_taken_for_a_part_of_a
     ));
 }
 
+/// Seen to fail with `git submodule update --init` after the checkout: no other verb of git follows them.
 #[tokio::test]
 async fn submodules_are_not_followed_and_survive_a_commit() {
     let world = World::new();
@@ -250,4 +267,45 @@ async fn submodules_are_not_followed_and_survive_a_commit() {
     assert_eq!(ws.changed_files(&ws.base.commit).await.unwrap(), ["b.txt"]);
     let gate = ws.checkout_at(&ws.branch).await.unwrap();
     assert!(gate.dirt().await.unwrap().is_empty());
+}
+
+/// A folder in a folder in a folder, so many.
+fn burrow(top: &Path, levels: u32) {
+    fs::create_dir(top).unwrap();
+    let mut folder: OwnedFd = fs::File::open(top).unwrap().into();
+    for _ in 0..levels {
+        rustix::fs::mkdirat(&folder, "d", rustix::fs::Mode::RWXU).unwrap();
+        let flags = rustix::fs::OFlags::DIRECTORY;
+        folder = rustix::fs::openat(&folder, "d", flags, rustix::fs::Mode::empty()).unwrap();
+    }
+}
+
+/// Deletes what a test that fails half-way leaves: the usual way would be an overflow of the stack.
+struct Swept(PathBuf);
+
+impl Drop for Swept {
+    fn drop(&mut self) {
+        let _ = Command::new("rm").arg("-rf").arg(&self.0).status();
+    }
+}
+
+/// Seen to fail with `remove_dir_all` in place of `removal::remove` (an overflow of the stack ended the process), and without the
+/// setting aside in `Workspaces::put_away`.
+#[tokio::test]
+async fn a_tree_deeper_than_any_path_is_got_rid_of() {
+    let world = World::new();
+    let _swept = Swept(world.path("instance"));
+    let ws = world.prepare("t", "../repo").await.unwrap();
+    burrow(&ws.root.join("deep"), 100_000);
+    fs::write(ws.root.join("b.txt"), "b").unwrap();
+    ws.commit_leftovers("work", &ws.base.commit).await.unwrap();
+    assert_eq!(ws.changed_files(&ws.base.commit).await.unwrap(), ["b.txt"]);
+    let gate = ws.checkout_at(&ws.branch).await.unwrap();
+    world.all.remove_worktree(&id("t")).await.unwrap();
+    assert!(!world.state("worktrees/t").exists());
+    // A check makes one, too.
+    fs::rename(world.state("stray/t-1/deep"), gate.root().join("deep")).unwrap();
+    let home = gate.home().to_owned();
+    gate.remove().await.unwrap();
+    assert!(!home.exists());
 }
