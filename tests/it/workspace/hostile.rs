@@ -295,7 +295,7 @@ async fn a_tree_deeper_than_any_path_is_got_rid_of() {
     let world = World::new();
     let _swept = Swept(world.path("instance"));
     let ws = world.prepare("t", "../repo").await.unwrap();
-    burrow(&ws.root.join("deep"), 100_000);
+    burrow(&ws.root.join("deep"), 20_000);
     fs::write(ws.root.join("b.txt"), "b").unwrap();
     ws.commit_leftovers("work", &ws.base.commit).await.unwrap();
     assert_eq!(ws.changed_files(&ws.base.commit).await.unwrap(), ["b.txt"]);
