@@ -34,8 +34,7 @@ pub fn server(at: &str) -> (SocketAddr, Arc<AtomicUsize>) {
     (at, count)
 }
 
-/// Seen to fail with `--unshare-net` taken out (bubblewrap) and with the machine's network (container): the doors are taken,
-/// and the cell is refused.
+/// Seen to fail with `--unshare-net` taken out (bubblewrap): the doors are taken, and the cell is refused.
 #[rstest]
 fn a_listed_host_is_reached(#[values(Wall::Bubblewrap, Wall::Landlock, Wall::Container)] wall: Wall) {
     let Some(mut rig) = Rig::within(wall) else { return };

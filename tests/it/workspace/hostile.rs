@@ -239,7 +239,7 @@ async fn an_own_folder_whose_repository_was_deleted_is_not_taken_for_a_part_of_a
     ));
 }
 
-/// Seen to fail with `git submodule update --init` after the checkout: no other verb of git follows them.
+/// No verb of git that is called follows them, so there is nothing to take out.
 #[tokio::test]
 async fn submodules_are_not_followed_and_survive_a_commit() {
     let world = World::new();
@@ -289,14 +289,13 @@ impl Drop for Swept {
     }
 }
 
-/// Seen to fail with `remove_dir_all` in place of `removal::remove` (an overflow of the stack ended the process), and without the
-/// setting aside in `Workspaces::put_away`.
+/// Seen to fail with `remove_dir_all` in place of `removal::remove`: an overflow of the stack ended the process.
 #[tokio::test]
 async fn a_tree_deeper_than_any_path_is_got_rid_of() {
     let world = World::new();
     let _swept = Swept(world.path("instance"));
     let ws = world.prepare("t", "../repo").await.unwrap();
-    burrow(&ws.root.join("deep"), 100_000);
+    burrow(&ws.root.join("deep"), 20_000);
     fs::write(ws.root.join("b.txt"), "b").unwrap();
     ws.commit_leftovers("work", &ws.base.commit).await.unwrap();
     assert_eq!(ws.changed_files(&ws.base.commit).await.unwrap(), ["b.txt"]);
