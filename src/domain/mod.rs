@@ -20,6 +20,7 @@ pub mod report;
 pub mod retry;
 pub mod steady;
 pub mod stop;
+pub mod tamper;
 pub mod task;
 pub mod tier;
 pub mod tool;

@@ -10,7 +10,7 @@ use super::capture::hex;
 use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
-use super::{environment, select};
+use super::{changes, environment, select};
 use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt};
 use crate::workspace::{GateCheckout, Merge, Workspace, WorkspaceError};
 
@@ -41,6 +41,8 @@ pub struct GateRequest<'a> {
     pub progress_missing: Option<Vec<String>>,
     /// Entries of this attempt that the worker itself wrote into the Work Log.
     pub worker_entries: u32,
+    /// Whether a change of tests and checks is the task's work, and needs no person's word.
+    pub tests_may_change: bool,
 }
 
 /// The gate.
@@ -68,6 +70,7 @@ impl Gate {
         let tree = checkout.tree().to_owned();
         receipts.push(bench.clean(&checkout).await);
         checkout.remove().await?;
+        receipts.push(bench.tests_and_checks(&checks).await);
         receipts.extend(bench.integration(&checks).await?);
         receipts.extend(bench.documentation());
         Ok(GateReport {
@@ -164,6 +167,13 @@ impl Bench<'_> {
         let look = house::clean(&checkout.dirt().await);
         let directory = checkout.root().display().to_string();
         look.receipt(self.commit, &directory, at, began.elapsed())
+    }
+
+    async fn tests_and_checks(&self, checks: &[CheckSpec]) -> Receipt {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let found = changes::findings(self.request.workspace, self.commit, checks).await;
+        let look = house::tests_and_checks(&found, self.request.tests_may_change);
+        self.seen(look, at, began.elapsed())
     }
 
     /// Whether it fits the base as that is now, and whether what depends on it still works there.

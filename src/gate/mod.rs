@@ -8,6 +8,7 @@
 //! Deliberately absent: the verdict (that is [`crate::domain::gate::GateReport::verdict`]) and what follows from it.
 
 mod capture;
+mod changes;
 mod detect;
 mod environment;
 mod feedback;

@@ -49,6 +49,7 @@ impl Case {
             require_progress: false,
             progress_missing: None,
             worker_entries: 0,
+            tests_may_change: false,
         }
     }
 
