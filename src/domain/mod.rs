@@ -5,6 +5,7 @@ pub mod decide;
 pub mod definition;
 pub mod effect;
 pub mod event;
+pub mod failing;
 pub mod family;
 pub mod fingerprint;
 pub mod gate;

@@ -10,7 +10,7 @@ use super::capture::hex;
 use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
-use super::{changes, environment, select};
+use super::{changes, environment, older, select};
 use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt};
 use crate::workspace::{GateCheckout, Merge, Workspace, WorkspaceError};
 
@@ -67,6 +67,8 @@ impl Gate {
             now,
         };
         let mut receipts = bench.at(&checkout, &checks).await;
+        let base = &request.workspace.base.commit;
+        bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
         receipts.push(bench.clean(&checkout).await);
         checkout.remove().await?;
@@ -109,6 +111,30 @@ impl Bench<'_> {
             receipts.push(self.check(checkout, check).await);
         }
         receipts
+    }
+
+    /// Runs what failed at the base, too, and says which failures are older than the work. What cannot be run there
+    /// stays as it is.
+    async fn hold_to_difference(&self, base: &str, checks: &[CheckSpec], receipts: &mut [Receipt]) {
+        let failed = |r: &Receipt| r.verdict == CheckVerdict::Failed && r.exit_code.is_some();
+        if base == self.commit || !receipts.iter().any(failed) {
+            return;
+        }
+        let workspace = self.request.workspace;
+        let (Ok(root), Ok(checkout)) = (
+            RootFiles::read(workspace, base).await,
+            workspace.checkout_at(base).await,
+        ) else {
+            return;
+        };
+        let red = checks.iter().zip(receipts.iter_mut()).filter(|(_, r)| failed(r));
+        let (checks, red): (Vec<CheckSpec>, Vec<&mut Receipt>) = red.map(|(c, r)| (c.clone(), r)).unzip();
+        let before = self.at(&checkout, &checks).await;
+        for ((check, receipt), before) in checks.iter().zip(red).zip(&before) {
+            older::compare(receipt, before, &older::stands_for(check, &root), base);
+        }
+        // What is left of it goes with its folder.
+        let _ = checkout.remove().await;
     }
 
     async fn check(&self, checkout: &GateCheckout, check: &CheckSpec) -> Receipt {
@@ -218,8 +244,9 @@ impl Bench<'_> {
             return Ok(Vec::new());
         }
         let checkout = self.request.workspace.checkout_at(merged).await?;
-        let receipts = self.at(&checkout, &checks).await;
+        let mut receipts = self.at(&checkout, &checks).await;
         checkout.remove().await?;
+        self.hold_to_difference(base, &checks, &mut receipts).await;
         Ok(receipts)
     }
 

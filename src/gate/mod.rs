@@ -14,6 +14,7 @@ mod environment;
 mod feedback;
 mod house;
 mod judge;
+mod older;
 mod process_tree;
 mod runner;
 mod select;

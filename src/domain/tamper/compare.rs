@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::path::{Language, is_collected, is_test, language};
 use super::suite::{self, Assertion, OUTSIDE, Test};
-use super::{Base, Change, Finding, Side, What, is_named};
+use super::{Base, Change, Finding, Side, What, is_run};
 
 /// A test and the file that it stands in.
 struct Placed<'c> {
@@ -65,7 +65,7 @@ fn placed<'c>(
 
 /// By its place or its name, or because a check runs it.
 fn is_test_file(path: &str, base: &Base<'_>) -> bool {
-    is_test(path) || (language(path) != Some(Language::Shell) && is_named(path, base.commands))
+    is_test(path) || (language(path) != Some(Language::Shell) && is_run(path, base.commands))
 }
 
 /// For each old test the new one that it became: of the same name in the same file, then in another.

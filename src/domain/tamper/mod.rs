@@ -182,17 +182,44 @@ fn guarded(path: &str, commands: &[String]) -> bool {
         || path::shadows_tool(path)
         || config::is_one(path)
         || recipe::is_one(path)
-        || is_named(path, commands)
+        || is_check_script(path, commands)
 }
 
-/// Whether a check's command names the file.
-fn is_named(path: &str, commands: &[String]) -> bool {
-    let breaks = |c: char| c.is_whitespace() || "\"'`;|&()<>=,$".contains(c);
+/// Whether a check's command runs the file. To name it is not enough: a check looks at what the work is, too.
+fn is_run(path: &str, commands: &[String]) -> bool {
+    let simple = |command: &str| -> Vec<String> {
+        let parts = command.split(['\n', ';', '|', '&', '(', ')', '`', '{', '}']);
+        parts.filter_map(script_of).map(str::to_owned).collect()
+    };
     commands
         .iter()
-        .flat_map(|command| command.split(breaks))
-        .map(|word| word.trim_start_matches("./"))
+        .flat_map(|command| simple(command))
         .any(|word| word == path || (word.contains('/') && path.ends_with(&format!("/{word}"))))
+}
+
+/// The file that a simple command runs: its first word that is no setting, no option and no interpreter.
+fn script_of(command: &str) -> Option<&str> {
+    const BEFORE: [&str; 24] = [
+        "sh", "bash", "dash", "zsh", ".", "source", "exec", "env", "time", "timeout", "nice", "sudo",
+        "command", "python", "python3", "node", "ruby", "perl", "deno", "bun", "run", "if", "then", "!",
+    ];
+    let words = command
+        .split_whitespace()
+        .map(|w| w.trim_matches(['"', '\'', '@']));
+    let first = words.into_iter().find(|word| {
+        let passed = BEFORE.contains(word) || word.starts_with('-') || word.contains('=');
+        !passed && !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit())
+    });
+    first.map(|word| word.trim_start_matches("./"))
+}
+
+/// Whether a check runs the file, and it is one for checks: a shell script, or one that is called so. What is run to
+/// see whether the work does its work is none.
+fn is_check_script(path: &str, commands: &[String]) -> bool {
+    const CALLED: [&str; 7] = ["check", "test", "lint", "verify", "valid", "gate", "assert"];
+    let file = path::name(path).to_ascii_lowercase();
+    let shell = path::language(path) == Some(path::Language::Shell) || !file.contains('.');
+    (shell || CALLED.iter().any(|word| file.contains(word))) && is_run(path, commands)
 }
 
 /// What a change does to tests and checks, by path and line.
@@ -226,7 +253,7 @@ fn of_file(change: &Change<'_>, base: &Base<'_>, arrived: &BTreeSet<&str>) -> Ve
     match (change.was, change.is) {
         (Side::Absent, Side::Absent) => Vec::new(),
         (Side::Absent, _) if path::shadows_tool(path) => one(What::Shadows, "", ""),
-        (_, Side::Absent) if moved && !is_named(path, base.commands) => Vec::new(),
+        (_, Side::Absent) if moved && !is_check_script(path, base.commands) => Vec::new(),
         (Side::Absent, Side::Text(is)) => arriving(path, is, base),
         (Side::Absent, _) => Vec::new(),
         _ if path::is_expected(path) => one(What::Snapshot, "", gone_word(change)),
@@ -261,7 +288,7 @@ fn rewritten(path: &str, was: &str, is: &str, base: &Base<'_>) -> Vec<Finding> {
     found.extend(config::loosened(path, was, is));
     found.extend(recipe::loosened(path, was, is, base.commands));
     let asserts = path::language(path).is_some_and(|language| suite::asserts(language, path, was));
-    if is_named(path, base.commands)
+    if is_check_script(path, base.commands)
         && !asserts
         && !recipe::is_one(path)
         && config::bare(was) != config::bare(is)
@@ -292,7 +319,7 @@ fn going(path: &str, was: &str, base: &Base<'_>) -> Vec<Finding> {
         || recipe::is_one(path) && recipe::guards(path, was)
     {
         What::Configuration
-    } else if is_named(path, base.commands) {
+    } else if is_check_script(path, base.commands) {
         What::Script
     } else if path::is_test(path) && FOREIGN.iter().any(|end| path.ends_with(end)) {
         What::FileGone

@@ -128,24 +128,22 @@ pub(super) fn is_ci(path: &str) -> bool {
     let folders: Vec<&str> = folders(path).collect();
     let within = |a: &str, b: &str| folders.windows(2).any(|w| w == [a, b]);
     let hosted = [".github", ".gitea", ".forgejo"];
-    (yaml
-        && hosted
-            .iter()
-            .any(|host| within(host, "workflows") || within(host, "actions")))
-        || (yaml
-            && folders
-                .iter()
-                .any(|f| matches!(*f, ".circleci" | ".woodpecker" | ".buildkite")))
-        || (yaml && (file.starts_with(".gitlab-ci") || file.starts_with("azure-pipelines")))
-        || matches!(
-            file,
-            "Jenkinsfile"
-                | ".travis.yml"
-                | ".drone.yml"
-                | "bitbucket-pipelines.yml"
-                | ".woodpecker.yml"
-                | ".cirrus.yml"
-        )
+    let hosted = hosted
+        .iter()
+        .any(|host| within(host, "workflows") || within(host, "actions"));
+    let service = [".circleci", ".woodpecker", ".buildkite"]
+        .iter()
+        .any(|folder| folders.contains(folder));
+    let named = file.starts_with(".gitlab-ci") || file.starts_with("azure-pipelines");
+    let own = [
+        "Jenkinsfile",
+        ".travis.yml",
+        ".drone.yml",
+        "bitbucket-pipelines.yml",
+        ".woodpecker.yml",
+        ".cirrus.yml",
+    ];
+    (yaml && (hosted || service || named)) || own.contains(&file)
 }
 
 /// Whether the file, at the top, takes the place of a tool that runs tests or of what it imports first.

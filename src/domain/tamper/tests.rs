@@ -4,6 +4,8 @@ mod honest;
 mod properties;
 mod tampering;
 
+use properties::PATHS;
+
 use super::*;
 
 /// A file and its two versions; none where it is not there.
@@ -22,10 +24,52 @@ pub(super) fn of(rows: &[Row]) -> Vec<Finding> {
             is: side(*is),
         })
         .collect();
-    let commands = ["./check.sh", "make test", "node t.js", "npm run test"].map(str::to_owned);
+    let commands = [
+        "./check.sh",
+        "make test",
+        "node t.js",
+        "npm run test",
+        "test -f done.txt && python3 app.py | grep 2",
+    ]
+    .map(str::to_owned);
     let base = Base {
         commands: &commands,
         established: true,
     };
     findings(&changes, &base)
+}
+
+/// Far beyond what one would write: it must stay linear. Seen to take many minutes while an attribute that is
+/// never closed was read to the end of the file, each time.
+#[test]
+fn deep_and_long_texts_take_no_time() {
+    let began = std::time::Instant::now();
+    for unit in [
+        "[",
+        "((",
+        "#[",
+        "# noqa\n",
+        "if ",
+        "assert_eq!(1,[",
+        "test(",
+        "a:\n ",
+    ] {
+        let was = unit.repeat(60_000 / unit.len());
+        let is = format!("{was} x");
+        for path in PATHS {
+            let change = Change {
+                path,
+                was: Side::Text(&was),
+                is: Side::Text(&is),
+            };
+            findings(
+                &[change],
+                &Base {
+                    commands: &[],
+                    established: true,
+                },
+            );
+        }
+    }
+    assert!(began.elapsed().as_secs() < 40, "{:?}", began.elapsed());
 }

@@ -361,7 +361,7 @@ impl Finder<'_, '_> {
                     | "ends_with"
             )
         };
-        match words.iter().any(|w| compares(&w)) {
+        match words.iter().any(compares) {
             true => Strength::Strong,
             false => Strength::Weak,
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Piece;
+use super::{DEEPEST, Piece};
 use crate::domain::tamper::token::{Kind, Tokens};
 
 const TESTS: [&str; 5] = [
@@ -81,7 +81,7 @@ fn method(
         return (None, after);
     };
     let end = (tokens.close(body) + 1).min(tokens.all.len());
-    let inherited = classes.iter().flat_map(|c| c.skips.iter().cloned());
+    let inherited = classes.iter().take(DEEPEST).flat_map(|c| c.skips.iter().cloned());
     let piece = Piece {
         name: tokens.text(open - 1).to_owned(),
         at: open - 1,

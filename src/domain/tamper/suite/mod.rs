@@ -20,6 +20,8 @@ pub(super) use assertion::Assertion;
 /// The name of what asserts in a file of tests without being in a test of its own.
 pub(super) const OUTSIDE: &str = "(outside of tests)";
 
+/// So many of the groups that a test stands in are part of its name.
+const DEEPEST: usize = 16;
 /// The first statement of a test begins within so many words.
 const NEAR: usize = 60;
 

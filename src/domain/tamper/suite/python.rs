@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Piece;
+use super::{DEEPEST, Piece};
 use crate::domain::tamper::token::Tokens;
 
 /// Words of decorators that keep a test from running or from failing.
@@ -120,8 +120,17 @@ impl Walk<'_, '_> {
             // A class or a function within may hold tests of its own.
             return name + 1;
         }
-        let prefix: String = self.classes.iter().map(|c| c.name.as_str()).collect();
-        let inherited = self.classes.iter().flat_map(|c| c.skips.iter().cloned());
+        let prefix: String = self
+            .classes
+            .iter()
+            .take(DEEPEST)
+            .map(|c| c.name.as_str())
+            .collect();
+        let inherited = self
+            .classes
+            .iter()
+            .take(DEEPEST)
+            .flat_map(|c| c.skips.iter().cloned());
         let skips = inherited
             .chain(head.iter().flat_map(|r| self.skip_of(r)))
             .collect();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Piece, outside};
+use super::{DEEPEST, Piece, outside};
 use crate::domain::tamper::token::{Kind, Tokens};
 
 /// A module that is open, or the whole file.
@@ -95,7 +95,7 @@ impl Walk<'_, '_> {
         };
         let end = body.end;
         if head.iter().any(|r| self.is_test(r)) {
-            let scopes = self.scopes.iter();
+            let scopes = self.scopes.iter().take(DEEPEST);
             let name: String = scopes.clone().map(|s| s.name.as_str()).collect();
             let inherited = scopes.flat_map(|s| s.skips.iter().cloned());
             let skips = inherited

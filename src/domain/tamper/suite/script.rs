@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Piece;
+use super::{DEEPEST, Piece};
 use crate::domain::tamper::token::{Kind, Tokens};
 
 const TESTS: [&str; 8] = [
@@ -48,7 +48,11 @@ pub(super) fn pieces(tokens: &Tokens) -> Vec<Piece> {
             at += 1;
             continue;
         };
-        let skips: Vec<String> = groups.iter().flat_map(|g| g.skips.iter().cloned()).collect();
+        let skips: Vec<String> = groups
+            .iter()
+            .take(DEEPEST)
+            .flat_map(|g| g.skips.iter().cloned())
+            .collect();
         if GROUPS.contains(&word) {
             at = call.arguments.start;
             let (end, name) = (call.arguments.end, format!("{} > ", call.name));
@@ -59,7 +63,7 @@ pub(super) fn pieces(tokens: &Tokens) -> Vec<Piece> {
             });
             continue;
         }
-        let prefix: String = groups.iter().map(|g| g.name.as_str()).collect();
+        let prefix: String = groups.iter().take(DEEPEST).map(|g| g.name.as_str()).collect();
         let next = call.arguments.end;
         found.push(Piece {
             name: prefix + &call.name,
