@@ -149,7 +149,9 @@ pub(super) fn tap(lines: &[&str]) -> Option<Vec<String>> {
                 .unwrap_or_default();
             // A group fails because something in it does; the count is of tests alone.
             groups += usize::from(about.contains(&"type: 'suite'"));
-            names.push(format!("{} {} > {name}", file(place), path.join(" > ")));
+            let place = [file(place)].into_iter().filter(|file| !file.is_empty());
+            let parts: Vec<&str> = place.chain(path).chain([name]).collect();
+            names.push(parts.join(" > "));
         }
     }
     (names.len() - groups == total && total > 0).then_some(names)

@@ -77,7 +77,7 @@ fn names_are_read_where_they_are_all_there() {
             "--- FAIL: TestA (0.00s)\n    --- FAIL: TestA/one (0.00s)\n        a_test.go:3: x\nFAIL\nFAIL\texample.org/a\t0.002s\nok  \texample.org/b\t0.001s\nFAIL\n",
             &["example.org/a TestA", "example.org/a TestA/one"],
         ),
-        (NODE_TAP, &["t.test.js  > group", "t.test.js group > a"]),
+        (NODE_TAP, &["t.test.js > group", "t.test.js > group > a"]),
         (
             "✖ a (1.2ms)\nℹ tests 2\nℹ pass 1\nℹ fail 1\n\n✖ failing tests:\n\ntest at t.test.js:3:1\n✖ a (1.2ms)\n  AssertionError\n",
             &["t.test.js a"],

@@ -129,7 +129,9 @@ async fn the_tests_of_a_package_are_told_apart_too() {
     let (broken, _) = judged(&case, &[]).await;
     assert_eq!(broken.verdict, CheckVerdict::Failed);
     assert!(
-        broken.output_tail.contains("only with the work: m.test.js good"),
+        broken
+            .output_tail
+            .contains("only with the work: m.test.js > good"),
         "{broken:#?}"
     );
 }
