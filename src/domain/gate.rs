@@ -221,7 +221,10 @@ impl GateReport {
     /// What a person's word is asked for, in one line; none where it is not.
     pub fn referral(&self) -> Option<String> {
         let lines = self.referred().flat_map(|r| r.output_tail.lines());
-        let lines: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = lines
+            .map(|line| line.trim().trim_start_matches("- "))
+            .filter(|line| !line.is_empty())
+            .collect();
         let (first, rest) = lines.split_first()?;
         let shown = &rest[..rest.len().min(SHOWN)];
         let more = rest.len() - shown.len();

@@ -127,6 +127,7 @@ pub(super) fn tests_and_checks(found: &Result<Vec<Finding>, WorkspaceError>, may
     let words = match (found.len(), may_change) {
         (0, _) => "no test and no check is weakened".to_owned(),
         (n, true) => format!("{n} changes of tests or checks, which this task may make:\n{list}"),
+        (1, false) => format!("a change of tests or checks needs a person's word:\n{list}"),
         (n, false) => format!("{n} changes of tests or checks need a person's word:\n{list}"),
     };
     let mut look = Look::new("tests-and-checks", category, at, Ok(words));

@@ -187,14 +187,25 @@ fn guarded(path: &str, commands: &[String]) -> bool {
 
 /// Whether a check's command runs the file. To name it is not enough: a check looks at what the work is, too.
 fn is_run(path: &str, commands: &[String]) -> bool {
-    let simple = |command: &str| -> Vec<String> {
-        let parts = command.split(['\n', ';', '|', '&', '(', ')', '`', '{', '}']);
-        parts.filter_map(script_of).map(str::to_owned).collect()
-    };
-    commands
-        .iter()
-        .flat_map(|command| simple(command))
-        .any(|word| word == path || (word.contains('/') && path.ends_with(&format!("/{word}"))))
+    let apart = ['\n', ';', '|', '&', '(', ')', '`', '{', '}'];
+    let mut simple = commands.iter().flat_map(|command| command.split(apart));
+    simple.any(|command| script_of(command).is_some_and(|word| means(word, path)))
+}
+
+/// Whether the file's end is the check's: it is run for itself, neither read in nor looked at by another command.
+fn decides(path: &str, commands: &[String]) -> bool {
+    let statements = commands.iter().flat_map(|c| c.split(['\n', ';']));
+    let mut statements = statements.flat_map(|s| s.split("&&")).flat_map(|s| s.split("||"));
+    statements.any(|statement| {
+        let words: Vec<&str> = statement.split_whitespace().collect();
+        let looked_at = statement.contains(['|', '`', '<']) || statement.contains("$(");
+        let read_in = matches!(words.first(), Some(&("." | "source"))) || words.contains(&"-n");
+        !looked_at && !read_in && script_of(statement).is_some_and(|word| means(word, path))
+    })
+}
+
+fn means(word: &str, path: &str) -> bool {
+    word == path || (word.contains('/') && path.ends_with(&format!("/{word}")))
 }
 
 /// The file that a simple command runs: its first word that is no setting, no option and no interpreter.
@@ -213,13 +224,14 @@ fn script_of(command: &str) -> Option<&str> {
     first.map(|word| word.trim_start_matches("./"))
 }
 
-/// Whether a check runs the file, and it is one for checks: a shell script, or one that is called so. What is run to
-/// see whether the work does its work is none.
+/// Whether a check runs the file, and it is one for checks: one that is called so, or a shell script that decides.
+/// What is run to see whether the work does its work is none.
 fn is_check_script(path: &str, commands: &[String]) -> bool {
     const CALLED: [&str; 7] = ["check", "test", "lint", "verify", "valid", "gate", "assert"];
     let file = path::name(path).to_ascii_lowercase();
     let shell = path::language(path) == Some(path::Language::Shell) || !file.contains('.');
-    (shell || CALLED.iter().any(|word| file.contains(word))) && is_run(path, commands)
+    let called = CALLED.iter().any(|word| file.contains(word));
+    (called && is_run(path, commands)) || (shell && decides(path, commands))
 }
 
 /// What a change does to tests and checks, by path and line.

@@ -30,6 +30,7 @@ pub(super) fn of(rows: &[Row]) -> Vec<Finding> {
         "node t.js",
         "npm run test",
         "test -f done.txt && python3 app.py | grep 2",
+        "sh -n calc.sh\n. ./calc.sh && [ \"$(sh count.sh a)\" = 2 ]\nbash ci/all.sh fast",
     ]
     .map(str::to_owned);
     let base = Base {

@@ -287,6 +287,12 @@ const GO_JAVA_SHELL_AND_DEFINITIONS_ROWS: &[(&str, &str, &str)] = &[
     ),
     ("check.sh", "cargo test\n", "# all of them\ncargo test\n"),
     ("done.txt", "1\n", "2\n"),
+    (
+        "calc.sh",
+        "add() { echo 1; }\n",
+        "add() { echo $(( $1 + $2 )); }\n",
+    ),
+    ("count.sh", "echo 1\n", "grep -c '' \"$1\"\n"),
     ("app.py", "print(1)\n", "print(2)\n"),
     ("README.md", "# tests\nskip\n", "assert\n"),
     ("src/snapshots/mod.rs", "pub fn a() {}\n", "pub fn b() {}\n"),

@@ -6,6 +6,7 @@ use crate::domain::tamper::What;
 const CI: &str = "jobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - run: cargo test\n      - run: cargo clippy\n";
 
 const SCRIPTS_RECIPES_AND_CONTINUOUS_INTEGRATION_ROWS: &[Case] = &[
+    (What::Script, "ci/all.sh", "make\n", "true\n"),
     (What::Script, "check.sh", "cargo test\n", "exit 0\n"),
     (What::Script, "check.sh", "cargo test\n", "cargo test || true\n"),
     (
