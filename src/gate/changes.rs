@@ -24,11 +24,14 @@ pub(super) async fn findings(
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let established = workspace
-        .files_of_base()
-        .await?
-        .iter()
-        .any(|path| tamper::establishes(path));
+    // Only a new file can be the first one of a project.
+    let new = files.iter().any(|file| file.was == Content::Absent);
+    let established = new
+        && workspace
+            .files_of_base()
+            .await?
+            .iter()
+            .any(|path| tamper::establishes(path));
     let changes: Vec<Change<'_>> = files
         .iter()
         .map(|file| Change {

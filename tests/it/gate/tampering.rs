@@ -107,7 +107,9 @@ async fn red_wins_over_a_persons_word() {
     let case = project().await;
     case.write("check.sh", "exit 0\n");
     case.commit();
-    let report = case.judge(&[check("exit 1")]).await;
+    let report = case.judge(&[check("sh ./check.sh"), check("exit 1")]).await;
+    let seen = receipt(&report, "tests-and-checks");
+    assert_eq!(seen.verdict, CheckVerdict::NeedsPerson);
     assert_eq!(report.verdict(), Verdict::Failed);
 }
 
