@@ -106,6 +106,9 @@ pub struct Definition {
     pub acceptance: Vec<Criterion>,
     /// The checks of the task's Validation block and of its job.
     pub checks: Vec<CheckSpec>,
+    /// Whether changing tests and checks is its work; as configured where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tests_may_change: Option<bool>,
     /// Lines of a validation check list: for the reviewer, never run.
     pub review: Vec<String>,
     /// The prompt template of the job, already rendered for this task.

@@ -79,7 +79,7 @@ pub enum CheckSource {
     Person,
 }
 
-/// How one check ended. Everything but `Passed` is red.
+/// How one check ended. Everything but `Passed` and `NeedsPerson` is red.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckVerdict {
@@ -91,6 +91,8 @@ pub enum CheckVerdict {
     TimedOut,
     /// It could not be run at all.
     Error,
+    /// It found what is neither right nor wrong by itself: a person's word is needed.
+    NeedsPerson,
 }
 
 impl CheckVerdict {
@@ -101,6 +103,7 @@ impl CheckVerdict {
             Self::Failed => "failed",
             Self::TimedOut => "timed-out",
             Self::Error => "error",
+            Self::NeedsPerson => "needs-person",
         }
     }
 }
@@ -142,7 +145,7 @@ pub enum Verdict {
     Passed,
     /// At least one check is red.
     Failed,
-    /// Nothing to run speaks for what was asked: a person decides.
+    /// Nothing to run speaks for what was asked, or a check asks for a person's word: a person decides.
     NeedsPerson,
 }
 
@@ -156,6 +159,9 @@ impl Verdict {
         }
     }
 }
+
+/// So many lines of what a person's word is asked for stand in a sentence.
+const SHOWN: usize = 4;
 
 /// One run of the gate over one commit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -174,11 +180,12 @@ pub struct GateReport {
 
 impl GateReport {
     /// The verdict. Green needs every receipt green, of this very commit, and at least one script
-    /// (not only the house's own looks) that ran.
+    /// (not only the house's own looks) that ran. Red wins over a person's word.
     pub fn verdict(&self) -> Verdict {
-        let red = |r: &Receipt| r.verdict != CheckVerdict::Passed || r.commit != self.commit;
-        if self.receipts.iter().any(red) {
+        if self.red().next().is_some() {
             Verdict::Failed
+        } else if self.referred().next().is_some() {
+            Verdict::NeedsPerson
         } else if self.receipts.iter().any(|r| r.source != CheckSource::House) {
             Verdict::Passed
         } else {
@@ -199,9 +206,50 @@ impl GateReport {
 
     /// The receipts that are not green.
     pub fn red(&self) -> impl Iterator<Item = &Receipt> {
+        self.receipts.iter().filter(|r| {
+            r.commit != self.commit || !matches!(r.verdict, CheckVerdict::Passed | CheckVerdict::NeedsPerson)
+        })
+    }
+
+    /// The receipts that ask for a person's word.
+    pub fn referred(&self) -> impl Iterator<Item = &Receipt> {
         self.receipts
             .iter()
-            .filter(|r| r.verdict != CheckVerdict::Passed || r.commit != self.commit)
+            .filter(|r| r.verdict == CheckVerdict::NeedsPerson)
+    }
+
+    /// What a person's word is asked for, in one line; none where it is not.
+    pub fn referral(&self) -> Option<String> {
+        let lines = self.referred().flat_map(|r| r.output_tail.lines());
+        let lines: Vec<&str> = lines
+            .map(|line| line.trim().trim_start_matches("- "))
+            .filter(|line| !line.is_empty())
+            .collect();
+        let (first, rest) = lines.split_first()?;
+        let shown = &rest[..rest.len().min(SHOWN)];
+        let more = rest.len() - shown.len();
+        let more = if more > 0 {
+            format!("; and {more} more")
+        } else {
+            String::new()
+        };
+        Some(
+            format!("{first} {}{more}", shown.join("; "))
+                .trim_end()
+                .to_owned(),
+        )
+    }
+
+    /// The same report with a person's word for what asks for it.
+    #[must_use]
+    pub fn vouched(mut self, word: Receipt) -> Self {
+        for receipt in &mut self.receipts {
+            if receipt.verdict == CheckVerdict::NeedsPerson {
+                receipt.verdict = CheckVerdict::Passed;
+            }
+        }
+        self.receipts.push(word);
+        self
     }
 }
 

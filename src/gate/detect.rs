@@ -81,7 +81,7 @@ fn rust(files: &RootFiles) -> Vec<CheckSpec> {
         check(
             "cargo test",
             Category::Functionality,
-            format!("cargo test{locked}"),
+            format!("cargo test --no-fail-fast{locked}"),
         ),
     ]
 }

@@ -9,17 +9,18 @@ const LONGEST: usize = 6 * 1024;
 /// The least that a receipt gets of it.
 const LEAST: usize = 400;
 
-/// The failure in words for the worker's next prompt, at most 6 KiB; empty where nothing is red.
+/// The failure in words for the worker's next prompt, at most 6 KiB; empty where nothing is red and nothing asks for
+/// a person's word.
 pub fn feedback(report: &GateReport) -> String {
-    let red: Vec<&Receipt> = report.red().collect();
+    let red: Vec<&Receipt> = report.red().chain(report.referred()).collect();
     if red.is_empty() {
         return String::new();
     }
-    let mut text = format!(
-        "The gate refused commit {}. {}.\n",
-        short(&report.commit),
-        report.failure_line()
-    );
+    let why = match report.red().next() {
+        Some(_) => report.failure_line(),
+        None => "It asked for a person's word, and the person refused".to_owned(),
+    };
+    let mut text = format!("The gate refused commit {}. {why}.\n", short(&report.commit));
     text = head(&text, LONGEST / 4).to_owned();
     let share = ((LONGEST - text.len()) / red.len()).max(LEAST);
     for receipt in red {

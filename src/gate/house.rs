@@ -7,7 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::capture::hex;
 use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt};
+use crate::domain::tamper::Finding;
 use crate::workspace::{Merge, WorkspaceError};
+
+/// So many findings are listed.
+const FINDINGS: usize = 40;
 
 /// One look: what it was at, and what was seen.
 #[derive(Debug)]
@@ -100,6 +104,37 @@ pub(super) fn base_unmoved(base: &str) -> Look {
         "git merge-base",
         Ok(words),
     )
+}
+
+/// What the commit does to tests and checks; `may_change` where that is the task's work.
+pub(super) fn tests_and_checks(found: &Result<Vec<Finding>, WorkspaceError>, may_change: bool) -> Look {
+    let at = "tests and checks, from the base to the commit";
+    let category = Category::Integration;
+    let found = match found {
+        Ok(found) => found,
+        Err(why) => {
+            return Look::new("tests-and-checks", category, at, Err(String::new())).or_error(Some(why));
+        }
+    };
+    let lines: Vec<String> = found.iter().take(FINDINGS).map(|f| format!("- {f}")).collect();
+    let more = found.len() - lines.len();
+    let more = if more > 0 {
+        format!("\n- and {more} more")
+    } else {
+        String::new()
+    };
+    let list = format!("{}{more}", lines.join("\n"));
+    let words = match (found.len(), may_change) {
+        (0, _) => "no test and no check is weakened".to_owned(),
+        (n, true) => format!("{n} changes of tests or checks, which this task may make:\n{list}"),
+        (1, false) => format!("a change of tests or checks needs a person's word:\n{list}"),
+        (n, false) => format!("{n} changes of tests or checks need a person's word:\n{list}"),
+    };
+    let mut look = Look::new("tests-and-checks", category, at, Ok(words));
+    if !found.is_empty() && !may_change {
+        look.verdict = CheckVerdict::NeedsPerson;
+    }
+    look
 }
 
 /// Whether the progress file is complete; `missing` is none where there is no file.

@@ -10,7 +10,7 @@ use super::capture::hex;
 use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
-use super::{environment, select};
+use super::{changes, environment, older, select};
 use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt};
 use crate::workspace::{GateCheckout, Merge, Workspace, WorkspaceError};
 
@@ -41,6 +41,8 @@ pub struct GateRequest<'a> {
     pub progress_missing: Option<Vec<String>>,
     /// Entries of this attempt that the worker itself wrote into the Work Log.
     pub worker_entries: u32,
+    /// Whether a change of tests and checks is the task's work, and needs no person's word.
+    pub tests_may_change: bool,
 }
 
 /// The gate.
@@ -65,9 +67,12 @@ impl Gate {
             now,
         };
         let mut receipts = bench.at(&checkout, &checks).await;
+        let base = &request.workspace.base.commit;
+        bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
         receipts.push(bench.clean(&checkout).await);
         checkout.remove().await?;
+        receipts.push(bench.tests_and_checks(&checks).await);
         receipts.extend(bench.integration(&checks).await?);
         receipts.extend(bench.documentation());
         Ok(GateReport {
@@ -106,6 +111,30 @@ impl Bench<'_> {
             receipts.push(self.check(checkout, check).await);
         }
         receipts
+    }
+
+    /// Runs what failed at the base, too, and says which failures are older than the work. What cannot be run there
+    /// stays as it is.
+    async fn hold_to_difference(&self, base: &str, checks: &[CheckSpec], receipts: &mut [Receipt]) {
+        let failed = |r: &Receipt| r.verdict == CheckVerdict::Failed && r.exit_code.is_some();
+        if base == self.commit || !receipts.iter().any(failed) {
+            return;
+        }
+        let workspace = self.request.workspace;
+        let (Ok(root), Ok(checkout)) = (
+            RootFiles::read(workspace, base).await,
+            workspace.checkout_at(base).await,
+        ) else {
+            return;
+        };
+        let red = checks.iter().zip(receipts.iter_mut()).filter(|(_, r)| failed(r));
+        let (checks, red): (Vec<CheckSpec>, Vec<&mut Receipt>) = red.map(|(c, r)| (c.clone(), r)).unzip();
+        let before = self.at(&checkout, &checks).await;
+        for ((check, receipt), before) in checks.iter().zip(red).zip(&before) {
+            older::compare(receipt, before, &older::stands_for(check, &root), base);
+        }
+        // What is left of it goes with its folder.
+        let _ = checkout.remove().await;
     }
 
     async fn check(&self, checkout: &GateCheckout, check: &CheckSpec) -> Receipt {
@@ -166,6 +195,13 @@ impl Bench<'_> {
         look.receipt(self.commit, &directory, at, began.elapsed())
     }
 
+    async fn tests_and_checks(&self, checks: &[CheckSpec]) -> Receipt {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let found = changes::findings(self.request.workspace, self.commit, checks).await;
+        let look = house::tests_and_checks(&found, self.request.tests_may_change);
+        self.seen(look, at, began.elapsed())
+    }
+
     /// Whether it fits the base as that is now, and whether what depends on it still works there.
     async fn integration(&self, checks: &[CheckSpec]) -> Result<Vec<Receipt>, WorkspaceError> {
         let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
@@ -208,8 +244,9 @@ impl Bench<'_> {
             return Ok(Vec::new());
         }
         let checkout = self.request.workspace.checkout_at(merged).await?;
-        let receipts = self.at(&checkout, &checks).await;
+        let mut receipts = self.at(&checkout, &checks).await;
         checkout.remove().await?;
+        self.hold_to_difference(base, &checks, &mut receipts).await;
         Ok(receipts)
     }
 

@@ -8,11 +8,13 @@
 //! Deliberately absent: the verdict (that is [`crate::domain::gate::GateReport::verdict`]) and what follows from it.
 
 mod capture;
+mod changes;
 mod detect;
 mod environment;
 mod feedback;
 mod house;
 mod judge;
+mod older;
 mod process_tree;
 mod runner;
 mod select;

@@ -9,6 +9,8 @@ pub enum Standing {
     Green,
     /// At least one red receipt.
     Red,
+    /// Nothing red, and a person's word is asked for.
+    NeedsPerson,
     /// No receipt at all.
     Absent,
 }
@@ -21,10 +23,14 @@ pub fn standings(report: &GateReport) -> [(Category, Standing); 5] {
 fn standing(report: &GateReport, category: Category) -> Standing {
     let mut seen = Standing::Absent;
     for receipt in report.receipts.iter().filter(|r| r.category == category) {
-        if receipt.verdict != CheckVerdict::Passed || receipt.commit != report.commit {
-            return Standing::Red;
-        }
-        seen = Standing::Green;
+        seen = match (receipt.verdict, seen) {
+            _ if receipt.commit != report.commit => return Standing::Red,
+            (CheckVerdict::Passed, Standing::NeedsPerson) | (CheckVerdict::NeedsPerson, _) => {
+                Standing::NeedsPerson
+            }
+            (CheckVerdict::Passed, _) => Standing::Green,
+            _ => return Standing::Red,
+        };
     }
     seen
 }

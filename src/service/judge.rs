@@ -59,6 +59,9 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
         env: BTreeMap::new(),
         require_progress: require_progress(instance, task, claim),
         progress_missing: text.as_deref().map(|t| missing(t, d.kind)),
+        tests_may_change: d
+            .tests_may_change
+            .unwrap_or(instance.config.gate.tests_may_change),
         worker_entries: worker_entries(instance, task, claim, text.as_deref()),
     };
     let clock = instance.clock.clone();

@@ -194,8 +194,8 @@ fn house_rules(material: &Material) -> Vec<String> {
             material.progress_file
         ),
         commits.to_owned(),
-        "The orchestrator itself runs the checks on your commit. Saying that it is done proves nothing; do not weaken \
-         or delete tests."
+        "The orchestrator itself runs the checks on your commit. Saying that it is done proves nothing; do not weaken, \
+         skip or delete tests or checks: that waits for a person."
             .to_owned(),
         format!(
             "When you cannot go on without a person, or a stronger model is needed, say so: `orchestrator agent \

@@ -145,7 +145,7 @@ pub struct CheckView {
     pub name: String,
     /// Its category.
     pub category: String,
-    /// `passed`, `failed`, `timed-out` or `error`.
+    /// `passed`, `failed`, `timed-out`, `error` or `needs-person`.
     pub verdict: String,
     /// Its exit code.
     pub exit_code: Option<i32>,

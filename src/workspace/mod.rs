@@ -11,6 +11,7 @@
 //! Deliberately absent: running workers or checks, pushing, and whatever decides what a task becomes.
 
 mod artefact;
+mod changes;
 mod checkout;
 mod disarm;
 mod error;
@@ -34,6 +35,7 @@ mod staging;
 mod take_in;
 mod touched;
 
+pub use changes::{ChangedFile, Content};
 pub use checkout::GateCheckout;
 pub use error::{GitError, WorkspaceError};
 pub use evidence::DiffStat;

@@ -15,4 +15,5 @@ mod life;
 mod outcomes;
 mod questions;
 mod stuck;
+mod tampering;
 pub(crate) mod world;

@@ -13,9 +13,9 @@ const TAIL: usize = 20;
 const SHORT: usize = 12;
 
 /// The verdict in a line, a table of the checks, and the end of the output of those that did not pass.
-/// Empty where the gate never ran.
+/// Empty where the gate never ran, and where all that it could do is to ask a person.
 pub fn gate(view: &GateView, look: &Look) -> String {
-    if view.verdict == "none" {
+    if view.verdict == "none" && !asks(view) {
         return String::new();
     }
     let rows: Vec<Row> = view.checks.iter().map(|check| Row::Cells(cells(check))).collect();
@@ -29,8 +29,21 @@ pub fn gate(view: &GateView, look: &Look) -> String {
     out
 }
 
+/// Whether a check asks for a person's word.
+pub fn asks(view: &GateView) -> bool {
+    view.checks.iter().any(|check| check.verdict == "needs-person")
+}
+
 fn verdict(view: &GateView, look: &Look) -> String {
-    let (_, style) = mark(&view.verdict);
+    let word = match view.verdict.as_str() {
+        "none" => "needs a person's word",
+        verdict => verdict,
+    };
+    let (_, style) = mark(if word == view.verdict {
+        word
+    } else {
+        "needs-person"
+    });
     let commit = view
         .commit
         .as_deref()
@@ -39,7 +52,7 @@ fn verdict(view: &GateView, look: &Look) -> String {
     let at = commit
         .map(|commit| format!(" at commit {commit}"))
         .unwrap_or_default();
-    format!("{}{at}\n", look.paint(style, &text::line(&view.verdict)))
+    format!("{}{at}\n", look.paint(style, &text::line(word)))
 }
 
 /// The part of a commit's name that people compare.
@@ -79,6 +92,7 @@ fn mark(verdict: &str) -> (&'static str, Style) {
         "passed" => ("✓", GREEN),
         "running" => ("…", CYAN),
         "timed-out" => ("⧖", YELLOW),
+        "needs-person" => ("?", YELLOW),
         _ => ("✗", RED),
     }
 }
@@ -87,7 +101,13 @@ fn mark(verdict: &str) -> (&'static str, Style) {
 fn evidence(check: &CheckView, look: &Look) -> String {
     let inner = facts::inner(look);
     let lines = text::lines(check.output_tail.as_deref().unwrap_or_default());
-    let skipped = lines.len().saturating_sub(TAIL);
+    // What a person is asked for is shown whole.
+    let shown = if check.verdict == "needs-person" {
+        lines.len()
+    } else {
+        TAIL
+    };
+    let skipped = lines.len().saturating_sub(shown);
     let mut body = look.dim(&text::fit(
         &format!("in {}", text::line(&check.directory)),
         inner.width,

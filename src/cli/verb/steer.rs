@@ -100,7 +100,7 @@ pub(super) async fn validate(ground: &Ground, args: One) -> Outcome {
         judged.map_err(|why| Failure::refused(format!("the gate cannot judge '{}' now: {why}", args.id)))?;
     let document = serde_json::json!({ "version": crate::service::view::VERSION, "id": args.id.as_str(), "gate": &gate });
     ground.show(&document, |look| match gate.verdict.as_str() {
-        "none" => format!(
+        "none" if !render::gate::asks(&gate) => format!(
             "no verdict: there is no check to run for '{}', so a person decides\n  help: give it a Validation block, \
              or add [gate] checks to orchestrator.toml\n",
             args.id

@@ -14,6 +14,8 @@ pub struct Gate {
     pub checks: Vec<CheckSpec>,
     /// Whether a worker must bring an entry of its own in the progress file's work log.
     pub require_progress: bool,
+    /// Whether every task may change tests and checks without a person's word.
+    pub tests_may_change: bool,
     /// The most time a check may take that does not say it itself.
     pub timeout: Duration,
 }
@@ -29,6 +31,11 @@ words!(Category {
 /// What is not written down did not happen.
 fn require_progress() -> bool {
     true
+}
+
+/// What judges the work is not the worker's to change.
+fn tests_may_change() -> bool {
+    false
 }
 
 /// Enough for a test suite.
@@ -47,6 +54,7 @@ impl Gate {
         Self {
             checks: checks.into_iter().flatten().collect(),
             require_progress: section.get("require_progress", require_progress),
+            tests_may_change: section.get("tests_may_change", tests_may_change),
             timeout: section.get_if("timeout", timeout, longer_than_zero),
         }
     }

@@ -26,10 +26,12 @@ pub(super) fn judged(task: &Task, epoch: u64, report: GateReport, cx: &Context<'
             for_approval(task, claim, report, reason, cx)
         }
         (Verdict::NeedsPerson, _) => {
-            let nothing = "there is no check to run for this task";
+            let nothing = report
+                .referral()
+                .unwrap_or_else(|| "there is no check to run for this task".to_owned());
             let reason = match &claim.no_change {
                 Some(said) => format!("{nothing}, and the worker says that nothing needs to change: {said}"),
-                None => nothing.to_owned(),
+                None => nothing,
             };
             for_approval(task, claim, report, reason, cx)
         }

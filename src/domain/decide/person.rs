@@ -215,9 +215,9 @@ fn approve(
             "commit {commit} waits for approval, and not {seen}; look at it first"
         ));
     }
-    let mut report = (**report).clone();
+    let report = (**report).clone();
     let receipt = word_of(by, comment, &report, cx);
-    report.receipts.push(receipt);
+    let report = report.vouched(receipt);
     Ok(gate::passed(Draft::new(task, "approved", cx), claim, report)
         .why(format!("approved by {by}"))
         .done())

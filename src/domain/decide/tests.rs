@@ -164,6 +164,34 @@ fn nothing_to_run_waits_for_a_person_and_the_approval_is_on_record() {
     );
 }
 
+/// Seen to fail with `vouched` as a mere push: a passed gate would hold a receipt that is not.
+#[test]
+fn what_asks_for_a_persons_word_waits_for_it_and_is_passed_by_it() {
+    let mut report = gate_report(CheckVerdict::Passed);
+    report.receipts[1].verdict = CheckVerdict::NeedsPerson;
+    report.receipts[1].output_tail = "a change needs a word:\n- t.rs:1: test deleted\n".into();
+    let since = now();
+    let claim = claim();
+    let subject = task(State::Validating { since, claim });
+    let report = Box::new(report);
+    let waits = changed(&subject, Event::Judged { epoch: 7, report });
+    let State::Blocked { block, .. } = &waits.task.state else {
+        panic!("{:?}", waits.task.state);
+    };
+    assert!(
+        matches!(block, Block::Approval { reason, .. } if reason == "a change needs a word: t.rs:1: test deleted")
+    );
+    let command = Command::Approve {
+        comment: String::new(),
+        seen: None,
+    };
+    let by = "jane".into();
+    let approved = changed(&waits.task, Event::Person { by, command });
+    assert!(approved.task.state.is_completed());
+    let receipts = approved.gate.unwrap().report.receipts;
+    assert!(receipts.iter().all(|r| r.verdict == CheckVerdict::Passed));
+}
+
 #[test]
 fn no_change_needed_is_a_persons_to_accept() {
     let no_change = Some("it works already".to_owned());

@@ -25,6 +25,7 @@ struct FrontMatter {
     runtime: Option<String>,
     #[serde(default)]
     validation: Vec<Check>,
+    tests_may_change: Option<bool>,
     #[serde(default)]
     params: BTreeMap<String, Scalar>,
 }
@@ -69,8 +70,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str =
-    "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -143,6 +143,7 @@ impl Reader<'_> {
             agent: matter.agent,
             runtime: matter.runtime,
             checks: self.checks(matter.validation),
+            tests_may_change: matter.tests_may_change,
             params: matter
                 .params
                 .into_iter()

@@ -41,6 +41,8 @@ pub struct Job {
     pub runtime: Option<String>,
     /// Its checks.
     pub checks: Vec<CheckSpec>,
+    /// Whether changing tests and checks is its work.
+    pub tests_may_change: Option<bool>,
     /// Parameters and their defaults.
     pub params: BTreeMap<String, String>,
     /// The prompt's template.
@@ -202,6 +204,7 @@ impl Job {
         fill_with(&mut definition.timeout, &self.timeout);
         fill_with(&mut definition.agent, &self.agent);
         fill_with(&mut definition.runtime, &self.runtime);
+        fill_with(&mut definition.tests_may_change, &self.tests_may_change);
         let own: BTreeSet<String> = definition.checks.iter().map(|check| check.name.clone()).collect();
         let more = self.checks.iter().filter(|check| !own.contains(&check.name));
         definition.checks.extend(more.cloned());

@@ -18,11 +18,14 @@ fn runs(entries: &[(&str, &str)]) -> Vec<String> {
 fn rust_builds_and_tests_locked_where_there_is_a_lock() {
     assert_eq!(
         runs(&[("Cargo.toml", "")]),
-        ["cargo build --all-targets", "cargo test"]
+        ["cargo build --all-targets", "cargo test --no-fail-fast"]
     );
     assert_eq!(
         runs(&[("Cargo.toml", ""), ("Cargo.lock", "")]),
-        ["cargo build --all-targets --locked", "cargo test --locked"]
+        [
+            "cargo build --all-targets --locked",
+            "cargo test --no-fail-fast --locked"
+        ]
     );
 }
 

@@ -266,7 +266,9 @@ impl Drive<'_> {
             .await
             .ok()
             .flatten()?;
-        (latest.record.verdict == Verdict::Failed).then(|| gate::feedback(&latest.record.report))
+        let refused = latest.record.verdict != Verdict::Passed;
+        let feedback = refused.then(|| gate::feedback(&latest.record.report));
+        feedback.filter(|text| !text.is_empty())
     }
 
     fn launch(&self, brief: &Brief) -> Launch {
