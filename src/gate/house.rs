@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::capture::hex;
-use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt};
+use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt, Trace};
 use crate::workspace::{Merge, WorkspaceError};
 
 /// One look: what it was at, and what was seen.
@@ -58,6 +58,7 @@ impl Look {
             duration: took,
             output_sha256: hex(&Sha256::digest(&self.words)),
             output_tail: self.words,
+            trace: Trace::default(),
         }
     }
 }

@@ -31,6 +31,7 @@ mod shadow;
 mod source;
 mod staging;
 mod touched;
+mod twin;
 
 pub use checkout::GateCheckout;
 pub use error::{GitError, WorkspaceError};
