@@ -7,7 +7,7 @@ use orchestrator::domain::assess::Assessment;
 use orchestrator::domain::decide::{Context, Decision, Ruling, admit, decide};
 use orchestrator::domain::definition::{Declared, Definition};
 use orchestrator::domain::event::Event;
-use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt};
+use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace};
 use orchestrator::domain::id::TaskId;
 use orchestrator::domain::outcome::{AttemptReport, Evidence, Outcome};
 use orchestrator::domain::policy::Policy;
@@ -128,6 +128,7 @@ impl Way {
             duration: Duration::from_secs(1),
             output_tail: "test result: ok. 12 passed; 0 failed".to_owned(),
             output_sha256: String::new(),
+            trace: Trace::default(),
         };
         GateReport {
             commit: COMMIT.to_owned(),

@@ -27,6 +27,18 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// The folders of PATH in which programs are looked for, those with an absolute path alone: others would be looked up
+    /// in whatever folder a program is started in, and there a worker may have put a `git` or a `cargo` of its own.
+    pub fn program_folders(&self) -> OsString {
+        let path = self
+            .variables
+            .get(OsStr::new("PATH"))
+            .cloned()
+            .unwrap_or_default();
+        let solid = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+        std::env::join_paths(solid).unwrap_or_default()
+    }
+
     /// All variables, for picking the ones that a worker may see.
     pub fn variables(&self) -> &BTreeMap<OsString, OsString> {
         &self.variables
@@ -51,5 +63,23 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Environment {
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_come_from_folders_that_no_worker_writes() {
+        for (path, wanted) in [
+            (".:/usr/bin", "/usr/bin"),
+            ("/usr/bin::/bin", "/usr/bin:/bin"),
+            ("node_modules/.bin:/usr/bin", "/usr/bin"),
+            ("", ""),
+        ] {
+            let environment: Environment = [("PATH", path)].into_iter().collect();
+            assert_eq!(environment.program_folders(), wanted, "{path}");
+        }
     }
 }

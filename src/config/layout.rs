@@ -121,6 +121,11 @@ impl Layout {
         self.state().join("gate")
     }
 
+    /// What the checks of a task said, by the digest of their outputs.
+    pub fn gate_output(&self, task: &TaskId) -> PathBuf {
+        self.state().join("gate-output").join(task.as_str())
+    }
+
     /// The attempts of a task.
     pub fn attempts(&self, task: &TaskId) -> PathBuf {
         self.state().join("attempts").join(task.as_str())

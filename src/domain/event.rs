@@ -94,12 +94,14 @@ pub enum Event {
     NotJudged {
         /// The fencing number of the claim.
         epoch: u64,
-        /// What went wrong and what to do.
+        /// Whose fault it is: the workspace's, or the sandbox's.
+        fault: StartFault,
+        /// What went wrong and what to do; begins with `sandbox:` where that could not be had.
         reason: String,
     },
 }
 
-/// Whose fault it is that a worker could not be started.
+/// Whose fault it is that a worker or a gate could not be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartFault {
     /// The workspace cannot be made: a person must look.

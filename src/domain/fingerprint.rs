@@ -125,7 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt};
+    use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt, Trace};
 
     fn report(commit: &str, checks: &[(&str, i32, &str)]) -> GateReport {
         let at = chrono::DateTime::UNIX_EPOCH;
@@ -146,6 +146,7 @@ mod tests {
             duration: std::time::Duration::ZERO,
             output_tail: (*output).to_owned(),
             output_sha256: commit.to_owned(),
+            trace: Trace::default(),
         };
         GateReport {
             commit: commit.to_owned(),

@@ -135,6 +135,22 @@ pub struct Receipt {
     pub output_tail: String,
     /// SHA-256 of the whole output, in hex.
     pub output_sha256: String,
+    /// What it ran on and in.
+    #[serde(default)]
+    pub trace: Trace,
+}
+
+/// What a check ran on and in; empty where nobody looked, as in receipts of older versions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Trace {
+    /// The tree that was checked out: the commit's, or that of its merge with the base.
+    pub tree: String,
+    /// SHA-256 over the names and values of its environment, in hex.
+    pub environment: String,
+    /// By what its sandbox was made, and a digest of what that allowed; empty where it ran in none.
+    pub sandbox: String,
+    /// The length of the whole output, in bytes.
+    pub output_bytes: u64,
 }
 
 /// The verdict over all receipts.
@@ -255,6 +271,7 @@ impl GateReport {
 
 fn short(receipt: &Receipt) -> String {
     match (receipt.verdict, receipt.exit_code) {
+        (CheckVerdict::Failed, Some(0)) => format!("{} (nothing ran)", receipt.name),
         (CheckVerdict::Failed, Some(code)) => format!("{} (exit {code})", receipt.name),
         (verdict, _) => format!("{} ({})", receipt.name, verdict.as_str()),
     }

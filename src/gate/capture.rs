@@ -1,15 +1,18 @@
-//! A check's output: all of it goes into the digest, the end of it is kept, nothing else.
+//! A check's output: all of it goes into the digest; its beginning and its end are kept, up to a size.
 
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// How much of the end is kept, in bytes.
+/// How much of the end goes into the receipt, in bytes.
 const KEPT: usize = 8 * 1024;
+/// How much of the beginning is stored, and as much of the end.
+const STORED: usize = 4 * 1024 * 1024;
 
 /// Output as it comes.
 #[derive(Debug, Default)]
 pub(super) struct Capture {
     digest: Sha256,
+    head: Vec<u8>,
     end: Vec<u8>,
     total: u64,
 }
@@ -27,10 +30,29 @@ impl Capture {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.digest.update(bytes);
         self.total += bytes.len() as u64;
-        self.end.extend_from_slice(bytes);
-        if self.end.len() > 16 * KEPT {
-            self.end.drain(..self.end.len() - KEPT);
+        let (first, rest) = bytes.split_at(bytes.len().min(STORED - self.head.len()));
+        self.head.extend_from_slice(first);
+        self.end.extend_from_slice(rest);
+        if self.end.len() > 2 * STORED {
+            self.end.drain(..self.end.len() - STORED);
         }
+    }
+
+    /// How much there was, in bytes.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// What is stored: all of it, or its beginning and its end, with a line between that says what is not there.
+    pub(super) fn stored(&self) -> String {
+        let end = &self.end[self.end.len().saturating_sub(STORED)..];
+        let left_out = self.total - (self.head.len() + end.len()) as u64;
+        let mut text = String::from_utf8_lossy(&self.head).into_owned();
+        if left_out > 0 {
+            text.push_str(&format!("\n… {left_out} bytes are left out here …\n"));
+        }
+        text.push_str(&String::from_utf8_lossy(end));
+        text
     }
 
     /// SHA-256 of everything, in hex.
@@ -40,8 +62,9 @@ impl Capture {
 
     /// The end, as people read it: no control sequences, whole lines where something was cut.
     pub(super) fn tail(&self) -> String {
-        let from = self.end.len().saturating_sub(KEPT);
-        let text = plain(&String::from_utf8_lossy(&self.end[from..]));
+        let end = &self.end[self.end.len().saturating_sub(KEPT)..];
+        let before = &self.head[self.head.len().saturating_sub(KEPT - end.len())..];
+        let text = plain(&String::from_utf8_lossy(&[before, end].concat()));
         if self.total <= KEPT as u64 {
             return text;
         }
@@ -125,7 +148,24 @@ mod tests {
         assert!(tail.len() < KEPT + 100 && tail.ends_with("line 199999\n"));
         assert!(tail.lines().skip(1).all(|l| l.starts_with("line ")), "{tail}");
         assert_eq!(capture.sha256(), hex(&all.finalize()));
-        assert!(capture.end.capacity() < 64 * KEPT);
+    }
+
+    #[test]
+    fn what_is_stored_has_its_beginning_and_its_end() {
+        let mut small = Capture::default();
+        small.push(b"all of it\n");
+        assert_eq!((small.stored().as_str(), small.total()), ("all of it\n", 10));
+        let mut large = Capture::default();
+        large.push(b"the beginning\n");
+        for _ in 0..40 {
+            large.push(&vec![b'x'; 1024 * 1024]);
+        }
+        large.push(b"\nthe end\n");
+        let text = large.stored();
+        assert!(text.starts_with("the beginning\nxx") && text.ends_with("xx\nthe end\n"));
+        assert!(text.contains("bytes are left out here") && text.len() < 2 * STORED + 200);
+        assert!(large.head.len() + large.end.len() <= 3 * STORED + 1024 * 1024);
+        assert!(large.tail().ends_with("the end\n") && large.tail().len() < KEPT + 100);
     }
 
     proptest::proptest! {

@@ -85,6 +85,7 @@ fn tail(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::gate::Trace;
     use crate::domain::gate::{Category, CheckSource};
     use chrono::DateTime;
     use std::time::Duration;
@@ -113,6 +114,7 @@ mod tests {
             duration: Duration::from_secs(61),
             output_tail: output.to_owned(),
             output_sha256: String::new(),
+            trace: Trace::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::capture::hex;
-use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt};
+use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt, Trace};
 use crate::domain::tamper::Finding;
 use crate::workspace::{Merge, WorkspaceError};
 
@@ -62,6 +62,7 @@ impl Look {
             duration: took,
             output_sha256: hex(&Sha256::digest(&self.words)),
             output_tail: self.words,
+            trace: Trace::default(),
         }
     }
 }

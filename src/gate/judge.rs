@@ -7,11 +7,12 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sha2::{Digest, Sha256};
 
 use super::capture::hex;
+use super::confine::{Confine, Confined, Room};
 use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
-use super::{changes, environment, older, select};
-use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt};
+use super::{changes, empty, environment, older, select};
+use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt, Trace};
 use crate::workspace::{GateCheckout, Merge, Workspace, WorkspaceError};
 
 /// The gate could not be run; nothing was judged.
@@ -20,10 +21,12 @@ pub enum GateError {
     /// The commit cannot be checked out or read.
     #[error("the gate cannot look at the work: {0}")]
     Workspace(#[from] WorkspaceError),
+    /// The checks cannot be put into a sandbox as they must be: the reason, with what to do.
+    #[error("{0}")]
+    Unconfined(String),
 }
 
 /// What is to be judged, and by what.
-#[derive(Debug)]
 pub struct GateRequest<'a> {
     /// Where the commit is. Checks run in a fresh checkout, never in this folder.
     pub workspace: &'a Workspace,
@@ -35,6 +38,10 @@ pub struct GateRequest<'a> {
     pub default_timeout: Duration,
     /// Variables for the checks, besides the allow-list.
     pub env: BTreeMap<String, String>,
+    /// Who has the sandboxes that checks run in; none only where the configuration says so by name.
+    pub confine: Option<&'a dyn Confine>,
+    /// Where the whole output of checks is kept.
+    pub keep: Option<&'a dyn Keep>,
     /// Whether the documentation category asks for the progress file.
     pub require_progress: bool,
     /// Sections that the progress file lacks; none where there is no file.
@@ -48,6 +55,12 @@ pub struct GateRequest<'a> {
 /// The gate.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gate;
+
+/// Keeps what checks said.
+pub trait Keep: Send + Sync {
+    /// Keeps an output by the digest of the whole; it is cut in its middle where it is very long.
+    fn keep(&self, sha256: &str, output: &str) -> std::io::Result<()>;
+}
 
 /// Tells the time of a receipt.
 type Clock<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
@@ -66,15 +79,18 @@ impl Gate {
             commit: &commit,
             now,
         };
-        let mut receipts = bench.at(&checkout, &checks).await;
+        let mut receipts = bench.at(&checkout, &checks).await?;
         let base = &request.workspace.base.commit;
         bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
         receipts.push(bench.clean(&checkout).await);
-        checkout.remove().await?;
+        checkout.remove();
         receipts.push(bench.tests_and_checks(&checks).await);
         receipts.extend(bench.integration(&checks).await?);
         receipts.extend(bench.documentation());
+        for look in receipts.iter_mut().filter(|r| r.trace.tree.is_empty()) {
+            look.trace.tree.clone_from(&tree);
+        }
         Ok(GateReport {
             commit,
             tree,
@@ -105,12 +121,20 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// Runs the checks in this checkout, one after the other.
-    async fn at(&self, checkout: &GateCheckout, checks: &[CheckSpec]) -> Vec<Receipt> {
+    async fn at(&self, checkout: &GateCheckout, checks: &[CheckSpec]) -> Result<Vec<Receipt>, GateError> {
         let mut receipts = Vec::with_capacity(checks.len() + 6);
+        let confined = match self.request.confine {
+            Some(confine) if !checks.is_empty() => {
+                let confined = confine.confine(&Room::of(checkout)).await;
+                Some(confined.map_err(GateError::Unconfined)?)
+            }
+            _ => None,
+        };
+        let confined = confined.as_deref();
         for check in checks {
-            receipts.push(self.check(checkout, check).await);
+            receipts.push(self.check(checkout, check, confined).await);
         }
-        receipts
+        Ok(receipts)
     }
 
     /// Runs what failed at the base, too, and says which failures are older than the work. What cannot be run there
@@ -129,24 +153,41 @@ impl Bench<'_> {
         };
         let red = checks.iter().zip(receipts.iter_mut()).filter(|(_, r)| failed(r));
         let (checks, red): (Vec<CheckSpec>, Vec<&mut Receipt>) = red.map(|(c, r)| (c.clone(), r)).unzip();
-        let before = self.at(&checkout, &checks).await;
+        let Ok(before) = self.at(&checkout, &checks).await else {
+            return;
+        };
         for ((check, receipt), before) in checks.iter().zip(red).zip(&before) {
             older::compare(receipt, before, &older::stands_for(check, &root), base);
         }
-        // What is left of it goes with its folder.
-        let _ = checkout.remove().await;
+        checkout.remove();
     }
 
-    async fn check(&self, checkout: &GateCheckout, check: &CheckSpec) -> Receipt {
+    async fn check(
+        &self,
+        checkout: &GateCheckout,
+        check: &CheckSpec,
+        confined: Option<&dyn Confined>,
+    ) -> Receipt {
         let started_at = (self.now)().trunc_subsecs(6);
+        let env = environment::given(&checkout.scratch(), &self.request.env);
         let script = Script {
             text: &check.run,
             directory: checkout.root(),
             home: checkout.home(),
-            env: &self.request.env,
+            env: &env,
+            confined,
             timeout: check.timeout.unwrap_or(self.request.default_timeout),
         };
+        let trace = Trace {
+            tree: checkout.tree().to_owned(),
+            environment: environment::digest(&env, checkout.home()),
+            sandbox: confined
+                .map(|confined| confined.told().to_owned())
+                .unwrap_or_default(),
+            output_bytes: 0,
+        };
         let mut receipt = Receipt {
+            trace,
             name: check.name.clone(),
             category: check.category,
             source: check.source,
@@ -161,10 +202,11 @@ impl Bench<'_> {
             output_sha256: hex(&Sha256::digest([])),
         };
         match script.run().await {
+            _ if empty::is_blank(&check.run) => empty::BLANK.clone_into(&mut receipt.output_tail),
             Ok(ran) => self.fill(&mut receipt, &ran),
             Err(e) => receipt.output_tail = format!("the check could not be started: {e}"),
         }
-        void_if_moved(&mut receipt, checkout).await;
+        void_if_moved(&mut receipt, checkout);
         receipt
     }
 
@@ -172,6 +214,9 @@ impl Bench<'_> {
         receipt.duration = ran.duration;
         receipt.output_sha256 = ran.output.sha256();
         receipt.output_tail = environment::redact(&ran.output.tail(), &self.request.env);
+        receipt.trace.output_bytes = ran.output.total();
+        let whole = environment::redact(&ran.output.stored(), &self.request.env);
+        self.keep(receipt, &whole);
         receipt.verdict = match ran.ended {
             Ended::TimedOut => CheckVerdict::TimedOut,
             Ended::Itself(status) if status.success() => CheckVerdict::Passed,
@@ -180,11 +225,30 @@ impl Bench<'_> {
         if let Ended::Itself(status) = ran.ended {
             receipt.exit_code = status.code();
         }
+        let passed = receipt.verdict == CheckVerdict::Passed && receipt.category == Category::Functionality;
+        if let Some(words) = passed.then(|| empty::ran_nothing(&whole)).flatten() {
+            receipt.verdict = CheckVerdict::Failed;
+            receipt.output_tail.push_str(&format!("\n{words}\n"));
+        }
         if !ran.cleared {
             receipt.verdict = CheckVerdict::Error;
             receipt
                 .output_tail
                 .push_str("\nprocesses of this check could not be killed\n");
+        }
+    }
+
+    /// The end of the output is in the receipt in any case.
+    fn keep(&self, receipt: &Receipt, whole: &str) {
+        if whole.is_empty() {
+            return;
+        }
+        let kept = self
+            .request
+            .keep
+            .map(|keep| keep.keep(&receipt.output_sha256, whole));
+        if let Some(Err(error)) = kept {
+            tracing::error!(check = receipt.name, %error, "its output was not stored");
         }
     }
 
@@ -203,7 +267,7 @@ impl Bench<'_> {
     }
 
     /// Whether it fits the base as that is now, and whether what depends on it still works there.
-    async fn integration(&self, checks: &[CheckSpec]) -> Result<Vec<Receipt>, WorkspaceError> {
+    async fn integration(&self, checks: &[CheckSpec]) -> Result<Vec<Receipt>, GateError> {
         let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
         let merge = self.request.workspace.merges_with_base(self.commit).await;
         let reference = &self.request.workspace.base.reference;
@@ -226,7 +290,7 @@ impl Bench<'_> {
         base: &str,
         merged: &str,
         checks: &[CheckSpec],
-    ) -> Result<Vec<Receipt>, WorkspaceError> {
+    ) -> Result<Vec<Receipt>, GateError> {
         let short = base.get(..10).unwrap_or(base);
         let again = |c: &CheckSpec| CheckSpec {
             name: format!("{} (merged with {short})", c.name),
@@ -244,8 +308,8 @@ impl Bench<'_> {
             return Ok(Vec::new());
         }
         let checkout = self.request.workspace.checkout_at(merged).await?;
-        let mut receipts = self.at(&checkout, &checks).await;
-        checkout.remove().await?;
+        let mut receipts = self.at(&checkout, &checks).await?;
+        checkout.remove();
         self.hold_to_difference(base, &checks, &mut receipts).await;
         Ok(receipts)
     }
@@ -270,12 +334,11 @@ impl Bench<'_> {
 }
 
 /// A receipt counts only while the checkout stands where it stood.
-async fn void_if_moved(receipt: &mut Receipt, checkout: &GateCheckout) {
-    let words = match checkout.head().await {
-        Ok(Some(head)) if head == checkout.commit() => return,
-        Ok(Some(head)) => format!("the check moved HEAD to {head}; its receipt is void"),
-        Ok(None) => "the check destroyed the checkout; its receipt is void".to_owned(),
-        Err(e) => format!("the checkout cannot be read after the check: {e}"),
+fn void_if_moved(receipt: &mut Receipt, checkout: &GateCheckout) {
+    let words = match checkout.head() {
+        Some(head) if head == checkout.commit() => return,
+        Some(head) => format!("the check moved HEAD to {head}; its receipt is void"),
+        None => "the check destroyed the checkout; its receipt is void".to_owned(),
     };
     receipt.verdict = CheckVerdict::Error;
     receipt.output_tail = format!("{}\n{words}\n", receipt.output_tail.trim_end());

@@ -3,13 +3,15 @@
 //! Of the adapters this is the one that stands on another: what it judges is a [`crate::workspace::Workspace`].
 //!
 //! Invariants: a worker's word and a worker's folder are no input; whatever is not seen to pass is red; nothing that a
-//! check started is alive afterwards. `docs/GATE.md` says what is checked, in users' words.
+//! check started is alive afterwards; checks run in a sandbox, unless whoever calls says by name that there is none. `docs/GATE.md` says what is checked, in users' words.
 //!
 //! Deliberately absent: the verdict (that is [`crate::domain::gate::GateReport::verdict`]) and what follows from it.
 
 mod capture;
 mod changes;
+mod confine;
 mod detect;
+mod empty;
 mod environment;
 mod feedback;
 mod house;
@@ -20,9 +22,10 @@ mod runner;
 mod select;
 mod standing;
 
+pub use confine::{Call, Confine, Confined, Room};
 pub use detect::{RootFiles, detect};
 pub use feedback::feedback;
-pub use judge::{Gate, GateError, GateRequest};
+pub use judge::{Gate, GateError, GateRequest, Keep};
 pub use process_tree::kill_orphans;
 pub use select::select;
 pub use standing::{Standing, standings};

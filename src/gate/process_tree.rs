@@ -1,8 +1,8 @@
 //! Everything that a check started, and its end.
 //!
 //! Three nets: the process group, a mark in the environment that children inherit (also those that called setsid),
-//! and a current folder in the gate's checkout (also those that cleaned their environment). A process that escapes
-//! all three is a sandbox's business.
+//! and a current folder in the gate's checkout (also those that cleaned their environment). In a sandbox of namespaces
+//! there is no escape: killing what holds it ends all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,9 +59,10 @@ impl ProcessTree {
         }
     }
 
-    /// Asks the group to end.
+    /// Asks the group to end, and whoever is in a session of its own: what runs in a sandbox is.
     pub(super) fn ask(&self) {
         self.signal_group(Signal::SIGTERM);
+        self.signal_strays(Signal::SIGTERM);
     }
 
     /// Kills the group.
@@ -96,9 +97,13 @@ impl ProcessTree {
     }
 
     fn kill_strays(&self) -> usize {
+        self.signal_strays(Signal::SIGKILL)
+    }
+
+    fn signal_strays(&self, signal: Signal) -> usize {
         let strays: Vec<Pid> = pids().filter(|pid| self.is_mine(*pid)).collect();
         for pid in &strays {
-            let _ = kill(*pid, Signal::SIGKILL);
+            let _ = kill(*pid, signal);
         }
         strays.len()
     }

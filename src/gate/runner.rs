@@ -1,6 +1,7 @@
 //! Runs one script to its end, whatever that is, and leaves none of its processes alive.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -10,7 +11,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 
 use super::capture::Capture;
-use super::environment;
+use super::confine::{Call, Confined};
 use super::process_tree::{MARK, ProcessTree};
 
 /// How long a script may go on after it was asked to end.
@@ -19,16 +20,17 @@ const GRACE: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(1);
 
 /// A script and what it runs in.
-#[derive(Debug)]
 pub(super) struct Script<'a> {
     /// The text.
     pub(super) text: &'a str,
     /// Where it runs.
     pub(super) directory: &'a Path,
-    /// The folder around the checkout: scratch files go there, and whoever works below it belongs to the check.
+    /// The folder around the checkout: whoever works below it belongs to the check.
     pub(super) home: &'a Path,
-    /// What it sees besides the allow-list.
-    pub(super) env: &'a BTreeMap<String, String>,
+    /// Its whole environment, but for the mark.
+    pub(super) env: &'a BTreeMap<OsString, OsString>,
+    /// The sandbox; none only where the configuration says so by name.
+    pub(super) confined: Option<&'a dyn Confined>,
     /// The most time it may take.
     pub(super) timeout: Duration,
 }
@@ -81,19 +83,30 @@ impl Script<'_> {
 
     #[expect(clippy::disallowed_methods, reason = "a home of processes: a check's script")]
     fn command(&self, run: &str, writer: io::PipeWriter) -> io::Result<Command> {
-        let file = self.home.join(format!("check-{run}.sh"));
-        std::fs::write(&file, self.text)?;
-        let mut command = Command::new(shell(self.text));
-        command.arg("-eu").arg(&file).current_dir(self.directory);
-        command.env_clear().envs(environment::inherited());
-        command
-            .envs(environment::own(self.home))
-            .envs(self.env)
-            .env(MARK, self.home.join(run));
+        let Call { argv, env } = self.call(run)?;
+        let (program, args) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = Command::new(program);
+        command.args(args).current_dir(self.directory);
+        command.env_clear().envs(env);
         command.stdin(Stdio::null());
         command.stdout(writer.try_clone()?).stderr(writer);
         command.process_group(0).kill_on_drop(true);
         Ok(command)
+    }
+
+    /// The text goes as an argument: a file could be changed by what it runs.
+    fn call(&self, run: &str) -> io::Result<Call> {
+        let mut env = self.env.clone();
+        env.insert(MARK.into(), self.home.join(run).into());
+        let argv = [shell(self.text), "-eu", "-c", self.text, "check"].map(OsString::from);
+        let call = Call {
+            argv: argv.to_vec(),
+            env,
+        };
+        match self.confined {
+            Some(confined) => confined.wrap(call).map_err(io::Error::other),
+            None => Ok(call),
+        }
     }
 
     /// Reads its output and waits for its end at the same time.

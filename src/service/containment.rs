@@ -2,6 +2,9 @@
 //!
 //! Invariant: whoever is to be contained runs in a cell that was probed, or not at all.
 
+mod caches;
+mod gate;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,9 @@ use crate::domain::id::TaskId;
 use crate::runtime::environment::{GIT_SETTINGS, INHERITED};
 use crate::sandbox::{self, Cell, Choice, Container, HostRule, House, Local, Probed, Refused, Sandbox, Tier};
 use crate::workspace::{Tracking, Workspace};
+use caches::Caches;
+pub use gate::GateCells;
+use gate::Gates;
 
 /// The containment of one instance.
 pub struct Containment {
@@ -32,6 +38,8 @@ pub struct Containment {
     exe: PathBuf,
     hidden: Vec<PathBuf>,
     layout: Layout,
+    gates: Gates,
+    caches: Caches,
 }
 
 /// What a cell is made for.
@@ -115,6 +123,8 @@ impl Containment {
             write: at_home(write),
             unprotected: Vec::<&PathBuf>::into_iter(unprotected).cloned().collect(),
             hidden: hidden(layout, &home),
+            gates: Gates::new(config),
+            caches: Caches::new(&home, environment),
             home,
             path,
             exe: exe.to_owned(),

@@ -6,13 +6,15 @@ use tokio::sync::mpsc::Sender;
 
 use super::driver::StartFacts;
 use super::engine::Input;
+use super::gate_output::GateOutput;
 use super::instance::Instance;
 use crate::domain::definition::Kind;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, StartFault};
 use crate::domain::gate::{Category, CheckVerdict, GateReport};
 use crate::domain::task::{Claim, State, Task};
 use crate::format::progress::{self, Section};
-use crate::gate::{Gate, GateRequest, select};
+use crate::gate::{Confine, Gate, GateError, GateRequest, select};
+use crate::workspace::WorkspaceError;
 
 /// Runs the gate for a task that claims to be done, and reports.
 pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
@@ -28,35 +30,65 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
             epoch: claim.epoch,
             report: Box::new(report),
         },
-        Err(reason) => Event::NotJudged {
+        Err(refusal) => Event::NotJudged {
             epoch: claim.epoch,
-            reason: instance.redactor.redact(&reason).into_owned(),
+            fault: refusal.fault,
+            reason: instance.redactor.redact(&refusal.reason).into_owned(),
         },
     };
     // A closed inbox is a service that goes down; the next one judges again.
     let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
 }
 
+/// Why nothing was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotJudged {
+    /// Whose fault it is.
+    pub fault: StartFault,
+    /// What went wrong and what to do.
+    pub reason: String,
+}
+
+impl From<WorkspaceError> for NotJudged {
+    fn from(error: WorkspaceError) -> Self {
+        GateError::from(error).into()
+    }
+}
+
+impl From<GateError> for NotJudged {
+    fn from(error: GateError) -> Self {
+        let fault = match &error {
+            GateError::Workspace(_) => StartFault::Workspace,
+            GateError::Unconfined(_) => StartFault::Sandbox,
+        };
+        let reason = error.to_string();
+        Self { fault, reason }
+    }
+}
+
 /// Runs the gate over a claim.
-pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<GateReport, String> {
+pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<GateReport, NotJudged> {
     let d = &task.definition;
     let workspace = instance
         .workspaces
         .prepare(&task.id, d.workspace.as_deref(), &d.title, &d.depends_on)
-        .await
-        .map_err(|e| e.to_string())?;
+        .await?;
     let commit = match &claim.commit {
         Some(commit) => commit.clone(),
-        None => workspace.head().await.map_err(|e| e.to_string())?,
+        None => workspace.head().await?,
     };
     let checks = select(&d.checks, &[], &instance.config.gate.checks, Vec::new());
     let text = instance.files.progress_text(&task.id);
+    let cells = instance.containment.gate(&task.id);
+    let kept = GateOutput::new(instance, &task.id);
     let request = GateRequest {
         workspace: &workspace,
         commit: &commit,
         checks: &checks,
         default_timeout: instance.config.gate.timeout,
         env: BTreeMap::new(),
+        confine: cells.as_ref().map(|cells| cells as &dyn Confine),
+        keep: Some(&kept),
         require_progress: require_progress(instance, task, claim),
         progress_missing: text.as_deref().map(|t| missing(t, d.kind)),
         tests_may_change: d
@@ -65,10 +97,7 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
         worker_entries: worker_entries(instance, task, claim, text.as_deref()),
     };
     let clock = instance.clock.clone();
-    let report = Gate
-        .run(&request, &move || clock.now())
-        .await
-        .map_err(|e| e.to_string())?;
+    let report = Gate.run(&request, &move || clock.now()).await?;
     let report = redacted(instance, report);
     note(instance, task, &report);
     Ok(report)

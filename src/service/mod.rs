@@ -16,6 +16,7 @@ pub mod engine;
 pub mod family;
 pub mod files;
 pub mod fleet;
+pub mod gate_output;
 pub mod given;
 pub mod instance;
 pub mod intake;

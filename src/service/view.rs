@@ -158,6 +158,28 @@ pub struct CheckView {
     /// The tail of its output; only in `show` and `validate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tail: Option<String>,
+    /// What it ran on and in; only in `show` and `validate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptView>,
+}
+
+/// The rest of a check's receipt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReceiptView {
+    /// The commit.
+    pub commit: String,
+    /// The tree that was checked out.
+    pub tree: String,
+    /// SHA-256 over its environment.
+    pub environment: String,
+    /// By what its sandbox was made, and a digest of what that allowed; none where it ran in none.
+    pub sandbox: Option<String>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// SHA-256 of the whole output; `logs ID --check NAME` prints it.
+    pub output_sha256: String,
+    /// Its length.
+    pub output_bytes: u64,
 }
 
 /// One attempt.

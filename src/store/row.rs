@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::record::{AttemptFacts, AttemptRecord, Event, GateRun, OutboxRow};
 use crate::domain::decide::{GateRecord, LogEntry};
 use crate::domain::definition::Priority;
-use crate::domain::gate::{GateReport, Receipt};
+use crate::domain::gate::{GateReport, Receipt, Trace};
 use crate::domain::id::TaskId;
 use crate::domain::task::Task;
 
@@ -168,6 +168,10 @@ pub(super) struct ReceiptRow {
     duration_us: i64,
     output_tail: String,
     output_sha256: String,
+    tree: String,
+    environment: String,
+    sandbox: String,
+    output_bytes: i64,
 }
 
 impl ReceiptRow {
@@ -185,6 +189,12 @@ impl ReceiptRow {
             duration: std::time::Duration::from_micros(nat(self.duration_us)),
             output_tail: self.output_tail,
             output_sha256: self.output_sha256,
+            trace: Trace {
+                tree: self.tree,
+                environment: self.environment,
+                sandbox: self.sandbox,
+                output_bytes: nat(self.output_bytes),
+            },
             name: self.name,
         })
     }

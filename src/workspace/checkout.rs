@@ -1,24 +1,34 @@
-//! A checkout for the gate: one commit, detached, in a folder of its own, gone afterwards.
+//! A checkout for the gate: one commit in a folder of its own, gone afterwards.
+//!
+//! What a check may write (the files, a git folder of its own, scratch, a home) and what the gate believes (the index by
+//! which it looks for changes) are apart: see [`GateCheckout`]. The repository itself is only read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::artefact::Artefacts;
 use super::error::WorkspaceError;
-use super::git::Git;
+use super::fence;
+use super::git::{Git, split_zero};
 use super::place::Workspace;
-use super::staging;
-use super::{fence, lock, removal};
+use super::removal;
+use super::twin;
 
-/// A fresh checkout of one commit at `gate/<task-id>-<n>/tree` below the state folder.
+/// A fresh checkout of one commit at `gate/<task-id>-<n>` below the state folder.
 ///
-/// Dropping it deletes the folder; [`GateCheckout::remove`] also tells git.
+/// | folder | what | who writes |
+/// | --- | --- | --- |
+/// | `tree/` | the files, and a `.git` that leads to the repository's objects | checks |
+/// | `scratch/`, `home/` | what is no part of the work | checks |
+/// | `own/` | the index as it was before any check ran, records of the sandbox | the orchestrator alone |
+///
+/// Dropping it deletes all of it.
 #[derive(Debug)]
 pub struct GateCheckout {
     home: PathBuf,
     top: PathBuf,
     root: PathBuf,
     repository: PathBuf,
-    lock: PathBuf,
     commit: String,
     tree: String,
 }
@@ -26,35 +36,52 @@ pub struct GateCheckout {
 impl Workspace {
     /// Checks a commit out afresh.
     pub async fn checkout_at(&self, commit: &str) -> Result<GateCheckout, WorkspaceError> {
-        let tree = self.tree_of(commit).await?;
         let git = self.git_of_repository().await?;
-        let commit = git.commit(commit).await?.unwrap_or_else(|| commit.to_owned());
+        let (commit, tree) = self.named(&git, commit).await?;
         let home = self.claim_folder()?;
         let top = home.join("tree");
         let checkout = GateCheckout {
             root: top.join(self.prefix()).components().collect(),
             repository: self.repository().to_path_buf(),
-            lock: lock::file(&self.state, self.repository())?,
             home,
             top,
             commit,
             tree,
         };
-        let held = lock::hold(&checkout.lock).await?;
-        git.call(["worktree", "prune"]).text().await?;
-        git.call(["worktree", "add", "--quiet", "--detach", "--"])
-            .arg(&checkout.top)
-            .arg(&checkout.commit)
-            .text()
-            .await?;
-        drop(held);
-        checkout.keep_index().await?;
+        checkout.furnish()?;
+        checkout.fill(&git).await?;
+        let made = twin::make(
+            &checkout.repository,
+            &checkout.top,
+            &checkout.commit,
+            &checkout.index(),
+        );
+        made.map_err(WorkspaceError::io(&checkout.top))?;
         // The worker's folder may hold nothing that is committed.
         if !checkout.root.exists() {
             fs::create_dir_all(&checkout.root).map_err(WorkspaceError::io(&checkout.root))?;
         }
         fence::inside(&checkout.top, &checkout.root)?;
         Ok(checkout)
+    }
+
+    /// The commit and the tree that a name stands for.
+    async fn named(&self, git: &Git, name: &str) -> Result<(String, String), WorkspaceError> {
+        let unknown = || WorkspaceError::UnknownCommit {
+            commit: name.chars().take(64).collect(),
+            repository: self.repository().to_path_buf(),
+        };
+        let call = git.call([
+            "log",
+            "-1",
+            "--format=%H %T",
+            "--no-show-signature",
+            "--end-of-options",
+        ]);
+        let found = call.arg(name).arg("--").text_if_any().await?;
+        let pair = found.as_deref().and_then(|text| text.split_once(' '));
+        let (commit, tree) = pair.ok_or_else(unknown)?;
+        Ok((commit.to_owned(), tree.to_owned()))
     }
 
     /// The first free folder of this task's gate runs.
@@ -77,9 +104,34 @@ impl GateCheckout {
         &self.root
     }
 
+    /// The top of the checkout.
+    pub fn top(&self) -> &Path {
+        &self.top
+    }
+
     /// The folder that holds the checkout; what is put beside the checkout goes with it.
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// Where checks put what is no part of the work.
+    pub fn scratch(&self) -> PathBuf {
+        self.home.join("scratch")
+    }
+
+    /// An empty folder that can be the home of checks.
+    pub fn private_home(&self) -> PathBuf {
+        self.home.join("home")
+    }
+
+    /// Where the orchestrator keeps what no check may see or change.
+    pub fn own(&self) -> PathBuf {
+        self.home.join("own")
+    }
+
+    /// The stores of objects that git reads in this checkout: the repository's, and those that it borrows from.
+    pub fn objects(&self) -> Vec<PathBuf> {
+        twin::stores(&self.repository)
     }
 
     /// The commit that was checked out.
@@ -92,46 +144,63 @@ impl GateCheckout {
         &self.tree
     }
 
-    /// The commit that the checkout stands at now; none where it is no checkout any more.
-    pub async fn head(&self) -> Result<Option<String>, WorkspaceError> {
-        let git = Git::open_top(&self.top).await?;
-        Ok(git.commit("HEAD").await?)
+    /// What the checkout stands at now: a commit, or the name of a reference; none where it is no checkout any more.
+    pub fn head(&self) -> Option<String> {
+        twin::head(&self.top)
     }
 
     /// Files that differ from the commit, apart from ignored ones and tools' output.
     ///
-    /// Looked at through the index as it was before any check ran: marks that a check put on it hide nothing.
+    /// Looked at through the index as it was before any check ran: marks that a check puts on its own hide nothing.
     pub async fn dirt(&self) -> Result<Vec<String>, WorkspaceError> {
-        let git = Git::open_top(&self.top).await?;
-        let git = git.with_env("GIT_INDEX_FILE", self.home.join("index"));
-        let pending = staging::pending(&git).await?;
-        Ok(pending.iter().map(|p| p.display().to_string()).collect())
+        let git = Git::open_apart(&self.repository, &self.top, &self.index()).await?;
+        let seen = [
+            "ls-files",
+            "-t",
+            "--modified",
+            "--deleted",
+            "--others",
+            "--exclude-standard",
+            "-z",
+        ];
+        let seen = git.call(seen).bytes().await?;
+        let mut artefacts = Artefacts::below(&self.top);
+        let mut dirt: Vec<String> = split_zero(&seen)
+            .filter_map(|record| {
+                let (tag, path) = record.split_at_checked(2)?;
+                let path = super::staging::to_path(path);
+                let tools = tag == b"? " && artefacts.holds(&path);
+                (!tools).then(|| path.display().to_string())
+            })
+            .collect();
+        dirt.sort();
+        dirt.dedup();
+        Ok(dirt)
     }
 
-    /// Keeps a copy of the index, with its time: git trusts an entry only where it is older than the index.
-    async fn keep_index(&self) -> Result<(), WorkspaceError> {
-        let git = Git::open_top(&self.top).await?;
-        let path = git
-            .call(["rev-parse", "--path-format=absolute", "--git-path", "index"])
-            .text()
+    /// Deletes it; the files go while whoever asked goes on.
+    pub fn remove(self) {
+        tokio::task::spawn_blocking(move || drop(self));
+    }
+
+    fn furnish(&self) -> Result<(), WorkspaceError> {
+        let folders = [self.top.clone(), self.scratch(), self.private_home(), self.own()];
+        let made = folders.iter().try_for_each(fs::create_dir);
+        made.map_err(WorkspaceError::io(&self.home))
+    }
+
+    /// Writes the files, with an index of this checkout's own; nothing of the repository changes.
+    async fn fill(&self, git: &Git) -> Result<(), WorkspaceError> {
+        let git = git.clone().apart(&self.repository, &self.top, &self.index());
+        git.call(["read-tree", "--reset", "-u", "--no-sparse-checkout"])
+            .arg(&self.commit)
+            .bytes()
             .await?;
-        let path = PathBuf::from(path);
-        let copy = || {
-            let kept = self.home.join("index");
-            fs::copy(&path, &kept)?;
-            let written = fs::metadata(&path)?.modified()?;
-            fs::File::options().write(true).open(&kept)?.set_modified(written)
-        };
-        copy().map_err(WorkspaceError::io(&path))
+        Ok(())
     }
 
-    /// Deletes it and tells git.
-    pub async fn remove(self) -> Result<(), WorkspaceError> {
-        let git = Git::open_top(&self.repository).await?;
-        let _held = lock::hold(&self.lock).await?;
-        drop(self);
-        git.call(["worktree", "prune"]).text().await?;
-        Ok(())
+    fn index(&self) -> PathBuf {
+        self.own().join("index")
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn always() -> Vec<(String, String)> {
         ("core.hooksPath", "/dev/null"),
         ("core.fsmonitor", "false"),
         ("core.untrackedCache", "false"),
+        ("core.splitIndex", "false"),
         ("core.attributesFile", "/dev/null"),
         ("core.excludesFile", "/dev/null"),
         ("core.alternateRefsCommand", "true"),

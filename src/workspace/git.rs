@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -15,6 +16,7 @@ use tokio::process::Command;
 
 use super::disarm;
 use super::error::GitError;
+use crate::config::Environment;
 
 /// For everything that stays on this machine.
 const LOCAL: Duration = Duration::from_secs(300);
@@ -95,11 +97,16 @@ impl Git {
 
     /// Git over a folder whose history is kept elsewhere, with an index of its own.
     pub(super) async fn open_apart(git_dir: &Path, tree: &Path, index: &Path) -> Result<Self, GitError> {
-        let git = Self::bare_handed(tree)
-            .with_env("GIT_DIR", git_dir)
-            .with_env("GIT_WORK_TREE", tree)
-            .with_env("GIT_INDEX_FILE", index);
+        let git = Self::bare_handed(tree).apart(git_dir, tree, index);
         git.disarmed().await
+    }
+
+    /// The same over another folder, with an index of its own; `git_dir` is the repository that it was disarmed for.
+    pub(super) fn apart(mut self, git_dir: &Path, tree: &Path, index: &Path) -> Self {
+        self.dir = tree.to_path_buf();
+        self.with_env("GIT_DIR", git_dir)
+            .with_env("GIT_WORK_TREE", tree)
+            .with_env("GIT_INDEX_FILE", index)
     }
 
     /// For calls that need no repository (`init`, `ls-remote`).
@@ -180,6 +187,8 @@ impl Git {
         for name in STRIPPED {
             command.env_remove(name);
         }
+        static PROGRAMS: LazyLock<OsString> = LazyLock::new(|| Environment::capture().program_folders());
+        command.env("PATH", &*PROGRAMS);
         command.envs(FIXED).envs(self.env.iter().map(|(k, v)| (k, v)));
         command.env("GIT_CONFIG_COUNT", self.overrides.len().to_string());
         for (n, (key, value)) in self.overrides.iter().enumerate() {

@@ -34,6 +34,7 @@ mod source;
 mod staging;
 mod take_in;
 mod touched;
+mod twin;
 
 pub use changes::{ChangedFile, Content};
 pub use checkout::GateCheckout;

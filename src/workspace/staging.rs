@@ -67,7 +67,8 @@ pub(super) async fn pending(git: &Git) -> Result<Vec<PathBuf>, WorkspaceError> {
     Ok(paths)
 }
 
-fn to_path(bytes: &[u8]) -> PathBuf {
+/// A path as git tells it.
+pub(super) fn to_path(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }

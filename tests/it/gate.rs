@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
+mod cell;
 mod checks;
 mod older;
 mod tampering;
@@ -48,6 +49,8 @@ impl Case {
             checks,
             default_timeout: Duration::from_secs(60),
             env: BTreeMap::new(),
+            confine: None,
+            keep: None,
             require_progress: false,
             progress_missing: None,
             worker_entries: 0,

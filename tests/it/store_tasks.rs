@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use orchestrator::domain::decide::{AttemptChange, Decision, GateRecord, LogEntry};
 use orchestrator::domain::definition::Definition;
-use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Verdict};
+use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace, Verdict};
 use orchestrator::domain::id::TaskId;
 use orchestrator::domain::outcome::{AttemptReport, Evidence, Outcome};
 use orchestrator::domain::task::{Attempt, Claim, End, History, Next, StartKind, State, Task};
@@ -175,6 +175,7 @@ pub fn gate_record(attempt: u32, epoch: u64, verdict: Verdict) -> GateRecord {
         duration: Duration::from_millis(1234),
         output_tail: "ok".into(),
         output_sha256: "00".into(),
+        trace: Trace::default(),
     };
     let report = GateReport {
         commit: "c0ffee".into(),

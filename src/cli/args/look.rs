@@ -41,4 +41,7 @@ pub struct Logs {
     /// The worker's standard output as it was recorded, but for secrets
     #[arg(long)]
     pub raw: bool,
+    /// What this check of the gate said, instead of the worker
+    #[arg(long, short = 'c', value_name = "NAME", conflicts_with_all = ["follow", "raw"])]
+    pub check: Option<String>,
 }

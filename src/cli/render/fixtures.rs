@@ -42,6 +42,7 @@ pub(crate) fn check(name: &str, verdict: &str) -> CheckView {
         directory: ".orchestrator/worktrees/fix-api".into(),
         command: "cargo test -p audit".into(),
         output_tail: None,
+        receipt: None,
     }
 }
 

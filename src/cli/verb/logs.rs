@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::args::look::Logs;
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::render::{self, Look};
+use super::check_log;
 use super::ground::{Ground, of_store};
 use super::look::unknown;
 use crate::domain::id::TaskId;
@@ -23,6 +24,9 @@ const LOOK: Duration = Duration::from_millis(200);
 
 pub(super) async fn logs(ground: &Ground, args: Logs) -> Outcome {
     let instance = ground.any_instance().await?;
+    if let Some(name) = &args.check {
+        return check_log::check(ground, &instance, &args, name).await;
+    }
     let found = attempt(&instance, &args).await?;
     let epoch = found.epoch;
     let mut output = Output::of(&instance, &found, &args, ground);

@@ -1,6 +1,7 @@
 //! The verbs: each joins arguments, a use case of `service::operations` and a page of `render`.
 
 mod agent;
+mod check_log;
 mod ground;
 mod house;
 mod init;

@@ -6,6 +6,7 @@ use super::longer_than_zero;
 use crate::config::reader::Section;
 use crate::config::setting::words;
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
+use crate::format::hosts::HostRule;
 
 /// `[gate]`.
 #[derive(Debug, Clone)]
@@ -18,7 +19,22 @@ pub struct Gate {
     pub tests_may_change: bool,
     /// The most time a check may take that does not say it itself.
     pub timeout: Duration,
+    /// What checks run in.
+    pub containment: Containment,
+    /// Hosts that checks may reach, besides those of `containment.network`.
+    pub network: Vec<HostRule>,
 }
+
+/// What checks run in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Containment {
+    /// In nothing: they can do whatever this user can.
+    None,
+    /// In a sandbox of their own, by the kernel of this machine.
+    Sandbox,
+}
+
+words!(Containment { "none" => None, "sandbox" => Sandbox });
 
 words!(Category {
     "build" => Build,
@@ -43,6 +59,11 @@ fn timeout() -> Duration {
     Duration::from_mins(15)
 }
 
+/// What a worker wrote runs in a check.
+fn containment() -> Containment {
+    Containment::Sandbox
+}
+
 /// A script speaks for what the task asks.
 fn category() -> Category {
     Category::Functionality
@@ -56,6 +77,8 @@ impl Gate {
             require_progress: section.get("require_progress", require_progress),
             tests_may_change: section.get("tests_may_change", tests_may_change),
             timeout: section.get_if("timeout", timeout, longer_than_zero),
+            containment: section.get("containment", containment),
+            network: super::containment::hosts(section),
         }
     }
 }

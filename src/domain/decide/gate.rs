@@ -1,6 +1,7 @@
 //! What the gate's verdict makes of a task. The only road to `completed`, besides a person's approval of exactly
 //! what the gate saw.
 
+use super::super::event::StartFault;
 use super::super::fingerprint::Fingerprint;
 use super::super::gate::{Category, CheckVerdict, GateReport, Verdict};
 use super::super::outcome::Outcome;
@@ -109,13 +110,22 @@ pub(super) fn refused<'a>(
     draft.plan()
 }
 
-pub(super) fn not_judged(task: &Task, epoch: u64, reason: &str, cx: &Context<'_>) -> Ruling {
+pub(super) fn not_judged(
+    task: &Task,
+    epoch: u64,
+    fault: StartFault,
+    reason: String,
+    cx: &Context<'_>,
+) -> Ruling {
     match &task.state {
         State::Validating { claim, .. } if claim.epoch == epoch => {
-            let reason = format!("the gate could not run: {reason}");
-            Draft::new(task, "not-judged", cx)
-                .block(Block::Workspace { reason })
-                .done()
+            let block = match fault {
+                StartFault::Sandbox => Block::Sandbox { reason },
+                _ => Block::Workspace {
+                    reason: format!("the gate could not run: {reason}"),
+                },
+            };
+            Draft::new(task, "not-judged", cx).block(block).done()
         }
         _ => STALE,
     }

@@ -154,7 +154,7 @@ pub fn decide(task: &Task, event: Event, cx: &Context<'_>) -> Result<Ruling, Ref
         Event::Condemned { epoch, reason } => attempt::condemned(task, epoch, reason, cx),
         Event::Finished { epoch, report } => attempt::finished(task, epoch, *report, cx),
         Event::Judged { epoch, report } => gate::judged(task, epoch, *report, cx),
-        Event::NotJudged { epoch, reason } => gate::not_judged(task, epoch, &reason, cx),
+        Event::NotJudged { epoch, fault, reason } => gate::not_judged(task, epoch, fault, reason, cx),
     })
 }
 

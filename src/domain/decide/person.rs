@@ -1,7 +1,7 @@
 //! What a person's word does to a task, state by state.
 
 use super::super::event::Command;
-use super::super::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt};
+use super::super::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace};
 use super::super::outcome::{AttemptReport, Evidence, Outcome};
 use super::super::task::{Attempt, Block, Claim, End, StartKind, State, StopReason, Task};
 use super::super::tier::{Route, TierName};
@@ -242,6 +242,7 @@ fn word_of(by: &str, comment: &str, report: &GateReport, cx: &Context<'_>) -> Re
         duration: std::time::Duration::ZERO,
         output_tail: comment.to_owned(),
         output_sha256: String::new(),
+        trace: Trace::default(),
     }
 }
 

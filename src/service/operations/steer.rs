@@ -115,7 +115,10 @@ pub async fn validate(
         commit: None,
         no_change: None,
     };
-    Ok(judge::run(instance, &task, &claim).await.map(|report| {
+    let judged = judge::run(instance, &task, &claim)
+        .await
+        .map_err(|refusal| refusal.reason);
+    Ok(judged.map(|report| {
         let verdict = report.verdict();
         let word = match verdict {
             Verdict::Passed => "passed",

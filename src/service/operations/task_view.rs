@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::super::driver::StartFacts;
 use super::super::instance::Instance;
 use super::super::view::{
-    AttemptView, CheckView, ContainmentView, EventView, GateView, QuestionView, Stopped, TaskView,
-    WaitingView,
+    AttemptView, CheckView, ContainmentView, EventView, GateView, QuestionView, ReceiptView, Stopped,
+    TaskView, WaitingView,
 };
 use crate::domain::family;
 use crate::domain::gate::{GateReport, Receipt, Verdict};
@@ -226,8 +226,22 @@ pub(super) fn check_views(report: &GateReport, with_output: bool) -> Vec<CheckVi
         directory: receipt.directory.clone(),
         command: receipt.command.clone(),
         output_tail: with_output.then(|| receipt.output_tail.clone()),
+        receipt: with_output.then(|| receipt_view(receipt)),
     };
     report.receipts.iter().map(view).collect()
+}
+
+fn receipt_view(receipt: &Receipt) -> ReceiptView {
+    let trace = &receipt.trace;
+    ReceiptView {
+        commit: receipt.commit.clone(),
+        tree: trace.tree.clone(),
+        environment: trace.environment.clone(),
+        sandbox: Some(trace.sandbox.clone()).filter(|sandbox| !sandbox.is_empty()),
+        started_at: receipt.started_at,
+        output_sha256: receipt.output_sha256.clone(),
+        output_bytes: trace.output_bytes,
+    }
 }
 
 /// `whole` is where the attempt's own records are looked at, too.

@@ -133,8 +133,8 @@ async fn put_receipt(
     let duration = i64::try_from(receipt.duration.as_micros()).unwrap_or(i64::MAX);
     sqlx::query(
         "INSERT INTO receipt (gate_seq, position, name, category, source, directory, commit_id, command, exit_code, \
-         verdict, started_at, duration_us, output_tail, output_sha256) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         verdict, started_at, duration_us, output_tail, output_sha256, tree, environment, sandbox, output_bytes) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(gate)
     .bind(position)
@@ -150,6 +150,10 @@ async fn put_receipt(
     .bind(duration)
     .bind(&receipt.output_tail)
     .bind(&receipt.output_sha256)
+    .bind(&receipt.trace.tree)
+    .bind(&receipt.trace.environment)
+    .bind(&receipt.trace.sandbox)
+    .bind(int(receipt.trace.output_bytes))
     .execute(conn)
     .await?;
     Ok(())

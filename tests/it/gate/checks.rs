@@ -51,13 +51,25 @@ async fn checks_run_in_a_fresh_checkout_of_the_exact_commit() {
     );
     assert_ne!(Path::new(&first.directory), case.workspace.root);
     assert!(first.output_tail.contains(&first.directory));
-    assert!(!Path::new(&first.directory).exists(), "nothing is left");
-    assert_eq!(fs::read_dir(case.world.state("gate")).unwrap().count(), 0);
+    assert_eq!(first.trace.tree, report.tree);
+    assert_eq!(
+        (first.trace.environment.len(), first.trace.sandbox.as_str()),
+        (64, "")
+    );
+    let again = run(&case.request(&commit, &[check(script)])).await;
+    assert_eq!(
+        again.receipts[0].trace, first.trace,
+        "the same commit, the same environment"
+    );
+    while fs::read_dir(case.world.state("gate")).unwrap().count() > 0 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(
         git(&case.world.path("repo"), &["worktree", "list"])
             .lines()
             .count(),
-        2
+        2,
+        "the repository knows nothing of it"
     );
 }
 
@@ -73,6 +85,20 @@ async fn every_exit_code_is_told_and_only_zero_is_green() {
         ("echo $NO_SUCH_VARIABLE", CheckVerdict::Failed, Some(2)),
         ("no-such-command-anywhere", CheckVerdict::Failed, Some(127)),
         ("kill -9 $$", CheckVerdict::Failed, None),
+        // Skipped, neutral, empty, nothing run: nobody said that it works.
+        ("exit 77", CheckVerdict::Failed, Some(77)),
+        ("exit 5", CheckVerdict::Failed, Some(5)),
+        ("exit 125", CheckVerdict::Failed, Some(125)),
+        ("", CheckVerdict::Error, None),
+        ("# to be written\n", CheckVerdict::Error, None),
+        (
+            "echo 'test result: ok. 0 passed; 0 failed; 3 ignored'",
+            CheckVerdict::Failed,
+            Some(0),
+        ),
+        ("echo collected 0 items", CheckVerdict::Failed, Some(0)),
+        ("echo '3 passed in 0.10s'", CheckVerdict::Passed, Some(0)),
+        ("if then", CheckVerdict::Failed, Some(2)),
         ("#!/bin/bash\n[[ a == a ]]", CheckVerdict::Passed, Some(0)),
     ] {
         let receipt = case.one(script).await;

@@ -270,8 +270,10 @@ impl World {
     /// What one wants to see of a world in which something did not come.
     fn story(&self) -> String {
         let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+        let progress = fs::read_dir(self.root().join("progress")).into_iter().flatten();
+        let progress: String = progress.flatten().map(|file| read(file.path())).collect();
         format!(
-            "{}\n--- queue\n{}\n--- out\n{}\n--- err\n{}",
+            "{}\n--- queue\n{}\n--- progress\n{progress}\n--- out\n{}\n--- err\n{}",
             self.run(&["status"]).out,
             read(self.queue_path()),
             read(self.path("up.out")),

@@ -378,7 +378,7 @@ async fn a_task_goes_the_whole_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_limit_costs_no_attempt_and_holds_no_slot() {
-    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(lines).await;
+    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(lines, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -170,5 +170,5 @@ async fn a_question_reaches_a_person_and_its_answer_the_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_limit_costs_no_attempt_and_holds_no_slot() {
-    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(lines).await;
+    whole::a_rate_limit_costs_no_attempt_and_holds_no_slot(lines, false).await;
 }

@@ -7,7 +7,7 @@ use orchestrator::domain::assess::Assessment;
 use orchestrator::domain::decide::{Context, Decision, Ruling, admit, decide};
 use orchestrator::domain::definition::{Declared, Definition, Kind, Priority};
 use orchestrator::domain::event::{Command, Event, StartFault};
-use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Verdict};
+use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace, Verdict};
 use orchestrator::domain::id::TaskId;
 use orchestrator::domain::outcome::{AttemptReport, Evidence, Outcome};
 use orchestrator::domain::policy::Policy;
@@ -273,6 +273,7 @@ impl World {
             duration: std::time::Duration::ZERO,
             output_tail: String::new(),
             output_sha256: String::new(),
+            trace: Trace::default(),
         };
         let tree = "tree".to_owned();
         Box::new(GateReport {
@@ -313,6 +314,7 @@ impl World {
                 &id,
                 Event::NotJudged {
                     epoch,
+                    fault: StartFault::Workspace,
                     reason: "no git".into(),
                 },
             ),

@@ -1,7 +1,7 @@
 //! Tasks, attempts and reports to decide about.
 
 use crate::domain::decide::*;
-use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt};
+use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt, Trace};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{Evidence, Outcome};
 use crate::domain::task::{Claim, History, Next, StartKind, Try};
@@ -87,6 +87,7 @@ pub(super) fn gate_report(verdict: CheckVerdict) -> GateReport {
         duration: std::time::Duration::from_secs(1),
         output_tail: String::new(),
         output_sha256: String::new(),
+        trace: Trace::default(),
     };
     let receipts = vec![
         receipt(Category::Functionality, CheckSource::Task, verdict),

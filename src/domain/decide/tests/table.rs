@@ -231,6 +231,7 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
             "not judged",
             Event::NotJudged {
                 epoch: 7,
+                fault: StartFault::Workspace,
                 reason: "no git".into(),
             },
         ),
