@@ -134,10 +134,11 @@ impl<'a> Watch<'a> {
 
     /// Silent workers are looked at less often, and often enough to be condemned in time.
     fn later(&self, pause: Duration) -> Duration {
-        let instance = self.drive.instance;
+        let (policy, scheduler) = (&self.drive.instance.policy, &self.drive.instance.config.scheduler);
         let soonest = [
-            instance.policy.heartbeat_stale_after / TELLINGS,
-            instance.config.scheduler.lease / RENEWALS,
+            policy.heartbeat_stale_after / TELLINGS,
+            scheduler.no_progress_after / TELLINGS,
+            scheduler.lease / RENEWALS,
         ];
         let latest = soonest.into_iter().fold(LATEST, Duration::min).max(LOOK);
         (pause * 2).min(latest)
