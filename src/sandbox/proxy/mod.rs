@@ -175,7 +175,7 @@ impl Proxy {
     fn vet(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
         if !self.rules.iter().any(|rule| rule.admits(host, port)) {
             return Err(Refusal::Denied(format!(
-                "{host}:{port} is not on the list of hosts"
+                "{host}:{port} is not on the list of hosts; containment.network (for checks alone: gate.network) adds it"
             )));
         }
         let found: Vec<SocketAddr> = match host.parse::<IpAddr>() {
