@@ -15,9 +15,10 @@ COPY . .
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 
 FROM debian:bookworm-slim
-# git and a shell are what workspaces and checks need; tini ends what a worker may leave behind.
+# git and a shell are what workspaces and checks need; bubblewrap locks workers and checks in where the engine allows user
+# namespaces (else Landlock does); tini ends what a worker may leave behind.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates git tini \
+    && apt-get install -y --no-install-recommends bubblewrap ca-certificates git tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 10001 orchestrator \
     && install -d -o orchestrator /instance
