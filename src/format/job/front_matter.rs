@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{Job, Place};
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
+use crate::domain::stage::Destination;
 use crate::domain::tier::TierName;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::duration;
@@ -26,6 +27,7 @@ struct FrontMatter {
     #[serde(default)]
     validation: Vec<Check>,
     tests_may_change: Option<bool>,
+    landing: Option<Destination>,
     #[serde(default)]
     params: BTreeMap<String, Scalar>,
 }
@@ -70,7 +72,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -144,6 +146,7 @@ impl Reader<'_> {
             runtime: matter.runtime,
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
+            landing: matter.landing,
             params: matter
                 .params
                 .into_iter()
