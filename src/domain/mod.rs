@@ -10,6 +10,7 @@ pub mod fingerprint;
 pub mod gate;
 pub mod headway;
 pub mod id;
+pub mod landing;
 pub mod liveness;
 pub mod mirror;
 pub mod outcome;
