@@ -173,7 +173,11 @@ mod tests {
             ("", "", true),
             ("", "x", false),
         ] {
-            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), fits, "{pattern} {text}");
+            assert_eq!(
+                matches(pattern.as_bytes(), text.as_bytes()),
+                fits,
+                "{pattern} {text}"
+            );
         }
         assert!(!Required::exactly("ci/*").means("ci/build"));
     }
@@ -188,20 +192,49 @@ mod tests {
             (vec![], vec![], &named, "missing build"),
             (vec![("build", Green)], vec![], &named, "green"),
             (vec![("build", Green), ("other", Red)], vec![], &named, "green"),
-            (vec![("build", Green), ("other", Red)], vec![], &Expect::Any, "red other"),
-            (vec![("build", Green), ("build", Red)], vec![], &named, "red build"),
-            (vec![("build", Green), ("x", Void)], vec![], &Expect::Any, "void x"),
+            (
+                vec![("build", Green), ("other", Red)],
+                vec![],
+                &Expect::Any,
+                "red other",
+            ),
+            (
+                vec![("build", Green), ("build", Red)],
+                vec![],
+                &named,
+                "red build",
+            ),
+            (
+                vec![("build", Green), ("x", Void)],
+                vec![],
+                &Expect::Any,
+                "void x",
+            ),
             (vec![("build", Running)], vec![], &named, "running build"),
             (vec![("build", Green)], vec!["lint"], &named, "missing lint"),
             (vec![("build", Green)], vec!["lint"], &Expect::Any, "missing lint"),
-            (vec![("build", Green)], vec!["lint"], &Expect::Nothing, "missing lint"),
-            (vec![("lint", Green), ("x", Red)], vec!["lint"], &Expect::Any, "green"),
+            (
+                vec![("build", Green)],
+                vec!["lint"],
+                &Expect::Nothing,
+                "missing lint",
+            ),
+            (
+                vec![("lint", Green), ("x", Red)],
+                vec!["lint"],
+                &Expect::Any,
+                "green",
+            ),
         ] {
             let checks = Checks {
                 found: found.iter().map(|(n, s)| check(n, *s)).collect(),
                 required: required.iter().copied().map(Required::exactly).collect(),
             };
-            assert_eq!(told(&judge(&checks, expect)), wanted, "{found:?} {required:?} {expect:?}");
+            assert_eq!(
+                told(&judge(&checks, expect)),
+                wanted,
+                "{found:?} {required:?} {expect:?}"
+            );
         }
     }
 
@@ -218,6 +251,10 @@ mod tests {
             .filter(|(_, list)| !list.is_empty())
             .map(|(word, list)| format!("{word} {}", list.join(" ")))
             .collect();
-        if told.is_empty() { "green".to_owned() } else { told.join(", ") }
+        if told.is_empty() {
+            "green".to_owned()
+        } else {
+            told.join(", ")
+        }
     }
 }

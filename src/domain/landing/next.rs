@@ -89,7 +89,11 @@ impl Look<'_> {
     /// An open pull request whose branch holds the commit.
     fn open(&self, pull: &Pull) -> Step {
         if pull.head != self.landing.commit {
-            let why = format!("the forge to show {} in {}", short(&self.landing.commit), name(pull));
+            let why = format!(
+                "the forge to show {} in {}",
+                short(&self.landing.commit),
+                name(pull)
+            );
             return self.wait_or_ask(why);
         }
         let checks = judge(&self.seen.checks, &self.rules.checks);

@@ -106,7 +106,9 @@ fn merged() -> Seen {
 /// A step in a few words.
 fn told(step: &Step) -> String {
     match step {
-        Step::Push { expect, .. } => format!("push over {}", expect.as_deref().map_or("nothing", |e| &e[..1])),
+        Step::Push { expect, .. } => {
+            format!("push over {}", expect.as_deref().map_or("nothing", |e| &e[..1]))
+        }
         Step::Open => "open".to_owned(),
         Step::Wait { why, until } => {
             let end = if until.is_some() { "until" } else { "for a person" };
@@ -140,8 +142,18 @@ fn table(rows: &[(&str, DateTime<Utc>, Change, &str)]) {
 #[test]
 fn before_the_pull_request() {
     table(&[
-        ("no branch", soon(), |_, s, _| (s.branch_head, s.pull) = (None, None), "push over nothing"),
-        ("an earlier commit of ours", soon(), |_, s, _| s.branch_head = Some(A.to_owned()), "push over a"),
+        (
+            "no branch",
+            soon(),
+            |_, s, _| (s.branch_head, s.pull) = (None, None),
+            "push over nothing",
+        ),
+        (
+            "an earlier commit of ours",
+            soon(),
+            |_, s, _| s.branch_head = Some(A.to_owned()),
+            "push over a",
+        ),
         (
             "somebody else's commit",
             soon(),
@@ -163,34 +175,144 @@ fn the_pull_request_itself() {
     table(&[
         ("all is green", soon(), |_, _, _| (), "merge"),
         ("all is green, late", late(), |_, _, _| (), "merge"),
-        ("another base", soon(), |_, s, _| s.pull.as_mut().unwrap().base = "old".to_owned(), "ask: pull request 7 (u) goes into old, not into main"),
-        ("closed", soon(), |_, s, _| s.pull.as_mut().unwrap().state = PullState::Closed, "ask: pull request 7 (u) was closed without"),
-        ("a draft", soon(), |_, s, _| s.pull.as_mut().unwrap().draft = true, "wait for a person: a person to mark"),
-        ("the forge lags", soon(), |_, s, _| s.pull.as_mut().unwrap().head = A.to_owned(), "wait until: the forge to show bbbbbbbbbb"),
-        ("the forge lags for ever", late(), |_, s, _| s.pull.as_mut().unwrap().head = A.to_owned(), "ask: waited in vain for the forge to show"),
-        ("conflicts", soon(), |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Conflict, "refresh: it conflicts with main"),
-        ("behind", soon(), |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Behind, "refresh: main has moved on"),
-        ("not reckoned yet", soon(), |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Unknown, "wait until: the forge to say whether"),
-        ("never reckoned", late(), |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Unknown, "ask: waited in vain"),
-        ("rules of the forge's own", soon(), |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Blocked, "wait for a person: the forge's own rules for main"),
-        ("a person merges", soon(), |_, _, r| r.merges = Merges::Person, "wait for a person: a person to merge"),
+        (
+            "another base",
+            soon(),
+            |_, s, _| s.pull.as_mut().unwrap().base = "old".to_owned(),
+            "ask: pull request 7 (u) goes into old, not into main",
+        ),
+        (
+            "closed",
+            soon(),
+            |_, s, _| s.pull.as_mut().unwrap().state = PullState::Closed,
+            "ask: pull request 7 (u) was closed without",
+        ),
+        (
+            "a draft",
+            soon(),
+            |_, s, _| s.pull.as_mut().unwrap().draft = true,
+            "wait for a person: a person to mark",
+        ),
+        (
+            "the forge lags",
+            soon(),
+            |_, s, _| s.pull.as_mut().unwrap().head = A.to_owned(),
+            "wait until: the forge to show bbbbbbbbbb",
+        ),
+        (
+            "the forge lags for ever",
+            late(),
+            |_, s, _| s.pull.as_mut().unwrap().head = A.to_owned(),
+            "ask: waited in vain for the forge to show",
+        ),
+        (
+            "conflicts",
+            soon(),
+            |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Conflict,
+            "refresh: it conflicts with main",
+        ),
+        (
+            "behind",
+            soon(),
+            |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Behind,
+            "refresh: main has moved on",
+        ),
+        (
+            "not reckoned yet",
+            soon(),
+            |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Unknown,
+            "wait until: the forge to say whether",
+        ),
+        (
+            "never reckoned",
+            late(),
+            |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Unknown,
+            "ask: waited in vain",
+        ),
+        (
+            "rules of the forge's own",
+            soon(),
+            |_, s, _| s.pull.as_mut().unwrap().mergeability = Mergeability::Blocked,
+            "wait for a person: the forge's own rules for main",
+        ),
+        (
+            "a person merges",
+            soon(),
+            |_, _, r| r.merges = Merges::Person,
+            "wait for a person: a person to merge",
+        ),
     ]);
 }
 
 #[test]
 fn checks_at_the_commit() {
     table(&[
-        ("missing", soon(), |_, s, _| s.checks.found.clear(), "wait until: ci to appear at bbbbbbbbbb"),
-        ("never appears", late(), |_, s, _| s.checks.found.clear(), "ask: checks never appeared: ci (at bbbbbbbbbb)"),
-        ("none at all, none named", late(), |_, s, r| (s.checks.found, r.checks) = (vec![], Expect::Any), "ask: checks never appeared: any check"),
-        ("none at all, none wanted", soon(), |_, s, r| (s.checks.found, r.checks) = (vec![], Expect::Nothing), "merge"),
-        ("running", soon(), |_, s, _| s.checks.found = vec![check(CheckState::Running)], "wait until: checks at bbbbbbbbbb: ci (w)"),
-        ("never ends", late(), |_, s, _| s.checks.found = vec![check(CheckState::Running)], "ask: checks did not end in time: ci (w)"),
-        ("red", soon(), |_, s, _| s.checks.found = vec![check(CheckState::Red)], "rework: checks failed at bbbbbbbbbb: ci (w) [1 checks, reviews []]"),
-        ("red and running", soon(), |_, s, _| s.checks.found = vec![check(CheckState::Red), check(CheckState::Running)], "wait until: checks at"),
-        ("red and running, late", late(), |_, s, _| s.checks.found = vec![check(CheckState::Red), check(CheckState::Running)], "rework: checks failed"),
-        ("no verdict", soon(), |_, s, _| s.checks.found = vec![check(CheckState::Void)], "ask: checks at bbbbbbbbbb ended without a verdict: ci (w)"),
-        ("the forge requires more", soon(), |_, s, _| s.checks.required = vec![Required::exactly("lint")], "wait until: lint to appear"),
+        (
+            "missing",
+            soon(),
+            |_, s, _| s.checks.found.clear(),
+            "wait until: ci to appear at bbbbbbbbbb",
+        ),
+        (
+            "never appears",
+            late(),
+            |_, s, _| s.checks.found.clear(),
+            "ask: checks never appeared: ci (at bbbbbbbbbb)",
+        ),
+        (
+            "none at all, none named",
+            late(),
+            |_, s, r| (s.checks.found, r.checks) = (vec![], Expect::Any),
+            "ask: checks never appeared: any check",
+        ),
+        (
+            "none at all, none wanted",
+            soon(),
+            |_, s, r| (s.checks.found, r.checks) = (vec![], Expect::Nothing),
+            "merge",
+        ),
+        (
+            "running",
+            soon(),
+            |_, s, _| s.checks.found = vec![check(CheckState::Running)],
+            "wait until: checks at bbbbbbbbbb: ci (w)",
+        ),
+        (
+            "never ends",
+            late(),
+            |_, s, _| s.checks.found = vec![check(CheckState::Running)],
+            "ask: checks did not end in time: ci (w)",
+        ),
+        (
+            "red",
+            soon(),
+            |_, s, _| s.checks.found = vec![check(CheckState::Red)],
+            "rework: checks failed at bbbbbbbbbb: ci (w) [1 checks, reviews []]",
+        ),
+        (
+            "red and running",
+            soon(),
+            |_, s, _| s.checks.found = vec![check(CheckState::Red), check(CheckState::Running)],
+            "wait until: checks at",
+        ),
+        (
+            "red and running, late",
+            late(),
+            |_, s, _| s.checks.found = vec![check(CheckState::Red), check(CheckState::Running)],
+            "rework: checks failed",
+        ),
+        (
+            "no verdict",
+            soon(),
+            |_, s, _| s.checks.found = vec![check(CheckState::Void)],
+            "ask: checks at bbbbbbbbbb ended without a verdict: ci (w)",
+        ),
+        (
+            "the forge requires more",
+            soon(),
+            |_, s, _| s.checks.required = vec![Required::exactly("lint")],
+            "wait until: lint to appear",
+        ),
     ]);
 }
 
@@ -198,8 +320,18 @@ fn checks_at_the_commit() {
 fn words_of_reviewers() {
     let objection: Change = |_, s, _| s.reviews = vec![review(9, "ann", Stand::Objects, B)];
     table(&[
-        ("an objection", soon(), objection, "rework: ann asks for changes [0 checks, reviews [9]]"),
-        ("to an earlier commit, unheard", soon(), |_, s, _| s.reviews = vec![review(9, "ann", Stand::Objects, A)], "rework: ann asks"),
+        (
+            "an objection",
+            soon(),
+            objection,
+            "rework: ann asks for changes [0 checks, reviews [9]]",
+        ),
+        (
+            "to an earlier commit, unheard",
+            soon(),
+            |_, s, _| s.reviews = vec![review(9, "ann", Stand::Objects, A)],
+            "rework: ann asks",
+        ),
         (
             "heard, not taken back",
             soon(),
@@ -213,13 +345,26 @@ fn words_of_reviewers() {
             "heard, and approved since",
             soon(),
             |l, s, _| {
-                s.reviews = vec![review(9, "ann", Stand::Objects, A), review(10, "ann", Stand::Approves, B)];
+                s.reviews = vec![
+                    review(9, "ann", Stand::Objects, A),
+                    review(10, "ann", Stand::Approves, B),
+                ];
                 l.handed.insert(9);
             },
             "merge",
         ),
-        ("remarks alone", soon(), |_, s, _| s.reviews = vec![review(9, "ann", Stand::Remarks, B)], "merge"),
-        ("a stranger's objection", soon(), |_, s, _| s.reviews = vec![review(9, "stranger", Stand::Objects, B)], "merge"),
+        (
+            "remarks alone",
+            soon(),
+            |_, s, _| s.reviews = vec![review(9, "ann", Stand::Remarks, B)],
+            "merge",
+        ),
+        (
+            "a stranger's objection",
+            soon(),
+            |_, s, _| s.reviews = vec![review(9, "stranger", Stand::Objects, B)],
+            "merge",
+        ),
         (
             "remarks go along with an objection, a stranger's do not",
             soon(),
@@ -232,7 +377,12 @@ fn words_of_reviewers() {
             },
             "rework: ann asks for changes [0 checks, reviews [9, 8]]",
         ),
-        ("unapproved", soon(), |_, _, r| r.approvals = 1, "wait for a person: approval of bbbbbbbbbb by people (0 of 1)"),
+        (
+            "unapproved",
+            soon(),
+            |_, _, r| r.approvals = 1,
+            "wait for a person: approval of bbbbbbbbbb by people (0 of 1)",
+        ),
         (
             "an approval of another commit",
             soon(),
@@ -256,7 +406,10 @@ fn words_of_reviewers() {
             soon(),
             |_, s, r| {
                 r.approvals = 2;
-                s.reviews = vec![review(9, "ann", Stand::Approves, B), review(10, "ann", Stand::Approves, B)];
+                s.reviews = vec![
+                    review(9, "ann", Stand::Approves, B),
+                    review(10, "ann", Stand::Approves, B),
+                ];
             },
             "wait for a person: approval of bbbbbbbbbb by people (1 of 2)",
         ),
@@ -276,7 +429,12 @@ fn words_of_reviewers() {
 fn after_the_merge() {
     table(&[
         ("the issue first", soon(), |_, s, _| *s = merged(), "close 3"),
-        ("no issue is closed by us", soon(), |_, s, r| (*s, r.close_issue) = (merged(), false), "delete branch"),
+        (
+            "no issue is closed by us",
+            soon(),
+            |_, s, r| (*s, r.close_issue) = (merged(), false),
+            "delete branch",
+        ),
         (
             "the issue is closed",
             soon(),
