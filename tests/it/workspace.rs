@@ -4,6 +4,7 @@
 
 mod hostile;
 mod leftovers;
+mod push;
 pub mod world;
 
 use std::fs;
