@@ -7,6 +7,15 @@ use reqwest::Url;
 
 use super::Kind;
 
+/// The root of a forge's interface as it usually is.
+pub(super) fn api(kind: Kind, host: &str) -> String {
+    match kind {
+        Kind::GitHub if host.eq_ignore_ascii_case(GITHUB) => format!("https://api.{GITHUB}"),
+        Kind::GitHub => format!("https://{host}/api/v3"),
+        Kind::Gitea => format!("https://{host}/api/v1"),
+    }
+}
+
 /// Where git's ssh listens for those whose network lets nothing but 443 through; the same place as `github.com`.
 const GITHUB_SSH: &str = "ssh.github.com";
 /// GitHub itself, whose interface has a host of its own.
@@ -15,8 +24,8 @@ const GITHUB: &str = "github.com";
 /// A repository on a forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Whether pages are served over TLS; false only for an address that says `http`.
-    secure: bool,
+    /// Whether it is one for ssh: then it says nothing of the port of pages.
+    by_ssh: bool,
     /// The host, with a port where pages are served on an unusual one.
     host: String,
     /// What comes before the owner, for a forge that does not live at the root of its host; empty, or ending in `/`.
@@ -49,15 +58,11 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// The root of the forge's interface as it usually is.
-    pub fn api(&self, kind: Kind) -> String {
-        let scheme = if self.secure { "https" } else { "http" };
-        let Self { host, prefix, .. } = self;
-        match kind {
-            Kind::GitHub if host == GITHUB => format!("{scheme}://api.{GITHUB}"),
-            Kind::GitHub => format!("{scheme}://{host}/{prefix}api/v3"),
-            Kind::Gitea => format!("{scheme}://{host}/{prefix}api/v1"),
-        }
+    /// Whether it is on this host: the same name, and the same port where the address has one for pages.
+    pub fn is_on(&self, host: &str) -> bool {
+        let name = host.split_once(':').map_or(host, |(name, _)| name);
+        let wanted = if self.by_ssh { name } else { host };
+        self.host.eq_ignore_ascii_case(wanted)
     }
 
     /// `owner/name`.
@@ -86,14 +91,14 @@ impl FromStr for Address {
             .filter(|h| !h.is_empty())
             .ok_or(AddressError::NoHost)?;
         match url.scheme() {
-            "https" | "http" if !url.username().is_empty() || url.password().is_some() => {
+            "https" if !url.username().is_empty() || url.password().is_some() => {
                 Err(AddressError::Credentials)
             }
-            "https" | "http" => {
+            "https" => {
                 let host = url
                     .port()
                     .map_or(host.to_owned(), |port| format!("{host}:{port}"));
-                named(url.scheme() == "https", host, url.path())
+                named(false, host, url.path())
             }
             "ssh" if url.password().is_some() => Err(AddressError::Credentials),
             // The port is ssh's; pages are served on the usual one.
@@ -113,7 +118,7 @@ fn short(text: &str) -> Result<Address, AddressError> {
     named(true, host.to_owned(), path)
 }
 
-fn named(secure: bool, host: String, path: &str) -> Result<Address, AddressError> {
+fn named(by_ssh: bool, host: String, path: &str) -> Result<Address, AddressError> {
     let path = path.trim_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     let (before, name) = path.rsplit_once('/').ok_or(AddressError::NoName)?;
@@ -130,7 +135,7 @@ fn named(secure: bool, host: String, path: &str) -> Result<Address, AddressError
     }
     let host = host.to_ascii_lowercase();
     Ok(Address {
-        secure,
+        by_ssh,
         host: if host == GITHUB_SSH {
             GITHUB.to_owned()
         } else {
@@ -148,66 +153,61 @@ mod tests {
 
     #[test]
     fn addresses_as_git_has_them() {
-        for (text, shown, github, gitea) in [
-            (
-                "https://github.com/o/n.git",
-                "github.com/o/n",
-                "https://api.github.com",
-                "https://github.com/api/v1",
-            ),
-            (
-                "https://github.com/o/n/",
-                "github.com/o/n",
-                "https://api.github.com",
-                "https://github.com/api/v1",
-            ),
-            (
-                "git@github.com:o/n.git",
-                "github.com/o/n",
-                "https://api.github.com",
-                "https://github.com/api/v1",
-            ),
-            (
-                "ssh://git@github.com/o/n",
-                "github.com/o/n",
-                "https://api.github.com",
-                "https://github.com/api/v1",
-            ),
+        for (text, shown, host) in [
+            ("https://github.com/o/n.git", "github.com/o/n", "github.com"),
+            ("https://github.com/o/n/", "github.com/o/n", "GitHub.com"),
+            ("git@github.com:o/n.git", "github.com/o/n", "github.com"),
+            ("ssh://git@github.com/o/n", "github.com/o/n", "github.com"),
             (
                 "ssh://git@ssh.github.com:443/o/n.git",
                 "github.com/o/n",
-                "https://api.github.com",
-                "https://github.com/api/v1",
+                "github.com",
             ),
             (
                 "https://Git.Example.org:3000/o/n.x",
                 "git.example.org:3000/o/n.x",
-                "https://git.example.org:3000/api/v3",
-                "https://git.example.org:3000/api/v1",
+                "git.example.org:3000",
             ),
             (
                 "ssh://git@git.example.org:2222/o/n.git",
                 "git.example.org/o/n",
-                "https://git.example.org/api/v3",
-                "https://git.example.org/api/v1",
+                "git.example.org:3000",
+            ),
+            (
+                "git@git.example.org:o/n.git",
+                "git.example.org/o/n",
+                "git.example.org:3000",
             ),
             (
                 "https://example.org/git/o/n.git",
                 "example.org/git/o/n",
-                "https://example.org/git/api/v3",
-                "https://example.org/git/api/v1",
-            ),
-            (
-                "http://127.0.0.1:3000/o/n",
-                "127.0.0.1:3000/o/n",
-                "http://127.0.0.1:3000/api/v3",
-                "http://127.0.0.1:3000/api/v1",
+                "example.org",
             ),
         ] {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), shown, "{text}");
-            assert_eq!(address.api(Kind::GitHub), github, "{text}");
-            assert_eq!(address.api(Kind::Gitea), gitea, "{text}");
+            assert!(address.is_on(host), "{text} {host}");
+            assert!(
+                !address.is_on("example.com") && !address.is_on("evil.github.com"),
+                "{text}"
+            );
+        }
+        let address: Address = "https://git.example.org:3000/o/n".parse().unwrap();
+        assert!(!address.is_on("git.example.org") && !address.is_on("git.example.org:4000"));
+    }
+
+    #[test]
+    fn interfaces() {
+        for (kind, host, root) in [
+            (Kind::GitHub, "github.com", "https://api.github.com"),
+            (Kind::GitHub, "git.example.org", "https://git.example.org/api/v3"),
+            (
+                Kind::Gitea,
+                "git.example.org:3000",
+                "https://git.example.org:3000/api/v1",
+            ),
+        ] {
+            assert_eq!(api(kind, host), root);
         }
     }
 
@@ -228,6 +228,7 @@ mod tests {
             ("https://s3cret@github.com/o/n", AddressError::Credentials),
             ("ssh://git:s3cret@github.com/o/n", AddressError::Credentials),
             ("git://github.com/o/n", AddressError::Protocol),
+            ("http://github.com/o/n", AddressError::Protocol),
         ] {
             let read: Result<Address, _> = text.parse();
             if text.contains('?') {

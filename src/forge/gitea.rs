@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::address::Address;
+use super::address::{Address, api as usual};
 use super::api::{Api, Ask, Dialect};
 use super::error::ForgeError;
 use super::wire::{
@@ -43,7 +43,7 @@ pub struct Gitea {
 impl Gitea {
     /// A repository on Gitea or Forgejo.
     pub fn new(settings: &Settings, repository: &Address, clock: Clock) -> Result<Self, ForgeError> {
-        let usual = repository.api(Kind::Gitea);
+        let usual = usual(Kind::Gitea, &settings.host);
         let root = settings.api.as_deref().unwrap_or(&usual);
         Ok(Self {
             api: Api::new(DIALECT, root, repository, &settings.token, clock)?,

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::address::Address;
+use super::address::{Address, api as usual};
 use super::api::{Api, Ask, Dialect};
 use super::error::ForgeError;
 use super::wire::{
@@ -37,7 +37,7 @@ pub struct GitHub {
 impl GitHub {
     /// A repository on GitHub, or on a server of one's own.
     pub fn new(settings: &Settings, repository: &Address, clock: Clock) -> Result<Self, ForgeError> {
-        let usual = repository.api(Kind::GitHub);
+        let usual = usual(Kind::GitHub, &settings.host);
         let root = settings.api.as_deref().unwrap_or(&usual);
         Ok(Self {
             api: Api::new(DIALECT, root, repository, &settings.token, clock)?,

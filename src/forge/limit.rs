@@ -54,6 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn limits() {
         let now: DateTime<Utc> = "2026-02-09T12:00:00Z".parse().unwrap();
         let reset = (now + TimeDelta::minutes(20)).timestamp().to_string();

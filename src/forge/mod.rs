@@ -45,8 +45,10 @@ pub enum Kind {
 pub struct Settings {
     /// Which forge it is.
     pub kind: Kind,
-    /// The root of its interface, for example `https://api.github.com`; where absent, what is usual for the host of the
-    /// repository's address.
+    /// The host that the token is for, with a port where pages are served on an unusual one: repositories elsewhere are
+    /// refused.
+    pub host: String,
+    /// The root of its interface, for example `https://api.github.com`; where absent, what is usual for the host.
     pub api: Option<String>,
     /// The token.
     pub token: SecretString,
@@ -122,6 +124,13 @@ pub fn connect(
     repository: &Address,
     clock: Clock,
 ) -> Result<Box<dyn Forge>, ForgeError> {
+    if !repository.is_on(&settings.host) {
+        let host = &settings.host;
+        let why = format!(
+            "the token is for {host}, and the repository is {repository}; correct forge.host or the address"
+        );
+        return Err(ForgeError::Settings(why));
+    }
     Ok(match settings.kind {
         Kind::GitHub => Box::new(GitHub::new(settings, repository, clock)?),
         Kind::Gitea => Box::new(Gitea::new(settings, repository, clock)?),

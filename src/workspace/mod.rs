@@ -41,4 +41,4 @@ pub use merge::Merge;
 pub use place::{Base, Tracking, Workspace};
 pub use prepare::Workspaces;
 pub use prune::Pruned;
-pub use push::{Push, Pushed};
+pub use push::{Login, Push, Pushed};

@@ -33,8 +33,17 @@ pub struct Push<'a> {
     pub branch: &'a str,
     /// Where the branch must stand; none where it must not exist.
     pub expect: Option<&'a str>,
-    /// The token for an https address; ssh has its own keys.
-    pub token: Option<&'a SecretString>,
+    /// The login for an https address; ssh has its own keys.
+    pub login: Option<Login<'a>>,
+}
+
+/// A token and the host that it is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Login<'a> {
+    /// The host, with a port where it is an unusual one. An address elsewhere is not handed the token.
+    pub host: &'a str,
+    /// The token.
+    pub token: &'a SecretString,
 }
 
 /// What came of it.
@@ -155,8 +164,11 @@ fn refuse_odd(push: &Push<'_>) -> Result<(), WorkspaceError> {
 /// A repository of no configuration and no references, which finds the other's objects.
 async fn borrow(repository: &Path, lender: &Path) -> Result<(), WorkspaceError> {
     fs::create_dir(lender).map_err(WorkspaceError::io(lender))?;
+    let theirs = Git::open_top(repository).await?;
+    let format = theirs.call(["rev-parse", "--show-object-format"]).text().await?;
     Git::bare_handed(lender)
         .call(["init", "--quiet", "--bare"])
+        .arg(format!("--object-format={format}"))
         .text()
         .await?;
     let alternates = lender.join("objects/info/alternates");
@@ -175,10 +187,13 @@ async fn borrow(repository: &Path, lender: &Path) -> Result<(), WorkspaceError> 
 fn credentials(push: &Push<'_>) -> Vec<(String, String)> {
     let mut settings = vec![("http.followRedirects".to_owned(), "false".to_owned())];
     let rest = push.url.strip_prefix("https://");
-    if let (Some(token), Some(rest)) = (push.token, rest) {
-        let host = rest.split('/').next().unwrap_or_default();
-        let login = STANDARD.encode(format!("x-access-token:{}", token.expose_secret()));
-        let header = format!("Authorization: Basic {login}");
+    let host = rest.and_then(|r| r.split('/').next()).unwrap_or_default();
+    if let Some(login) = push
+        .login
+        .filter(|l| !host.is_empty() && l.host.eq_ignore_ascii_case(host))
+    {
+        let words = STANDARD.encode(format!("x-access-token:{}", login.token.expose_secret()));
+        let header = format!("Authorization: Basic {words}");
         settings.push((format!("http.https://{host}/.extraHeader"), header));
     }
     settings
@@ -207,27 +222,36 @@ mod tests {
 
     const COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-    fn push<'a>(url: &'a str, branch: &'a str, token: Option<&'a SecretString>) -> Push<'a> {
+    fn push<'a>(url: &'a str, branch: &'a str, login: Option<Login<'a>>) -> Push<'a> {
         Push {
             url,
             commit: COMMIT,
             branch,
             expect: None,
-            token,
+            login,
         }
     }
 
     #[test]
     fn a_token_goes_to_the_host_of_the_address_alone() {
-        let token = SecretString::from("s3cret");
-        let settings = credentials(&push("https://git.example.org:3000/o/n.git", "b", Some(&token)));
+        let token = &SecretString::from("s3cret");
+        let host = "git.example.org:3000";
+        let login = Some(Login { host, token });
+        let settings = credentials(&push("https://git.example.org:3000/o/n.git", "b", login));
         assert_eq!(settings[0].1, "false");
         assert_eq!(settings[1].0, "http.https://git.example.org:3000/.extraHeader");
         assert_eq!(settings[1].1, "Authorization: Basic eC1hY2Nlc3MtdG9rZW46czNjcmV0");
-        for url in ["ssh://git@h/o/n.git", "git@h:o/n.git", "file:///srv/n.git"] {
-            assert_eq!(credentials(&push(url, "b", Some(&token))).len(), 1, "{url}");
+        for url in [
+            "ssh://git@git.example.org:3000/o/n.git",
+            "git@git.example.org:o/n.git",
+            "file:///srv/n.git",
+            "https://git.example.org/o/n.git",
+            "https://git.example.org:3000.evil/o/n.git",
+            "https://git.example.org:3000@evil/o/n.git",
+        ] {
+            assert_eq!(credentials(&push(url, "b", login)).len(), 1, "{url}");
         }
-        assert!(!format!("{:?}", push("https://h/o/n", "b", Some(&token))).contains("s3cret"));
+        assert!(!format!("{:?}", push("https://h/o/n", "b", login)).contains("s3cret"));
     }
 
     #[test]

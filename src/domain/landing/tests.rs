@@ -1,7 +1,9 @@
 use chrono::TimeDelta;
-use proptest::prelude::*;
 
 use super::*;
+
+mod walk;
+mod words;
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -171,6 +173,7 @@ fn before_the_pull_request() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_pull_request_itself() {
     table(&[
         ("all is green", soon(), |_, _, _| (), "merge"),
@@ -245,6 +248,7 @@ fn the_pull_request_itself() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn checks_at_the_commit() {
     table(&[
         (
@@ -312,115 +316,6 @@ fn checks_at_the_commit() {
             soon(),
             |_, s, _| s.checks.required = vec![Required::exactly("lint")],
             "wait until: lint to appear",
-        ),
-    ]);
-}
-
-#[test]
-fn words_of_reviewers() {
-    let objection: Change = |_, s, _| s.reviews = vec![review(9, "ann", Stand::Objects, B)];
-    table(&[
-        (
-            "an objection",
-            soon(),
-            objection,
-            "rework: ann asks for changes [0 checks, reviews [9]]",
-        ),
-        (
-            "to an earlier commit, unheard",
-            soon(),
-            |_, s, _| s.reviews = vec![review(9, "ann", Stand::Objects, A)],
-            "rework: ann asks",
-        ),
-        (
-            "heard, not taken back",
-            soon(),
-            |l, s, _| {
-                s.reviews = vec![review(9, "ann", Stand::Objects, A)];
-                l.handed.insert(9);
-            },
-            "wait for a person: ann to look again",
-        ),
-        (
-            "heard, and approved since",
-            soon(),
-            |l, s, _| {
-                s.reviews = vec![
-                    review(9, "ann", Stand::Objects, A),
-                    review(10, "ann", Stand::Approves, B),
-                ];
-                l.handed.insert(9);
-            },
-            "merge",
-        ),
-        (
-            "remarks alone",
-            soon(),
-            |_, s, _| s.reviews = vec![review(9, "ann", Stand::Remarks, B)],
-            "merge",
-        ),
-        (
-            "a stranger's objection",
-            soon(),
-            |_, s, _| s.reviews = vec![review(9, "stranger", Stand::Objects, B)],
-            "merge",
-        ),
-        (
-            "remarks go along with an objection, a stranger's do not",
-            soon(),
-            |_, s, _| {
-                s.reviews = vec![
-                    review(8, "bob", Stand::Remarks, B),
-                    review(9, "ann", Stand::Objects, B),
-                    review(10, "stranger", Stand::Remarks, B),
-                ];
-            },
-            "rework: ann asks for changes [0 checks, reviews [9, 8]]",
-        ),
-        (
-            "unapproved",
-            soon(),
-            |_, _, r| r.approvals = 1,
-            "wait for a person: approval of bbbbbbbbbb by people (0 of 1)",
-        ),
-        (
-            "an approval of another commit",
-            soon(),
-            |_, s, r| {
-                r.approvals = 1;
-                s.reviews = vec![review(9, "ann", Stand::Approves, A)];
-            },
-            "wait for a person: approval of bbbbbbbbbb by people (0 of 1)",
-        ),
-        (
-            "a stranger's approval",
-            soon(),
-            |_, s, r| {
-                r.approvals = 1;
-                s.reviews = vec![review(9, "stranger", Stand::Approves, B)];
-            },
-            "wait for a person: approval",
-        ),
-        (
-            "one's approval twice",
-            soon(),
-            |_, s, r| {
-                r.approvals = 2;
-                s.reviews = vec![
-                    review(9, "ann", Stand::Approves, B),
-                    review(10, "ann", Stand::Approves, B),
-                ];
-            },
-            "wait for a person: approval of bbbbbbbbbb by people (1 of 2)",
-        ),
-        (
-            "approved",
-            soon(),
-            |_, s, r| {
-                r.approvals = 1;
-                s.reviews = vec![review(9, "ann", Stand::Approves, B)];
-            },
-            "merge",
         ),
     ]);
 }
@@ -495,86 +390,4 @@ fn a_new_commit_starts_its_own_time_and_keeps_the_memory() {
     let after = before.with_commit(MERGED.to_owned(), late());
     assert_eq!((after.since, after.pull, after.ours.len()), (late(), Some(7), 3));
     assert!(after.handed.contains(&9));
-}
-
-/// A forge of values, on which steps are performed; every act is counted.
-struct World {
-    seen: Seen,
-    acts: Vec<String>,
-}
-
-impl World {
-    fn act(&mut self, step: &Step) {
-        let pull_of = |s: &mut Seen, state| s.pull.as_mut().unwrap().state = state;
-        match step {
-            Step::Push { commit, expect } if *expect == self.seen.branch_head => {
-                self.seen.branch_head = Some(commit.clone());
-            }
-            Step::Open => self.seen.pull = Some(pull()),
-            Step::Merge { commit, .. } => {
-                assert_eq!(self.seen.branch_head.as_ref(), Some(commit));
-                let commit = Some(MERGED.to_owned());
-                pull_of(&mut self.seen, PullState::Merged { commit });
-            }
-            Step::CloseIssue { .. } => self.seen.issue_open = Some(false),
-            Step::DeleteBranch { .. } => self.seen.branch_head = None,
-            other => panic!("no act: {other:?}"),
-        }
-        self.acts.push(told(step));
-    }
-}
-
-proptest! {
-    /// Whoever goes down before or after an act, and looks again, does everything once and in order.
-    #[test]
-    fn nothing_is_done_twice_whatever_breaks_off(broken in proptest::collection::vec(any::<bool>(), 0..40)) {
-        let mut world = World {
-            seen: Seen { branch_head: None, pull: None, ..green() },
-            acts: Vec::new(),
-        };
-        let mut broken = broken.into_iter();
-        for _ in 0..60 {
-            // Nothing is carried from one look to the next but what was written down at the start.
-            let step = next(&landing(), &world.seen, &rules(), soon());
-            if matches!(step, Step::Done { .. }) {
-                break;
-            }
-            if !broken.next().unwrap_or(false) {
-                world.act(&step);
-            }
-        }
-        prop_assert_eq!(world.acts, ["push over nothing", "open", "merge", "close 3", "delete branch"]);
-    }
-
-    /// Whatever is seen: merged is only what passed, is green, approved and unopposed.
-    #[test]
-    fn only_what_passed_is_merged(
-        head in 0..3usize, branch in 0..4usize, state in 0..4usize, extra in 0..5usize, stand in 0..5usize,
-        trusted in any::<bool>(), at in 0..2usize, approvals in 0..2u32, draft in any::<bool>(), fit in 0..5usize,
-        expect in 0..3usize, is_late in any::<bool>(),
-    ) {
-        let commits = [B, A, FOREIGN];
-        let states = [CheckState::Green, CheckState::Running, CheckState::Red, CheckState::Void];
-        let fits = [Mergeability::Clean, Mergeability::Behind, Mergeability::Conflict, Mergeability::Blocked, Mergeability::Unknown];
-        let stands = [Stand::Approves, Stand::Objects, Stand::Remarks, Stand::Dismissed];
-        let mut seen = green();
-        seen.branch_head = commits.get(branch).map(|c| (*c).to_owned());
-        seen.checks.found = vec![check(states[state])];
-        if let Some(state) = states.get(extra) {
-            seen.checks.found.push(check(*state));
-        }
-        seen.reviews = stands.get(stand).map(|s| Review { trusted, ..review(1, "ann", *s, commits[at]) }).into_iter().collect();
-        seen.pull = Some(Pull { head: commits[head].to_owned(), draft, mergeability: fits[fit], ..pull() });
-        let checks = [Expect::Any, Expect::Named(vec!["ci".to_owned()]), Expect::Nothing][expect].clone();
-        let rules = Rules { approvals, checks, ..rules() };
-        let now = if is_late { late() } else { soon() };
-        if let Step::Merge { commit, .. } = next(&landing(), &seen, &rules, now) {
-            let approved = trusted && stand == 0 && at == 0;
-            prop_assert_eq!(commit, B);
-            prop_assert!(head == 0 && branch == 0 && !draft && fit == 0);
-            prop_assert!(expect == 2 || (state == 0 && matches!(extra, 0 | 4)));
-            prop_assert!(approvals == 0 || approved);
-            prop_assert!(!(trusted && stand == 1));
-        }
-    }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use axum::http::Method;
 use chrono::TimeDelta;
 use orchestrator::domain::landing::{Mergeability, Pull};
-use orchestrator::forge::{ForgeError, Kind, NewPull, Remedy, Squash};
+use orchestrator::forge::{Address, ForgeError, Kind, NewPull, Remedy, Squash, connect};
 use rstest::rstest;
 use tokio::net::TcpListener;
 
-use super::stage::{A, BRANCH, Fault, Stage, TOKEN, client, noon};
+use super::stage::{A, BRANCH, Fault, Stage, TOKEN, client, noon, settings};
 
 async fn read(stage: &Stage) -> Result<Pull, ForgeError> {
     stage.forge.read(100).await
@@ -258,9 +258,8 @@ async fn what_github_says_of_merging() {
         (Some(false), "dirty", Mergeability::Conflict),
         (Some(false), "blocked", Mergeability::Conflict),
     ] {
-        let mut world = stage.world();
-        (world.pulls[0].mergeable, world.pulls[0].mergeable_state) = (mergeable, state);
-        drop(world);
+        stage.world().pulls[0].mergeable = mergeable;
+        stage.world().pulls[0].mergeable_state = state;
         assert_eq!(
             read(&stage).await.unwrap().mergeability,
             wanted,
@@ -284,4 +283,24 @@ async fn nothing_to_open(#[values(Kind::GitHub, Kind::Gitea)] kind: Kind) {
         .await
         .unwrap_err();
     assert_eq!(error.remedy(), Remedy::AskPerson, "{error}");
+}
+
+/// A task may name any repository; a token is for one host.
+#[rstest]
+#[tokio::test]
+async fn a_token_is_for_its_own_host(#[values(Kind::GitHub, Kind::Gitea)] kind: Kind) {
+    let stage = Stage::set(kind).await;
+    for (address, fits) in [
+        ("https://forge.example/acme/app", true),
+        ("git@FORGE.example:acme/app.git", true),
+        ("ssh://git@forge.example:2222/acme/app.git", true),
+        ("https://forge.example.evil/acme/app", false),
+        ("https://evil.example/forge.example/app", false),
+        ("https://forge.example:444/acme/app", false),
+    ] {
+        let repository: Address = address.parse().unwrap();
+        let made = connect(&settings(kind, &stage.url), &repository, stage.clock.clone());
+        assert_eq!(made.is_ok(), fits, "{address}");
+    }
+    assert!(stage.world().log.is_empty());
 }

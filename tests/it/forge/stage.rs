@@ -220,17 +220,21 @@ impl Stage {
     }
 }
 
-pub fn client(kind: Kind, url: &str, clock: Clock) -> Box<dyn Forge> {
-    let settings = Settings {
+pub fn settings(kind: Kind, url: &str) -> Settings {
+    Settings {
         kind,
+        host: "forge.example".to_owned(),
         api: Some(match kind {
             Kind::GitHub => url.to_owned(),
             Kind::Gitea => format!("{url}/api/v1"),
         }),
         token: SecretString::from(TOKEN),
-    };
+    }
+}
+
+pub fn client(kind: Kind, url: &str, clock: Clock) -> Box<dyn Forge> {
     let repository: Address = "https://forge.example/acme/app.git".parse().unwrap();
-    connect(&settings, &repository, clock).unwrap()
+    connect(&settings(kind, url), &repository, clock).unwrap()
 }
 
 type Shared = (Kind, Arc<Mutex<World>>);

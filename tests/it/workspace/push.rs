@@ -52,7 +52,7 @@ impl Scene {
             commit,
             branch: BRANCH,
             expect,
-            token: None,
+            login: None,
         }
     }
 
