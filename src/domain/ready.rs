@@ -258,7 +258,16 @@ pub fn waiting(
         ),
         State::Validating { stage, .. } => match (stage, world.lane) {
             (Stage::Checks, _) => answer(For::Nothing, "the gate is running".to_owned()),
-            (Stage::Landing { .. }, None) => answer(For::Nothing, "is being merged".to_owned()),
+            (Stage::Landing { .. }, None) => {
+                match task.history.landing.as_ref().and_then(|l| l.waits.as_ref()) {
+                    Some(waits) if waits.until.is_some() => Waiting {
+                        until: waits.until,
+                        ..answer(For::Nothing, format!("its pull request waits for {}", waits.why))
+                    },
+                    Some(waits) => person(format!("its pull request waits for {}", waits.why)),
+                    None => answer(For::Nothing, "is being merged".to_owned()),
+                }
+            }
             (Stage::Landing { .. }, Some(first)) => Waiting {
                 on: vec![first.clone()],
                 ..answer(

@@ -48,5 +48,5 @@ pub use merge::Merge;
 pub use place::{Base, Tracking, Workspace};
 pub use prepare::Workspaces;
 pub use prune::Pruned;
-pub use take_in::TakenIn;
 pub use push::{Login, Push, Pushed};
+pub use take_in::TakenIn;

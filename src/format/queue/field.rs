@@ -41,8 +41,10 @@ pub enum FieldKind {
     Timeout,
     /// Paths, by comma (`Attachments`, `Files`, `Images`).
     Attachments,
-    /// Where the finished work goes (`branch`, `base`).
+    /// Where the finished work goes (`branch`, `base`, `pull-request`).
     Landing,
+    /// The issue on the forge that it settles (`Issue`, `Closes`).
+    Issue,
     /// Where the task stands.
     Status,
     /// Written by the orchestrator alone (`Escalation`, `Created`, `Started`, `Completed`, `Last Run`, `Model Used`).
@@ -72,6 +74,7 @@ impl FieldKind {
             "timeout" => Self::Timeout,
             "attachments" | "files" | "images" => Self::Attachments,
             "landing" => Self::Landing,
+            "issue" | "closes" => Self::Issue,
             "status" => Self::Status,
             "escalation" | "created" | "started" | "completed" | "last-run" | "model-used" => Self::Written,
             _ => Self::Unknown,
