@@ -109,6 +109,9 @@ pub struct Definition {
     /// Whether changing tests and checks is its work; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests_may_change: Option<bool>,
+    /// Whether another model reviews the work; as configured where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<bool>,
     /// Lines of a validation check list: for the reviewer, never run.
     pub review: Vec<String>,
     /// The prompt template of the job, already rendered for this task.

@@ -19,6 +19,7 @@ pub mod question;
 pub mod ready;
 pub mod report;
 pub mod retry;
+pub mod review;
 pub mod steady;
 pub mod stop;
 pub mod tamper;

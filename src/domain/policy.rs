@@ -59,6 +59,9 @@ pub struct Policy {
     pub heartbeat_stale_after: Duration,
     /// Between asking a worker to end and killing it, at most (see [`Policy::grace`]).
     pub kill_grace: Duration,
+    /// When and how work is reviewed.
+    #[serde(default)]
+    pub review: super::review::Rules,
 }
 
 /// One rung of the ladder.
@@ -390,6 +393,7 @@ impl Policy {
             ageing: Duration::from_secs(4 * 3600),
             heartbeat_stale_after: Duration::from_secs(1200),
             kill_grace: Duration::from_secs(10),
+            review: super::review::Rules::default(),
         }
     }
 }

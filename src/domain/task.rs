@@ -20,6 +20,7 @@ use super::gate::GateReport;
 use super::id::TaskId;
 use super::outcome::Outcome;
 use super::question::Questions;
+use super::review::Past;
 pub use super::stop::StopReason;
 use super::tier::{Route, TierName};
 
@@ -84,6 +85,12 @@ pub struct History {
     /// Whether the medic had its turn in this round.
     #[serde(default)]
     pub medic: bool,
+    /// Rejections by reviewers that nobody has settled yet.
+    #[serde(default)]
+    pub reviews: Vec<Past>,
+    /// What reviews of this round cost, in US dollars.
+    #[serde(default)]
+    pub review_cost_usd: f64,
 }
 
 impl History {
@@ -112,10 +119,10 @@ impl History {
         self.questions.drop_open();
     }
 
-    /// What all attempts of this round cost, in US dollars, also those that are no longer kept.
+    /// What all attempts and reviews of this round cost, in US dollars, also those that are no longer kept.
     pub fn cost_usd(&self) -> f64 {
         let kept: f64 = self.tries.iter().filter_map(|t| t.cost_usd).sum();
-        self.earlier_cost_usd + kept
+        self.earlier_cost_usd + self.review_cost_usd + kept
     }
 }
 

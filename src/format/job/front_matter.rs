@@ -26,6 +26,7 @@ struct FrontMatter {
     #[serde(default)]
     validation: Vec<Check>,
     tests_may_change: Option<bool>,
+    review: Option<bool>,
     #[serde(default)]
     params: BTreeMap<String, Scalar>,
 }
@@ -70,7 +71,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, review, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -144,6 +145,7 @@ impl Reader<'_> {
             runtime: matter.runtime,
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
+            reviewed: matter.review,
             params: matter
                 .params
                 .into_iter()

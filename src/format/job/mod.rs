@@ -43,6 +43,8 @@ pub struct Job {
     pub checks: Vec<CheckSpec>,
     /// Whether changing tests and checks is its work.
     pub tests_may_change: Option<bool>,
+    /// Whether another model reviews the work.
+    pub reviewed: Option<bool>,
     /// Parameters and their defaults.
     pub params: BTreeMap<String, String>,
     /// The prompt's template.
@@ -205,6 +207,7 @@ impl Job {
         fill_with(&mut definition.agent, &self.agent);
         fill_with(&mut definition.runtime, &self.runtime);
         fill_with(&mut definition.tests_may_change, &self.tests_may_change);
+        fill_with(&mut definition.reviewed, &self.reviewed);
         let own: BTreeSet<String> = definition.checks.iter().map(|check| check.name.clone()).collect();
         let more = self.checks.iter().filter(|check| !own.contains(&check.name));
         definition.checks.extend(more.cloned());
