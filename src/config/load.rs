@@ -9,8 +9,8 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Bus, Containment, Gate, Limits, Logging, PolicyRules, Reports, Review, Runtime, Scheduler, Server, Store,
-    Tier,
+    Bus, Containment, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime, Scheduler,
+    Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
 
@@ -78,6 +78,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         runtimes,
         gate,
         review,
+        landing: root.section("landing", Landing::read),
         server: root.section("server", Server::read),
         reports: root.section("reports", Reports::read),
         logging: root.section("logging", Logging::read),

@@ -21,6 +21,7 @@ use super::id::TaskId;
 use super::outcome::Outcome;
 use super::question::Questions;
 use super::review::Past;
+use super::stage::{Conflict, Later, Stage};
 pub use super::stop::StopReason;
 use super::tier::{Route, TierName};
 
@@ -91,6 +92,9 @@ pub struct History {
     /// What reviews of this round cost, in US dollars.
     #[serde(default)]
     pub review_cost_usd: f64,
+    /// The conflict with its base that an agent was given in this round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }
 
 impl History {
@@ -202,6 +206,9 @@ pub enum State {
         since: DateTime<Utc>,
         /// What is judged.
         claim: Claim,
+        /// How far that has come.
+        #[serde(default)]
+        stage: Stage,
     },
     /// Waits for a person.
     Blocked {
@@ -261,6 +268,8 @@ pub enum StartKind {
     Escalation,
     /// By the medic, who looks at what nobody brought to an end.
     Medic,
+    /// By an agent that brings work and base together where they conflict.
+    Merge,
 }
 
 /// A live attempt.
@@ -333,6 +342,13 @@ pub enum Block {
         /// What went wrong and what to do; begins with `sandbox:`.
         reason: String,
     },
+    /// The work cannot go where it belongs.
+    Landing {
+        /// What is in the way and what to do.
+        reason: String,
+        /// The claim.
+        claim: Claim,
+    },
     /// A person wrote `blocked` into the file.
     Held {
         /// Who.
@@ -348,6 +364,7 @@ impl Block {
             | Self::Asked { reason }
             | Self::Workspace { reason }
             | Self::Sandbox { reason } => reason.clone(),
+            Self::Landing { reason, .. } => format!("the work is not merged: {reason}"),
             Self::Question { text } => format!("asks: {text}"),
             Self::Approval { reason, .. } => format!("{reason}; approve or reject it"),
             Self::Held { by } => format!("set to blocked by {by}"),
@@ -367,6 +384,9 @@ pub enum End {
         epoch: u64,
         /// The commit that passed.
         commit: String,
+        /// The commit by which it went where it belongs; none where it stays on its branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        landed: Option<String>,
     },
     /// Nobody wants it any more.
     Cancelled {
@@ -441,6 +461,17 @@ impl State {
             Self::Claimed { attempt, .. }
             | Self::Running { attempt, .. }
             | Self::Stopping { attempt, .. } => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// Why its review could not be had so far, and when it is tried again.
+    pub fn review_waits(&self) -> Option<&Later> {
+        match self {
+            Self::Validating {
+                stage: Stage::Review { waits, .. },
+                ..
+            } => waits.as_ref(),
             _ => None,
         }
     }

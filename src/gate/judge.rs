@@ -271,7 +271,8 @@ impl Bench<'_> {
         let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
         let merge = self.request.workspace.merges_with_base(self.commit).await;
         let reference = &self.request.workspace.base.reference;
-        let look = house::merges(&merge, reference);
+        let marks = changes::conflict_marks(self.request.workspace, self.commit).await;
+        let look = house::merges(&merge, &marks, reference);
         let mut receipts = vec![self.seen(look, at, began.elapsed())];
         let spoken_for = checks.iter().any(|c| c.category == Category::Dependencies);
         match merge {

@@ -24,11 +24,14 @@ use super::driver;
 use super::family;
 use super::instance::Instance;
 use super::judge;
+use super::landing;
 use super::outbox::Outbox;
 use super::queue_sync::QueueSync;
+use super::reviewer;
 use crate::domain::effect::{Duty, duty};
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
+use crate::domain::lane;
 use crate::domain::liveness::{self, Liveness, Session};
 use crate::domain::ready::{self, DependencyState, Used};
 use crate::domain::task::{State, StopReason, Task};
@@ -156,10 +159,10 @@ impl Engine {
         let resting = self.instance.fleet.rested_at(now).is_some();
         let held = family::waiting(&self.board);
         let coming = |t: &Task| {
-            matches!(t.state, State::Ready { .. })
+            let ready = matches!(t.state, State::Ready { .. })
                 && !held.contains(&t.id)
-                && !self.stopped
-                && (resting || self.instance.fleet.obstacle(t, now).is_none())
+                && (resting || self.instance.fleet.obstacle(t, now).is_none());
+            !self.stopped && (ready || (resting && t.state.review_waits().is_some()))
         };
         self.running.is_empty() && self.pending.is_empty() && !self.board.runnable().any(coming)
     }
@@ -385,23 +388,25 @@ impl Engine {
 
     /// Sees to it that each task gets what its state owes it, and nothing that it no longer owes.
     fn assume_duties(&mut self) {
-        let held = family::waiting(&self.board);
-        let owed: HashMap<TaskId, (u64, Duty)> = self
+        let mut held = family::waiting(&self.board);
+        let in_lane = self.board.live().filter(|t| !held.contains(&t.id));
+        held.extend(lane::waiting(in_lane).into_keys());
+        let owed: HashMap<TaskId, Duty> = self
             .board
             .live()
             .filter(|t| !held.contains(&t.id))
-            .filter_map(|t| self.owed(t).map(|d| (t.id.clone(), (t.epoch, d))))
+            .filter_map(|t| self.owed(t).map(|d| (t.id.clone(), d)))
             .collect();
+        let board = &self.board;
         self.running.retain(|id, running| {
-            let still = owed
-                .get(id)
-                .is_some_and(|(epoch, duty)| running.serves(*epoch, *duty));
+            let task = board.get(id).zip(owed.get(id));
+            let still = task.is_some_and(|(task, duty)| running.serves(task, *duty));
             if !still {
                 running.cancel.cancel();
             }
             still
         });
-        for (id, (_, duty)) in owed {
+        for (id, duty) in owed {
             let policy = self.dispatcher.policy();
             let wish = self.board.get(&id).map(|task| Wish::of(task, policy));
             match self.running.get_mut(&id) {
@@ -414,14 +419,18 @@ impl Engine {
     /// What a task's state owes it; under the emergency stop only the care for workers.
     fn owed(&self, task: &Task) -> Option<Duty> {
         let only_care = self.stopped || self.board.is_quarantined(&task.id);
-        duty(task).filter(|d| !only_care || d.is_of_worker())
+        let later = task
+            .state
+            .review_waits()
+            .is_some_and(|later| later.at > self.looked_at);
+        duty(task).filter(|d| d.is_of_worker() || !(only_care || later))
     }
 
     fn begin(&mut self, id: &TaskId, duty: Duty) {
         let Some(task) = self.board.get(id).cloned() else {
             return;
         };
-        let epoch = task.epoch;
+        let (epoch, version) = (task.epoch, task.version);
         let cancel = CancellationToken::new();
         let (wish, wishes) = watch::channel(Wish::of(&task, self.dispatcher.policy()));
         let (instance, sender) = (self.instance.clone(), self.sender.clone());
@@ -429,6 +438,8 @@ impl Engine {
             match duty {
                 Duty::Assess => assessor::assess(&instance, &task, &sender).await,
                 Duty::Judge => judge::judge(&instance, &task, &sender).await,
+                Duty::Review => reviewer::hold(&instance, &task, &sender).await,
+                Duty::Land => landing::land(&instance, &task, &sender).await,
                 Duty::Launch | Duty::Watch | Duty::Stop => {
                     driver::drive(&instance, &task, wishes, &sender).await
                 }
@@ -443,6 +454,7 @@ impl Engine {
             id.clone(),
             Running {
                 epoch,
+                version,
                 duty,
                 cancel,
                 wish,
@@ -460,6 +472,10 @@ impl Engine {
         let stale_after = self.dispatcher.policy().heartbeat_stale_after;
         let due = self.board.live().filter_map(|task| match &task.state {
             State::Ready { next, .. } => next.not_before.filter(|t| *t > self.looked_at),
+            state @ State::Validating { .. } => state
+                .review_waits()
+                .map(|later| later.at)
+                .filter(|t| *t > self.looked_at),
             State::Claimed { attempt, .. } | State::Running { attempt, .. } => {
                 let last = self
                     .board

@@ -10,6 +10,7 @@
 //!
 //! Deliberately absent: running workers or checks, pushing, and whatever decides what a task becomes.
 
+mod advance;
 mod artefact;
 mod changes;
 mod checkout;
@@ -37,6 +38,7 @@ mod take_in;
 mod touched;
 mod twin;
 
+pub use advance::{Advance, UpToDate};
 pub use changes::{ChangedFile, Content};
 pub use checkout::GateCheckout;
 pub use error::{GitError, WorkspaceError};

@@ -42,7 +42,8 @@ impl Workspace {
             .and_then(|()| fs::write(&borrowed, lent))
             .map_err(WorkspaceError::io(&borrowed))?;
         let git = Git::open_top(&git_dir).await?;
-        let base = self.as_commit(&git, &self.base.commit, BASE, None).await?;
+        let base = self.begin(commit).await?;
+        let base = self.as_commit(&git, &base, BASE, None).await?;
         let work = self.as_commit(&git, commit, WORK, Some(&base)).await?;
         git.call(["update-ref", "refs/heads/review", &work])
             .text()
@@ -59,6 +60,17 @@ impl Workspace {
             work,
             gone,
         })
+    }
+
+    /// What the work is compared with: what of the base is in it, so that others' work is not taken for it.
+    async fn begin(&self, commit: &str) -> Result<String, WorkspaceError> {
+        let git = self.git_of_repository().await?;
+        let head = self.base_head(&git).await?;
+        let shared = git.call(["merge-base", &head, commit]).text_if_any().await?;
+        match shared {
+            Some(shared) if git.is_ancestor(&self.base.commit, &shared).await? => Ok(shared),
+            _ => Ok(self.base.commit.clone()),
+        }
     }
 
     async fn as_commit(

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{Job, Place};
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
+use crate::domain::stage::Destination;
 use crate::domain::tier::TierName;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::duration;
@@ -27,6 +28,7 @@ struct FrontMatter {
     validation: Vec<Check>,
     tests_may_change: Option<bool>,
     review: Option<bool>,
+    landing: Option<Destination>,
     #[serde(default)]
     params: BTreeMap<String, Scalar>,
 }
@@ -71,7 +73,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, review, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -146,6 +148,7 @@ impl Reader<'_> {
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
             reviewed: matter.review,
+            landing: matter.landing,
             params: matter
                 .params
                 .into_iter()

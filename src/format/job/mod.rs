@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::domain::definition::Definition;
 use crate::domain::gate::CheckSpec;
 use crate::domain::id::TaskId;
+use crate::domain::stage::Destination;
 use crate::domain::tier::TierName;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::scan::scan;
@@ -45,6 +46,8 @@ pub struct Job {
     pub tests_may_change: Option<bool>,
     /// Whether another model reviews the work.
     pub reviewed: Option<bool>,
+    /// Where finished work goes.
+    pub landing: Option<Destination>,
     /// Parameters and their defaults.
     pub params: BTreeMap<String, String>,
     /// The prompt's template.
@@ -208,6 +211,7 @@ impl Job {
         fill_with(&mut definition.runtime, &self.runtime);
         fill_with(&mut definition.tests_may_change, &self.tests_may_change);
         fill_with(&mut definition.reviewed, &self.reviewed);
+        fill_with(&mut definition.landing, &self.landing);
         let own: BTreeSet<String> = definition.checks.iter().map(|check| check.name.clone()).collect();
         let more = self.checks.iter().filter(|check| !own.contains(&check.name));
         definition.checks.extend(more.cloned());

@@ -31,6 +31,8 @@ const GUIDES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
 
 /// The agent that has a turn before a person must look.
 pub(in crate::service) const MEDIC: &str = "medic";
+/// The agent that has a turn where work and base conflict.
+const MERGER: &str = "merger";
 
 impl Drive<'_> {
     pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
@@ -190,10 +192,11 @@ impl Drive<'_> {
         Some(self.redactor.redact(&text).into_owned())
     }
 
-    /// The agent of the attempt: the medic has a turn at other agents' tasks.
+    /// The agent of the attempt: medic and merger have a turn at other agents' tasks.
     fn agent_file(&self) -> Option<Agent> {
         let name = match self.attempt.start {
             StartKind::Medic => MEDIC,
+            StartKind::Merge => MERGER,
             _ => self.task.definition.agent.as_deref()?,
         };
         let text = read(self.instance.layout.agent(name))?;
@@ -202,7 +205,7 @@ impl Drive<'_> {
 
     fn agent_tools(&self) -> Option<Vec<Tool>> {
         match self.attempt.start {
-            StartKind::Medic => self.agent_file().and_then(|agent| agent.tools),
+            StartKind::Medic | StartKind::Merge => self.agent_file().and_then(|agent| agent.tools),
             _ => self.task.definition.tools.clone(),
         }
     }

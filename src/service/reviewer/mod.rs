@@ -19,30 +19,53 @@ use self::room::Room;
 use super::engine::Input;
 use super::gate_output::GateOutput;
 use super::instance::Instance;
+use crate::domain::event::Event;
 use crate::domain::gate::GateReport;
 use crate::domain::review::{
     Candidate, Independence, NotHad, Opinion, Review, Reviewer, in_order, once_more,
 };
-use crate::domain::task::{Claim, Task};
+use crate::domain::stage::Stage;
+use crate::domain::task::{Claim, State, Task};
 use crate::format::review::{Asked, Flaw, parse};
 use crate::gate::Keep;
 
 /// How long a runtime is left alone whose provider names no time.
 const REST: TimeDelta = TimeDelta::seconds(30);
 /// How soon it is looked again whether anybody can review.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(1);
+const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(10);
 /// Answers that a reviewer may give.
 const ANSWERS: u32 = 2;
 
 /// What is under review.
 #[derive(Clone, Copy)]
-pub struct Case<'a> {
-    /// The task.
-    pub task: &'a Task,
-    /// The claim.
-    pub claim: &'a Claim,
+struct Case<'a> {
+    task: &'a Task,
+    claim: &'a Claim,
     /// What the gate saw.
-    pub report: &'a GateReport,
+    report: &'a GateReport,
+}
+
+/// Has a task's work reviewed, and reports.
+pub async fn hold(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
+    let State::Validating {
+        claim,
+        stage: Stage::Review { report, .. },
+        ..
+    } = &task.state
+    else {
+        return;
+    };
+    let case = Case { task, claim, report };
+    let epoch = claim.epoch;
+    let event = match review(instance, case, inbox).await {
+        Ok(review) => Event::Reviewed {
+            epoch,
+            review: Box::new(review),
+        },
+        Err(not_had) => Event::NotReviewed { epoch, not_had },
+    };
+    // A closed inbox is a service that goes down; the next one has it reviewed anew.
+    let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
 }
 
 /// How a sitting ended without a review.
@@ -64,7 +87,7 @@ struct Sitting<'a> {
 }
 
 /// Has the work reviewed by whoever can, the farthest from whoever did it first.
-pub async fn review(instance: &Instance, case: Case<'_>, inbox: &Sender<Input>) -> Result<Review, NotHad> {
+async fn review(instance: &Instance, case: Case<'_>, inbox: &Sender<Input>) -> Result<Review, NotHad> {
     let Ok(_turn) = instance.review_turns.acquire().await else {
         return Err(not_had(
             "the service goes down".to_owned(),
