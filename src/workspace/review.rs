@@ -123,8 +123,10 @@ impl ReviewCheckout {
 
     /// The whole change as a patch. No attribute in the work hides anything of it.
     pub async fn diff(&self) -> Result<String, WorkspaceError> {
-        // In the git folder, where no file of the work is looked at.
-        let git = Git::open_top(&self.top.join(".git")).await?;
+        // In the git folder and without an index, so that nothing in the work says what is shown of it and how.
+        let git_dir = self.top.join(".git");
+        let git = Git::open_top(&git_dir).await?;
+        let git = git.with_env("GIT_INDEX_FILE", git_dir.join("no-index"));
         let call = git.call([
             "diff-tree",
             "-r",
