@@ -11,6 +11,7 @@ pub mod fingerprint;
 pub mod gate;
 pub mod headway;
 pub mod id;
+pub mod landing;
 pub mod lane;
 pub mod liveness;
 pub mod mirror;

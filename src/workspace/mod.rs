@@ -8,7 +8,7 @@
 //! hooks, filters, file-system monitors and other programs that a repository's configuration may name switched off;
 //! nothing that a worker leaves is thrown away.
 //!
-//! Deliberately absent: running workers or checks, pushing, and whatever decides what a task becomes.
+//! Deliberately absent: running workers or checks, any push but [`Workspace::push`], and whatever decides what a task becomes.
 
 mod advance;
 mod artefact;
@@ -27,6 +27,7 @@ mod own;
 mod place;
 mod prepare;
 mod prune;
+mod push;
 mod record;
 mod removal;
 mod repository;
@@ -50,3 +51,4 @@ pub use prepare::Workspaces;
 pub use prune::Pruned;
 pub use review::ReviewCheckout;
 pub use take_in::TakenIn;
+pub use push::{Login, Push, Pushed};

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
+mod advance;
 mod hostile;
 mod leftovers;
+mod push;
 pub mod world;
 
 use std::fs;
