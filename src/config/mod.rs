@@ -25,8 +25,8 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler,
-    Server, Store, Tier,
+    Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
+    Scheduler, Server, Store, Tier,
 };
 
 use crate::domain::policy::{Policy, TierPolicy};
@@ -48,6 +48,8 @@ pub struct Config {
     pub runtimes: BTreeMap<String, Runtime>,
     /// `[gate]`
     pub gate: Gate,
+    /// `[review]`
+    pub review: Review,
     /// `[landing]`
     pub landing: Landing,
     /// `[forge]`
@@ -134,6 +136,7 @@ impl Config {
             ageing: rules.ageing,
             heartbeat_stale_after: scheduler.heartbeat_stale_after,
             kill_grace: rules.kill_grace,
+            review: self.review.rules(),
         }
     }
 }

@@ -110,6 +110,9 @@ pub struct Definition {
     /// Whether changing tests and checks is its work; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests_may_change: Option<bool>,
+    /// Whether another model reviews the work; as configured where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<bool>,
     /// Where the finished work goes; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub landing: Option<Destination>,

@@ -8,6 +8,7 @@ use super::gate::GateReport;
 use super::id::TaskId;
 use super::landing::Landing;
 use super::outcome::AttemptReport;
+use super::review::{NotHad, Review};
 use super::stage::Conflict;
 use super::tier::Route;
 
@@ -91,6 +92,20 @@ pub enum Event {
         epoch: u64,
         /// Its receipts.
         report: Box<GateReport>,
+    },
+    /// Another model has looked at the work.
+    Reviewed {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What it says.
+        review: Box<Review>,
+    },
+    /// No review could be had.
+    NotReviewed {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// Why, and when it is worth to try again.
+        not_had: NotHad,
     },
     /// What is to be judged had to be brought up to date with its base first.
     Refreshed {

@@ -21,6 +21,7 @@ pub mod question;
 pub mod ready;
 pub mod report;
 pub mod retry;
+pub mod review;
 pub mod stage;
 pub mod steady;
 pub mod stop;

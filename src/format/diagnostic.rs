@@ -72,6 +72,8 @@ codes! {
     BadBudget = "bad-budget",
     /// The timeout is no length of time.
     BadTimeout = "bad-timeout",
+    /// Whether the task is reviewed is neither yes nor no.
+    BadReview = "bad-review",
     /// There is no such file in jobs/, or it has errors.
     UnknownJob = "unknown-job",
     /// No configured tier has this name.

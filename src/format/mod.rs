@@ -14,5 +14,6 @@ pub mod progress;
 pub mod queue;
 pub mod redact;
 pub mod request;
+pub mod review;
 mod scan;
 mod text;

@@ -77,6 +77,8 @@ pub struct Instance {
     pub environment: BTreeMap<OsString, OsString>,
     /// Gates that may run at one time.
     pub gate_turns: Semaphore,
+    /// Reviews that may be held at one time.
+    pub review_turns: Semaphore,
     /// Workers that may be started at one time.
     pub start_turns: Semaphore,
     /// What was seen of workers and is not written down yet.
@@ -121,6 +123,7 @@ impl Instance {
             redactor: redactor(&config, &environment),
             tokens: Tokens::new(layout.token_key()),
             gate_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
+            review_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             start_turns: Semaphore::new(STARTS),
             signs: Signs::default(),
             layout,

@@ -16,6 +16,7 @@ mod leases;
 mod life;
 mod outcomes;
 mod questions;
+mod review;
 mod stuck;
 mod tampering;
 pub(crate) mod world;

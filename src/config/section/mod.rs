@@ -8,6 +8,7 @@ mod limits;
 mod logging;
 mod policy;
 mod reports;
+mod review;
 mod runtimes;
 mod scheduler;
 mod server;
@@ -24,6 +25,7 @@ pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;
 pub use reports::{Console, Reports};
+pub use review::{Mode as ReviewMode, Review};
 pub use runtimes::{
     Acp, ClaudeCode, Codex, CodexSandbox, Kind, Messages, Permission, PermissionMode, Runtime,
 };

@@ -27,6 +27,7 @@ struct FrontMatter {
     #[serde(default)]
     validation: Vec<Check>,
     tests_may_change: Option<bool>,
+    review: Option<bool>,
     landing: Option<Destination>,
     #[serde(default)]
     params: BTreeMap<String, Scalar>,
@@ -72,7 +73,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -146,6 +147,7 @@ impl Reader<'_> {
             runtime: matter.runtime,
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
+            reviewed: matter.review,
             landing: matter.landing,
             params: matter
                 .params

@@ -44,6 +44,8 @@ pub struct Job {
     pub checks: Vec<CheckSpec>,
     /// Whether changing tests and checks is its work.
     pub tests_may_change: Option<bool>,
+    /// Whether another model reviews the work.
+    pub reviewed: Option<bool>,
     /// Where finished work goes.
     pub landing: Option<Destination>,
     /// Parameters and their defaults.
@@ -208,6 +210,7 @@ impl Job {
         fill_with(&mut definition.agent, &self.agent);
         fill_with(&mut definition.runtime, &self.runtime);
         fill_with(&mut definition.tests_may_change, &self.tests_may_change);
+        fill_with(&mut definition.reviewed, &self.reviewed);
         fill_with(&mut definition.landing, &self.landing);
         let own: BTreeSet<String> = definition.checks.iter().map(|check| check.name.clone()).collect();
         let more = self.checks.iter().filter(|check| !own.contains(&check.name));

@@ -78,6 +78,7 @@ impl Reader<'_> {
             FieldKind::Budget => self.budget(field),
             FieldKind::Timeout => self.timeout(field),
             FieldKind::Attachments => self.attach(value),
+            FieldKind::Review => self.review(field),
             FieldKind::Landing => self.landing(field),
             FieldKind::Issue => self.issue(field),
             FieldKind::Status | FieldKind::Written => {}
@@ -127,6 +128,23 @@ impl Reader<'_> {
                 "write critical, high, medium or low, or P0 to P3",
             ),
         }
+    }
+
+    fn review(&mut self, field: &Field) {
+        let words = leading_words(&field.value);
+        self.definition.reviewed = match words.first().map(String::as_str) {
+            None => None,
+            Some("yes" | "true" | "on") => Some(true),
+            Some("no" | "none" | "false" | "off") => Some(false),
+            Some(_) => {
+                return self.unreadable(
+                    field,
+                    Code::BadReview,
+                    "answer to whether it is reviewed",
+                    "write yes or no",
+                );
+            }
+        };
     }
 
     fn depends_on(&mut self, field: &Field) {

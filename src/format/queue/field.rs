@@ -41,6 +41,8 @@ pub enum FieldKind {
     Timeout,
     /// Paths, by comma (`Attachments`, `Files`, `Images`).
     Attachments,
+    /// Yes or no: whether another model reviews the work.
+    Review,
     /// Where the finished work goes (`branch`, `base`, `pull-request`).
     Landing,
     /// The issue on the forge that it settles (`Issue`, `Closes`).
@@ -73,6 +75,7 @@ impl FieldKind {
             "budget" => Self::Budget,
             "timeout" => Self::Timeout,
             "attachments" | "files" | "images" => Self::Attachments,
+            "review" => Self::Review,
             "landing" => Self::Landing,
             "issue" | "closes" => Self::Issue,
             "status" => Self::Status,
