@@ -109,6 +109,9 @@ pub struct Definition {
     /// Whether changing tests and checks is its work; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests_may_change: Option<bool>,
+    /// Patterns of the paths that it may change ([`super::glob`]), from the workspace's root; all where empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
     /// Lines of a validation check list: for the reviewer, never run.
     pub review: Vec<String>,
     /// The prompt template of the job, already rendered for this task.

@@ -15,4 +15,5 @@ pub mod queue;
 pub mod redact;
 pub mod request;
 mod scan;
+pub mod secret;
 mod text;

@@ -24,7 +24,13 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn new(name: &'static str, category: Category, at: &str, seen: Result<String, String>) -> Self {
+    /// Green with what was seen, or red with what was.
+    pub(super) fn new(
+        name: &'static str,
+        category: Category,
+        at: &str,
+        seen: Result<String, String>,
+    ) -> Self {
         let (verdict, words) = match seen {
             Ok(words) => (CheckVerdict::Passed, words),
             Err(words) => (CheckVerdict::Failed, words),
@@ -39,7 +45,7 @@ impl Look {
     }
 
     /// What could not be looked at is red.
-    fn or_error(mut self, failed: Option<&WorkspaceError>) -> Self {
+    pub(super) fn or_error(mut self, failed: Option<&WorkspaceError>) -> Self {
         if let Some(why) = failed {
             self.verdict = CheckVerdict::Error;
             self.words = why.to_string();
@@ -108,7 +114,7 @@ pub(super) fn base_unmoved(base: &str) -> Look {
 }
 
 /// What the commit does to tests and checks; `may_change` where that is the task's work.
-pub(super) fn tests_and_checks(found: &Result<Vec<Finding>, WorkspaceError>, may_change: bool) -> Look {
+pub(super) fn tests_and_checks(found: Result<&Vec<Finding>, &WorkspaceError>, may_change: bool) -> Look {
     let at = "tests and checks, from the base to the commit";
     let category = Category::Integration;
     let found = match found {

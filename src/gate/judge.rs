@@ -11,6 +11,7 @@ use super::confine::{Confine, Confined, Room};
 use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
+use super::work::{self, Rules};
 use super::{changes, empty, environment, older, select};
 use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt, Trace};
 use crate::workspace::{GateCheckout, Merge, Workspace, WorkspaceError};
@@ -50,6 +51,8 @@ pub struct GateRequest<'a> {
     pub worker_entries: u32,
     /// Whether a change of tests and checks is the task's work, and needs no person's word.
     pub tests_may_change: bool,
+    /// What the work must keep to, besides.
+    pub rules: Rules,
 }
 
 /// The gate.
@@ -85,7 +88,7 @@ impl Gate {
         let tree = checkout.tree().to_owned();
         receipts.push(bench.clean(&checkout).await);
         checkout.remove();
-        receipts.push(bench.tests_and_checks(&checks).await);
+        receipts.extend(bench.changes(&checks).await);
         receipts.extend(bench.integration(&checks).await?);
         receipts.extend(bench.documentation());
         for look in receipts.iter_mut().filter(|r| r.trace.tree.is_empty()) {
@@ -259,11 +262,22 @@ impl Bench<'_> {
         look.receipt(self.commit, &directory, at, began.elapsed())
     }
 
-    async fn tests_and_checks(&self, checks: &[CheckSpec]) -> Receipt {
+    /// What the commit does to tests and checks, and what it adds.
+    async fn changes(&self, checks: &[CheckSpec]) -> Vec<Receipt> {
         let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
-        let found = changes::findings(self.request.workspace, self.commit, checks).await;
-        let look = house::tests_and_checks(&found, self.request.tests_may_change);
-        self.seen(look, at, began.elapsed())
+        let workspace = self.request.workspace;
+        let diff = workspace.diff_since_base(self.commit).await;
+        let found = match &diff {
+            Ok(diff) => changes::findings(workspace, diff, checks).await,
+            Err(_) => Ok(Vec::new()),
+        };
+        let found = diff.as_ref().and(found.as_ref());
+        let look = house::tests_and_checks(found, self.request.tests_may_change);
+        let mut receipts = vec![self.seen(look, at, began.elapsed())];
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let looks = work::looks(workspace, &diff, self.commit, &self.request.rules).await;
+        receipts.extend(looks.into_iter().map(|look| self.seen(look, at, began.elapsed())));
+        receipts
     }
 
     /// Whether it fits the base as that is now, and whether what depends on it still works there.

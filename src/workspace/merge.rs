@@ -44,7 +44,7 @@ impl Workspace {
     }
 
     /// Where the base stands now; where it stood when its branch is gone.
-    async fn base_head(&self, git: &Git) -> Result<String, WorkspaceError> {
+    pub(super) async fn base_head(&self, git: &Git) -> Result<String, WorkspaceError> {
         let now = git.commit(&self.base.reference).await?;
         Ok(now.unwrap_or_else(|| self.base.commit.clone()))
     }

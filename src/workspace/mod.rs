@@ -36,7 +36,7 @@ mod take_in;
 mod touched;
 mod twin;
 
-pub use changes::{ChangedFile, Content};
+pub use changes::{ChangedFile, ChangedPath, Content, Diff, Entry};
 pub use checkout::GateCheckout;
 pub use error::{GitError, WorkspaceError};
 pub use evidence::DiffStat;

@@ -6,6 +6,7 @@ mod cell;
 mod checks;
 mod older;
 mod tampering;
+mod work;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +16,7 @@ use chrono::Utc;
 use orchestrator::domain::gate::{
     Category, CheckSource, CheckSpec, CheckVerdict, GateReport, Receipt, Verdict,
 };
-use orchestrator::gate::{Gate, GateRequest, Standing, feedback, standings};
+use orchestrator::gate::{Gate, GateRequest, Rules, Standing, feedback, standings};
 use orchestrator::workspace::Workspace;
 
 use crate::workspace::world::{World, commit_all};
@@ -55,6 +56,7 @@ impl Case {
             progress_missing: None,
             worker_entries: 0,
             tests_may_change: false,
+            rules: Rules::default(),
         }
     }
 

@@ -7,10 +7,12 @@ use serde::Deserialize;
 
 use super::{Job, Place};
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
+use crate::domain::glob;
 use crate::domain::tier::TierName;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::duration;
 use crate::format::queue::category_in;
+use crate::format::text::shown;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +28,8 @@ struct FrontMatter {
     #[serde(default)]
     validation: Vec<Check>,
     tests_may_change: Option<bool>,
+    #[serde(default)]
+    scope: Vec<String>,
     #[serde(default)]
     params: BTreeMap<String, Scalar>,
 }
@@ -70,7 +74,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, scope, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -144,6 +148,7 @@ impl Reader<'_> {
             runtime: matter.runtime,
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
+            scope: self.scope(matter.scope),
             params: matter
                 .params
                 .into_iter()
@@ -190,6 +195,17 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn scope(&mut self, patterns: Vec<String>) -> Vec<String> {
+        if let Some(bad) = patterns.iter().find(|p| !glob::is_inside(p)) {
+            let message = format!("'{}' leads out of the workspace", shown(bad));
+            let line = line_of(self.front, "scope").unwrap_or(1);
+            let help = "write paths from the workspace's root, for example scope: [src/, \"docs/**\"]";
+            self.problems
+                .push(self.place.error(line, 1, Code::BadScope, message, help));
+        }
+        patterns
     }
 
     fn checks(&mut self, checks: Vec<Check>) -> Vec<CheckSpec> {

@@ -43,6 +43,8 @@ pub struct Job {
     pub checks: Vec<CheckSpec>,
     /// Whether changing tests and checks is its work.
     pub tests_may_change: Option<bool>,
+    /// Patterns of the paths that its tasks may change; all where empty.
+    pub scope: Vec<String>,
     /// Parameters and their defaults.
     pub params: BTreeMap<String, String>,
     /// The prompt's template.
@@ -205,6 +207,9 @@ impl Job {
         fill_with(&mut definition.agent, &self.agent);
         fill_with(&mut definition.runtime, &self.runtime);
         fill_with(&mut definition.tests_may_change, &self.tests_may_change);
+        if definition.scope.is_empty() {
+            definition.scope.clone_from(&self.scope);
+        }
         let own: BTreeSet<String> = definition.checks.iter().map(|check| check.name.clone()).collect();
         let more = self.checks.iter().filter(|check| !own.contains(&check.name));
         definition.checks.extend(more.cloned());
