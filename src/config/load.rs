@@ -9,7 +9,8 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Bus, Containment, Gate, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server, Store, Tier,
+    Bus, Containment, Gate, Landing, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server,
+    Store, Tier,
 };
 use super::{Config, Loaded, Override};
 
@@ -74,6 +75,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         tiers,
         runtimes,
         gate: root.section("gate", Gate::read),
+        landing: root.section("landing", Landing::read),
         server: root.section("server", Server::read),
         reports: root.section("reports", Reports::read),
         logging: root.section("logging", Logging::read),

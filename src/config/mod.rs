@@ -25,7 +25,8 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Bus, Containment, Gate, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server, Store, Tier,
+    Bus, Containment, Gate, Landing, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server,
+    Store, Tier,
 };
 
 use crate::domain::policy::{Policy, TierPolicy};
@@ -47,6 +48,8 @@ pub struct Config {
     pub runtimes: BTreeMap<String, Runtime>,
     /// `[gate]`
     pub gate: Gate,
+    /// `[landing]`
+    pub landing: Landing,
     /// `[server]`
     pub server: Server,
     /// `[reports]`
@@ -121,6 +124,7 @@ impl Config {
             stop_if_first_attempt_cost_over: rules.stop_if_first_attempt_cost_over,
             skip_to_top_if_attempt_cost_over: rules.skip_to_top_if_attempt_cost_over,
             medic: rules.medic,
+            landing: self.landing.to,
             max_children: rules.max_children,
             continuation_delay: rules.continuation_delay,
             backoff_initial: rules.backoff_initial,

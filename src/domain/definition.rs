@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gate::CheckSpec;
 use super::id::TaskId;
+use super::stage::Destination;
 use super::tier::TierName;
 use super::tool::Tool;
 
@@ -112,6 +113,9 @@ pub struct Definition {
     /// Patterns of the paths that it may change ([`super::glob`]), from the workspace's root; all where empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scope: Vec<String>,
+    /// Where the finished work goes; as configured where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landing: Option<Destination>,
     /// Lines of a validation check list: for the reviewer, never run.
     pub review: Vec<String>,
     /// The prompt template of the job, already rendered for this task.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
+use super::stage::Stage;
 use super::task::{State, Task};
 
 /// What the orchestrator owes a task as long as it is in its present state.
@@ -21,12 +22,19 @@ pub enum Duty {
     Stop,
     /// Run the gate.
     Judge,
+    /// Bring the work to where it belongs.
+    Land,
 }
 
 impl Duty {
     /// Whether it is the care for a worker: one driver's work from its start to its end.
     pub fn is_of_worker(self) -> bool {
         matches!(self, Self::Launch | Self::Watch | Self::Stop)
+    }
+
+    /// Whether it is done step by step: what came of one is told, and the next begins from the state that came of it.
+    pub fn is_stepwise(self) -> bool {
+        self == Self::Land
     }
 }
 
@@ -37,7 +45,10 @@ pub fn duty(task: &Task) -> Option<Duty> {
         State::Claimed { .. } => Some(Duty::Launch),
         State::Running { .. } => Some(Duty::Watch),
         State::Stopping { .. } => Some(Duty::Stop),
-        State::Validating { .. } => Some(Duty::Judge),
+        State::Validating { stage, .. } => Some(match stage {
+            Stage::Checks => Duty::Judge,
+            Stage::Landing { .. } => Duty::Land,
+        }),
         State::Pending { .. }
         | State::Ready { .. }
         | State::Blocked { .. }

@@ -7,6 +7,7 @@ use super::definition::Definition;
 use super::gate::GateReport;
 use super::id::TaskId;
 use super::outcome::AttemptReport;
+use super::stage::Conflict;
 use super::tier::Route;
 
 /// What happened.
@@ -89,6 +90,41 @@ pub enum Event {
         epoch: u64,
         /// Its receipts.
         report: Box<GateReport>,
+    },
+    /// What is to be judged had to be brought up to date with its base first.
+    Refreshed {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// The merged commit, which is judged.
+        commit: String,
+    },
+    /// What is to land had to be brought up to date with its base first, and was judged anew.
+    Rejudged {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// The receipts of the merged commit.
+        report: Box<GateReport>,
+    },
+    /// The work has arrived where it belongs.
+    Landed {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// The commit there that holds it.
+        commit: String,
+    },
+    /// The work does not merge with its base; the merge is on the task's branch, marks and all.
+    Conflicted {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What conflicts.
+        conflict: Conflict,
+    },
+    /// The work cannot go where it belongs, and time does not mend it.
+    NotLanded {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What is in the way and what to do.
+        reason: String,
     },
     /// The gate could not be run at all.
     NotJudged {

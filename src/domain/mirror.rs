@@ -130,6 +130,7 @@ mod tests {
                     attempt: 1,
                     epoch: 1,
                     commit: "c".into(),
+                    landed: None,
                 },
             },
             _ => State::Ended {

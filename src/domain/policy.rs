@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::assess::Assessment;
 use super::definition::{Definition, Kind};
 use super::outcome::Outcome;
+use super::stage::Destination;
 use super::task::{History, StartKind, StopReason, Try};
 use super::tier::TierName;
 
@@ -45,6 +46,9 @@ pub struct Policy {
     pub skip_to_top_if_attempt_cost_over: Option<f64>,
     /// Whether the medic gets a turn before a person is asked to look at a task that no tier brought to an end.
     pub medic: bool,
+    /// Where finished work goes that does not say it itself.
+    #[serde(default)]
+    pub landing: Destination,
     /// The most sub-tasks that the workers of one task may make.
     pub max_children: u32,
     /// Wait before the same work goes on.
@@ -151,6 +155,14 @@ pub enum Wait {
 }
 
 impl Policy {
+    /// Where the work of a task goes. A sub-task's goes into its parent's, which the parent's own attempts see to.
+    pub fn destination(&self, definition: &Definition) -> Destination {
+        match definition.parent {
+            Some(_) => Destination::Branch,
+            None => definition.landing.unwrap_or(self.landing),
+        }
+    }
+
     /// The part of the ladder between a task's Min Model and Max Model, or why there is none.
     pub fn bounds(&self, definition: &Definition) -> Result<Bounds, String> {
         let index = |name: &TierName| {
@@ -383,6 +395,7 @@ impl Policy {
             stop_if_first_attempt_cost_over: None,
             skip_to_top_if_attempt_cost_over: None,
             medic: false,
+            landing: Destination::Branch,
             max_children: 8,
             continuation_delay: Duration::from_secs(1),
             backoff_initial: Duration::from_secs(10),

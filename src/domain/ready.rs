@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::family;
 use super::id::TaskId;
 use super::policy::{Order, Policy};
+use super::stage::Stage;
 use super::task::{Block, StartKind, State, Task};
 use super::tier::{Route, TierName};
 
@@ -188,6 +189,8 @@ pub struct World<'a> {
     pub unavailable: Option<&'a str>,
     /// The task's own sub-tasks that are not over.
     pub children: &'a [TaskId],
+    /// The task that is merged into the same base before it.
+    pub lane: Option<&'a TaskId>,
 }
 
 /// Answers for a task what it waits for.
@@ -253,7 +256,17 @@ pub fn waiting(
             For::Nothing,
             format!("its worker is being stopped: {}", reason.sentence()),
         ),
-        State::Validating { .. } => answer(For::Nothing, "the gate is running".to_owned()),
+        State::Validating { stage, .. } => match (stage, world.lane) {
+            (Stage::Checks, _) => answer(For::Nothing, "the gate is running".to_owned()),
+            (Stage::Landing { .. }, None) => answer(For::Nothing, "is being merged".to_owned()),
+            (Stage::Landing { .. }, Some(first)) => Waiting {
+                on: vec![first.clone()],
+                ..answer(
+                    For::Dependency,
+                    format!("passed its gate; {first} is merged before it"),
+                )
+            },
+        },
         State::Ended { .. } => answer(For::Nothing, format!("is {}", task.state.name())),
     }
 }
@@ -270,6 +283,10 @@ fn block_words(id: &TaskId, block: &Block) -> String {
     match block {
         Block::Approval { reason, .. } => format!("{reason}; approve or reject it"),
         Block::Question { .. } => format!("{}; `orchestrator answer {id} TEXT`", block.reason()),
+        Block::Landing { .. } => format!(
+            "{}; `orchestrator resume {id}` when that is settled",
+            block.reason()
+        ),
         Block::Held { by } => format!("set to blocked by {by}; set it to pending to go on"),
         other => format!("{}; `orchestrator retry` when that is settled", other.reason()),
     }

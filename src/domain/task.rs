@@ -20,6 +20,7 @@ use super::gate::GateReport;
 use super::id::TaskId;
 use super::outcome::Outcome;
 use super::question::Questions;
+use super::stage::{Conflict, Stage};
 pub use super::stop::StopReason;
 use super::tier::{Route, TierName};
 
@@ -84,6 +85,9 @@ pub struct History {
     /// Whether the medic had its turn in this round.
     #[serde(default)]
     pub medic: bool,
+    /// The conflict with its base that an agent was given in this round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }
 
 impl History {
@@ -195,6 +199,9 @@ pub enum State {
         since: DateTime<Utc>,
         /// What is judged.
         claim: Claim,
+        /// How far that has come.
+        #[serde(default)]
+        stage: Stage,
     },
     /// Waits for a person.
     Blocked {
@@ -254,6 +261,8 @@ pub enum StartKind {
     Escalation,
     /// By the medic, who looks at what nobody brought to an end.
     Medic,
+    /// By an agent that brings work and base together where they conflict.
+    Merge,
 }
 
 /// A live attempt.
@@ -326,6 +335,13 @@ pub enum Block {
         /// What went wrong and what to do; begins with `sandbox:`.
         reason: String,
     },
+    /// The work cannot go where it belongs.
+    Landing {
+        /// What is in the way and what to do.
+        reason: String,
+        /// The claim.
+        claim: Claim,
+    },
     /// A person wrote `blocked` into the file.
     Held {
         /// Who.
@@ -341,6 +357,7 @@ impl Block {
             | Self::Asked { reason }
             | Self::Workspace { reason }
             | Self::Sandbox { reason } => reason.clone(),
+            Self::Landing { reason, .. } => format!("the work is not merged: {reason}"),
             Self::Question { text } => format!("asks: {text}"),
             Self::Approval { reason, .. } => format!("{reason}; approve or reject it"),
             Self::Held { by } => format!("set to blocked by {by}"),
@@ -360,6 +377,9 @@ pub enum End {
         epoch: u64,
         /// The commit that passed.
         commit: String,
+        /// The commit by which it went where it belongs; none where it stays on its branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        landed: Option<String>,
     },
     /// Nobody wants it any more.
     Cancelled {

@@ -60,6 +60,8 @@ codes! {
     UnknownParent = "unknown-parent",
     /// The priority is none of the known words.
     UnknownPriority = "unknown-priority",
+    /// A place for finished work that there is not.
+    UnknownLanding = "unknown-landing",
     /// The type is neither `one-off` nor `continuous`.
     UnknownType = "unknown-type",
     /// The name of a task breaks the rules for names.

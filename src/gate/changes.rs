@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::detect::RootFiles;
 use crate::domain::gate::CheckSpec;
 use crate::domain::tamper::{self, Base, Change, Finding, Side};
-use crate::workspace::{Content, Diff, Workspace, WorkspaceError};
+use crate::workspace::{ChangedFile, Content, Diff, Workspace, WorkspaceError};
 
 /// So many commands are looked at for the names of scripts, and so many letters of each.
 const COMMANDS: usize = 200;
@@ -72,4 +72,24 @@ fn side(content: &Content) -> Side<'_> {
         Content::Opaque(object) => Side::Opaque(object),
         Content::Link(object) => Side::Link(object),
     }
+}
+
+/// The files to which the commit brings marks of a conflict.
+pub(super) async fn conflict_marks(diff: &Diff) -> Result<Vec<String>, WorkspaceError> {
+    let files = diff.files(|_| true).await?;
+    let brings = |file: &&ChangedFile| is_marked(&file.is) && !is_marked(&file.was);
+    Ok(files
+        .iter()
+        .filter(brings)
+        .map(|file| file.path.clone())
+        .collect())
+}
+
+/// Whether both ends of a conflict stand in it, as git writes them.
+fn is_marked(content: &Content) -> bool {
+    let Content::Text(text) = content else {
+        return false;
+    };
+    let has = |mark: &str| text.lines().any(|line| line.starts_with(mark));
+    has("<<<<<<< ") && has(">>>>>>> ")
 }

@@ -88,8 +88,19 @@ pub(super) fn clean(dirt: &Result<Vec<String>, WorkspaceError>) -> Look {
 }
 
 /// Whether the commit merges with its base as that is now.
-pub(super) fn merges(merge: &Result<Merge, WorkspaceError>, reference: &str) -> Look {
+pub(super) fn merges(
+    merge: &Result<Merge, WorkspaceError>,
+    marks: Result<&Vec<String>, &WorkspaceError>,
+    reference: &str,
+) -> Look {
     let seen = match merge {
+        Ok(Merge::Unmoved { .. } | Merge::Clean { .. }) if marks.is_ok_and(|m| !m.is_empty()) => {
+            let files = marks.map_or(&[][..], Vec::as_slice);
+            Err(format!(
+                "marks of a conflict stand in {}; resolve them",
+                listed(files)
+            ))
+        }
         Ok(Merge::Unmoved { base }) => Ok(format!("the commit holds the whole base ({base})")),
         Ok(Merge::Clean { base, .. }) => Ok(format!("merges with {base} without conflict")),
         Ok(Merge::Conflict { base, files }) => Err(format!(
@@ -99,7 +110,8 @@ pub(super) fn merges(merge: &Result<Merge, WorkspaceError>, reference: &str) -> 
         Err(_) => Err(String::new()),
     };
     let at = format!("git merge-tree with {reference}");
-    Look::new("merges-with-base", Category::Integration, &at, seen).or_error(merge.as_ref().err())
+    Look::new("merges-with-base", Category::Integration, &at, seen)
+        .or_error(merge.as_ref().err().or(marks.err()))
 }
 
 /// Nothing that depends on the work has changed since: the checks at the commit speak for it.

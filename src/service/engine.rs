@@ -24,11 +24,13 @@ use super::driver;
 use super::family;
 use super::instance::Instance;
 use super::judge;
+use super::landing;
 use super::outbox::Outbox;
 use super::queue_sync::QueueSync;
 use crate::domain::effect::{Duty, duty};
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
+use crate::domain::lane;
 use crate::domain::liveness::{self, Liveness, Session};
 use crate::domain::ready::{self, DependencyState, Used};
 use crate::domain::task::{State, StopReason, Task};
@@ -385,23 +387,25 @@ impl Engine {
 
     /// Sees to it that each task gets what its state owes it, and nothing that it no longer owes.
     fn assume_duties(&mut self) {
-        let held = family::waiting(&self.board);
-        let owed: HashMap<TaskId, (u64, Duty)> = self
+        let mut held = family::waiting(&self.board);
+        let in_lane = self.board.live().filter(|t| !held.contains(&t.id));
+        held.extend(lane::waiting(in_lane).into_keys());
+        let owed: HashMap<TaskId, Duty> = self
             .board
             .live()
             .filter(|t| !held.contains(&t.id))
-            .filter_map(|t| self.owed(t).map(|d| (t.id.clone(), (t.epoch, d))))
+            .filter_map(|t| self.owed(t).map(|d| (t.id.clone(), d)))
             .collect();
+        let board = &self.board;
         self.running.retain(|id, running| {
-            let still = owed
-                .get(id)
-                .is_some_and(|(epoch, duty)| running.serves(*epoch, *duty));
+            let task = board.get(id).zip(owed.get(id));
+            let still = task.is_some_and(|(task, duty)| running.serves(task, *duty));
             if !still {
                 running.cancel.cancel();
             }
             still
         });
-        for (id, (_, duty)) in owed {
+        for (id, duty) in owed {
             let policy = self.dispatcher.policy();
             let wish = self.board.get(&id).map(|task| Wish::of(task, policy));
             match self.running.get_mut(&id) {
@@ -421,7 +425,7 @@ impl Engine {
         let Some(task) = self.board.get(id).cloned() else {
             return;
         };
-        let epoch = task.epoch;
+        let (epoch, version) = (task.epoch, task.version);
         let cancel = CancellationToken::new();
         let (wish, wishes) = watch::channel(Wish::of(&task, self.dispatcher.policy()));
         let (instance, sender) = (self.instance.clone(), self.sender.clone());
@@ -429,6 +433,7 @@ impl Engine {
             match duty {
                 Duty::Assess => assessor::assess(&instance, &task, &sender).await,
                 Duty::Judge => judge::judge(&instance, &task, &sender).await,
+                Duty::Land => landing::land(&instance, &task, &sender).await,
                 Duty::Launch | Duty::Watch | Duty::Stop => {
                     driver::drive(&instance, &task, wishes, &sender).await
                 }
@@ -443,6 +448,7 @@ impl Engine {
             id.clone(),
             Running {
                 epoch,
+                version,
                 duty,
                 cancel,
                 wish,

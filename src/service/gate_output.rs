@@ -1,7 +1,7 @@
 //! What checks said, in full: kept in the state folder beside the attempts, without secrets.
 //!
 //! A file an output, under the digest of the whole that the receipt names. The oldest outputs of a task go when
-//! together they take more than [`MOST`].
+//! together they take more than a bounded room.
 
 use std::fs;
 use std::io;

@@ -8,13 +8,15 @@ use super::driver::StartFacts;
 use super::engine::Input;
 use super::gate_output::GateOutput;
 use super::instance::Instance;
+use super::landing;
 use crate::domain::definition::Kind;
 use crate::domain::event::{Event, StartFault};
 use crate::domain::gate::{Category, CheckVerdict, GateReport};
+use crate::domain::stage::Destination;
 use crate::domain::task::{Claim, State, Task};
 use crate::format::progress::{self, Section};
 use crate::gate::{Confine, Gate, GateError, GateRequest, Rules, select};
-use crate::workspace::WorkspaceError;
+use crate::workspace::{Workspace, WorkspaceError};
 
 /// Runs the gate for a task that claims to be done, and reports.
 pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
@@ -25,11 +27,8 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let Ok(_turn) = instance.gate_turns.acquire().await else {
         return;
     };
-    let event = match run(instance, task, claim).await {
-        Ok(report) => Event::Judged {
-            epoch: claim.epoch,
-            report: Box::new(report),
-        },
+    let event = match look(instance, task, claim, inbox).await {
+        Ok(event) => event,
         Err(refusal) => Event::NotJudged {
             epoch: claim.epoch,
             fault: refusal.fault,
@@ -38,6 +37,45 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     };
     // A closed inbox is a service that goes down; the next one judges again.
     let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
+}
+
+/// What goes into its base is judged together with it.
+async fn look(
+    instance: &Instance,
+    task: &Task,
+    claim: &Claim,
+    inbox: &Sender<Input>,
+) -> Result<Event, NotJudged> {
+    let epoch = claim.epoch;
+    let mut claim = claim.clone();
+    if instance.policy.destination(&task.definition) != Destination::Branch {
+        let workspace = workspace(instance, task).await?;
+        let commit = match &claim.commit {
+            Some(commit) => commit.clone(),
+            None => workspace.head().await?,
+        };
+        let fresh = workspace.bring_up_to_date(&commit).await?;
+        if let Some(conflict) = landing::conflict(&fresh) {
+            return Ok(Event::Conflicted { epoch, conflict });
+        }
+        if fresh.commit != commit {
+            let commit = fresh.commit.clone();
+            let event = Event::Refreshed { epoch, commit };
+            let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
+        }
+        claim.commit = Some(fresh.commit);
+    }
+    let report = Box::new(run(instance, task, &claim).await?);
+    Ok(Event::Judged { epoch, report })
+}
+
+/// The workspace of a task that no worker is at.
+pub(super) async fn workspace(instance: &Instance, task: &Task) -> Result<Workspace, WorkspaceError> {
+    let d = &task.definition;
+    let workspaces = &instance.workspaces;
+    workspaces
+        .prepare(&task.id, d.workspace.as_deref(), &d.title, &d.depends_on)
+        .await
 }
 
 /// Why nothing was judged.
@@ -69,10 +107,7 @@ impl From<GateError> for NotJudged {
 /// Runs the gate over a claim.
 pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<GateReport, NotJudged> {
     let d = &task.definition;
-    let workspace = instance
-        .workspaces
-        .prepare(&task.id, d.workspace.as_deref(), &d.title, &d.depends_on)
-        .await?;
+    let workspace = workspace(instance, task).await?;
     let commit = match &claim.commit {
         Some(commit) => commit.clone(),
         None => workspace.head().await?,
@@ -94,6 +129,7 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
         tests_may_change: d
             .tests_may_change
             .unwrap_or(instance.config.gate.tests_may_change),
+        spares: Some(&instance.spares),
         rules: Rules {
             scope: d.scope.clone(),
             secrets_ignore: instance.config.gate.secrets_ignore.clone(),

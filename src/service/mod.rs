@@ -21,6 +21,7 @@ pub mod given;
 pub mod instance;
 pub mod intake;
 pub mod judge;
+mod landing;
 pub mod operations;
 pub mod outbox;
 pub mod prompt;

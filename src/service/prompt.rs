@@ -247,6 +247,19 @@ fn of_this_attempt(task: &Task, attempt: &Attempt) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let Some(conflict) = task
+        .history
+        .conflict
+        .as_ref()
+        .filter(|_| attempt.start == StartKind::Merge)
+    {
+        rules.push(format!(
+            "The work passed its gate, and its base moved on meanwhile. The base ({}) is merged into your branch, with the \
+             marks of the conflict in: {}. Resolve every mark so that both hold, run the checks, and say `done`.",
+            conflict.base,
+            conflict.files.join(", ")
+        ));
+    }
     if matches!(attempt.start, StartKind::Resume | StartKind::Continuation) {
         rules.push("Earlier work was interrupted or is going on: carry on from the progress file, do not start over.".to_owned());
     }

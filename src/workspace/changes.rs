@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is read is bounded; a file beyond the bounds is known by its object alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::error::WorkspaceError;
 use super::git::Git;
@@ -12,6 +12,8 @@ use super::place::Workspace;
 const FILE: u64 = 1024 * 1024;
 /// All that is read at once, in bytes.
 const ALL: u64 = 48 * 1024 * 1024;
+/// What is no more than this, in bytes, is read once and kept.
+const KEPT: u64 = 4 * 1024 * 1024;
 
 /// A file on one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +66,8 @@ pub struct Diff {
     /// Everything that stood at the changed paths before, for whoever asks whether something is new.
     before: Vec<(String, Entry)>,
     sizes: HashMap<String, u64>,
+    /// What [`read`] gave of all that differs; empty where that is too much to keep.
+    kept: Vec<u8>,
 }
 
 impl Workspace {
@@ -73,8 +77,14 @@ impl Workspace {
         let paths = compared(&git, &self.base.commit, commit).await?;
         let all = || paths.iter().flat_map(|p| [&p.was, &p.is]);
         let sizes = sizes(&git, all().filter(|e| e.is_file())).await?;
+        let named: Vec<&str> = sizes.keys().map(String::as_str).collect();
+        let kept = match sizes.values().sum::<u64>() {
+            0..=KEPT => read(&git, &named).await?,
+            _ => Vec::new(),
+        };
         Ok(Diff {
             git,
+            kept,
             before: paths.iter().map(|p| (p.path.clone(), p.was.clone())).collect(),
             paths,
             sizes,
@@ -104,6 +114,7 @@ impl Workspace {
         let before = since.iter().map(|p| (p.path.clone(), p.was.clone()));
         Ok(Some(Diff {
             git: diff.git.clone(),
+            kept: Vec::new(),
             paths: diff.paths.iter().filter(own).cloned().collect(),
             before: diff.before.iter().cloned().chain(before).collect(),
             sizes: diff
@@ -152,12 +163,12 @@ impl Diff {
             size.is_some()
         });
         let mut texts = HashMap::new();
-        let read = read(&self.git, &small.collect::<Vec<_>>()).await?;
-        each(&read, |object, content| {
+        self.show(&small.collect::<Vec<_>>(), |object, content| {
             if let (Ok(text), false) = (std::str::from_utf8(content), content.contains(&0)) {
                 texts.insert(object.to_owned(), text.to_owned());
             }
-        });
+        })
+        .await?;
         let file = |p: &ChangedPath| ChangedFile {
             path: p.path.clone(),
             was: p.was.content(&texts),
@@ -195,15 +206,35 @@ impl Diff {
                 continue;
             };
             if held + size > ALL {
-                each(&read(&self.git, &some).await?, &mut visit);
+                self.show(&some, &mut visit).await?;
                 some.clear();
                 held = 0;
             }
             held += size;
             some.push(object);
         }
-        each(&read(&self.git, &some).await?, visit);
+        self.show(&some, visit).await
+    }
+
+    async fn show(&self, objects: &[&str], mut visit: impl FnMut(&str, &[u8])) -> Result<(), WorkspaceError> {
+        if self.kept.is_empty() {
+            each(&read(&self.git, objects).await?, visit);
+            return Ok(());
+        }
+        let asked: HashSet<&str> = objects.iter().copied().collect();
+        each(&self.kept, |object, content| {
+            if asked.contains(object) {
+                visit(object, content);
+            }
+        });
         Ok(())
+    }
+}
+
+impl ChangedPath {
+    /// Whether another repository stands, or stood, at this path.
+    pub(super) fn is_repository(&self) -> bool {
+        [&self.was, &self.is].iter().any(|entry| entry.mode == "160000")
     }
 }
 
@@ -238,7 +269,7 @@ impl Entry {
 }
 
 /// The paths that differ; a renamed file is one that goes and one that comes.
-async fn compared(git: &Git, old: &str, new: &str) -> Result<Vec<ChangedPath>, WorkspaceError> {
+pub(super) async fn compared(git: &Git, old: &str, new: &str) -> Result<Vec<ChangedPath>, WorkspaceError> {
     let call = git.call(["diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames"]);
     let parts = call.arg(old).arg(new).list().await?;
     let pairs = parts.chunks_exact(2);

@@ -10,6 +10,7 @@
 //!
 //! Deliberately absent: running workers or checks, pushing, and whatever decides what a task becomes.
 
+mod advance;
 mod artefact;
 mod changes;
 mod checkout;
@@ -18,6 +19,7 @@ mod error;
 mod evidence;
 mod fence;
 mod git;
+mod imprint;
 mod leftovers;
 mod lock;
 mod merge;
@@ -29,13 +31,16 @@ mod prune;
 mod record;
 mod removal;
 mod repository;
+mod root;
 mod shadow;
 mod source;
+mod spare;
 mod staging;
 mod take_in;
 mod touched;
 mod twin;
 
+pub use advance::{Advance, UpToDate};
 pub use changes::{ChangedFile, ChangedPath, Content, Diff, Entry};
 pub use checkout::GateCheckout;
 pub use error::{GitError, WorkspaceError};
@@ -45,4 +50,6 @@ pub use merge::Merge;
 pub use place::{Base, Tracking, Workspace};
 pub use prepare::Workspaces;
 pub use prune::Pruned;
+pub use root::Root;
+pub use spare::Spares;
 pub use take_in::TakenIn;

@@ -5,6 +5,7 @@
 mod cell;
 mod checks;
 mod older;
+mod spare;
 mod tampering;
 mod work;
 
@@ -57,6 +58,7 @@ impl Case {
             worker_entries: 0,
             tests_may_change: false,
             rules: Rules::default(),
+            spares: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod commands;
 mod crashes;
 mod edits;
 mod families;
+mod landing;
 mod leases;
 mod life;
 mod outcomes;

@@ -2,6 +2,8 @@
 //!
 //! 100,000 steps in the normal run; `ORCHESTRATOR_NIGHTLY=1` makes it 1,000,000 and more seeds.
 
+mod dice;
+mod gates;
 mod world;
 
 use world::World;

@@ -288,6 +288,7 @@ async fn nothing_is_completed_without_a_passed_gate_of_the_same_attempt_and_comm
                     attempt: 1,
                     epoch: 1,
                     commit: "beef".into(),
+                    landed: None,
                 },
             }
         }),

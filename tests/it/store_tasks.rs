@@ -8,6 +8,7 @@ use orchestrator::domain::definition::Definition;
 use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace, Verdict};
 use orchestrator::domain::id::TaskId;
 use orchestrator::domain::outcome::{AttemptReport, Evidence, Outcome};
+use orchestrator::domain::stage::Stage;
 use orchestrator::domain::task::{Attempt, Claim, End, History, Next, StartKind, State, Task};
 use orchestrator::domain::tier::{Route, TierName};
 use orchestrator::store::{Beat, ProgressMark};
@@ -133,7 +134,15 @@ pub fn finish(from: &Task) -> Decision {
         commit: Some("c0ffee".into()),
         no_change: None,
     };
-    let done = decision("finished", from, State::Validating { since: at(), claim });
+    let done = decision(
+        "finished",
+        from,
+        State::Validating {
+            since: at(),
+            claim,
+            stage: Stage::Checks,
+        },
+    );
     Decision {
         attempt: Some(closed(from.epoch as u32, from.epoch, Outcome::Done)),
         ..done
@@ -198,6 +207,7 @@ pub fn complete(from: &Task) -> Decision {
         attempt,
         epoch,
         commit: "c0ffee".into(),
+        landed: None,
     };
     let ended = decision("judged", from, State::Ended { since: at(), end });
     Decision {

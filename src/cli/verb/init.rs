@@ -26,10 +26,11 @@ const JOBS: [(&str, &str); 4] = [
 ];
 
 /// The agents of a fresh instance.
-const AGENTS: [(&str, &str); 5] = [
+const AGENTS: [(&str, &str); 6] = [
     ("researcher.md", include_str!("../../../agents/researcher.md")),
     ("builder.md", include_str!("../../../agents/builder.md")),
     ("planner.md", include_str!("../../../agents/planner.md")),
+    ("merger.md", include_str!("../../../agents/merger.md")),
     ("medic.md", include_str!("../../../agents/medic.md")),
     ("reviewer.md", include_str!("../../../agents/reviewer.md")),
 ];

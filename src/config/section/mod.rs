@@ -2,6 +2,7 @@
 
 mod containment;
 mod gate;
+mod landing;
 mod limits;
 mod logging;
 mod policy;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use gate::{Containment as GateContainment, Gate};
+pub use landing::Landing;
 pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;

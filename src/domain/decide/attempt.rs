@@ -7,6 +7,7 @@ use super::super::outcome::{AttemptReport, Evidence, Outcome};
 use super::super::ready::is_due;
 use super::super::report::Report;
 use super::super::retry::come_back;
+use super::super::stage::Stage;
 use super::super::task::{Attempt, Block, Claim, End, Next, StartKind, State, StopReason, Task, Try};
 use super::super::tier::Route;
 use super::desk;
@@ -92,7 +93,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
             model,
             reason: next.why.clone(),
         }),
-        StartKind::Continuation | StartKind::Medic => draft,
+        StartKind::Continuation | StartKind::Medic | StartKind::Merge => draft,
     };
     draft
         .why(why)
@@ -226,7 +227,11 @@ fn ended_by_itself(task: &Task, attempt: &Attempt, report: AttemptReport, cx: &C
     };
     draft
         .why("claims to be done; the gate decides")
-        .to(State::Validating { since: cx.now, claim })
+        .to(State::Validating {
+            since: cx.now,
+            claim,
+            stage: Stage::Checks,
+        })
         .done()
 }
 

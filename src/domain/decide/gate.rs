@@ -6,14 +6,20 @@ use super::super::fingerprint::Fingerprint;
 use super::super::gate::{Category, CheckVerdict, GateReport, Verdict};
 use super::super::outcome::Outcome;
 use super::super::report::Report;
-use super::super::task::{Block, Claim, End, State, Task};
+use super::super::stage::Stage;
+use super::super::task::{Block, Claim, State, Task};
 use super::draft::Draft;
-use super::{AttemptChange, Context, GateRecord, Ruling};
+use super::{AttemptChange, Context, GateRecord, Ruling, landing};
 
 const STALE: Ruling = Ruling::NoChange("the verdict is of another claim");
 
 pub(super) fn judged(task: &Task, epoch: u64, report: GateReport, cx: &Context<'_>) -> Ruling {
-    let State::Validating { claim, .. } = &task.state else {
+    let State::Validating {
+        claim,
+        stage: Stage::Checks,
+        ..
+    } = &task.state
+    else {
         return STALE;
     };
     let moved = claim.commit.as_ref().is_some_and(|c| *c != report.commit);
@@ -21,10 +27,12 @@ pub(super) fn judged(task: &Task, epoch: u64, report: GateReport, cx: &Context<'
         return STALE;
     }
     match (report.verdict(), &claim.no_change) {
-        (Verdict::Passed, None) => passed(Draft::new(task, "judged", cx), claim, report).done(),
+        (Verdict::Passed, None) => {
+            landing::accepted(Draft::new(task, "judged", cx), claim, report, cx).done()
+        }
         (Verdict::Passed, Some(reason)) => {
             let reason = format!("the worker says that nothing needs to change: {reason}");
-            for_approval(task, claim, report, reason, cx)
+            for_approval(Draft::new(task, "judged", cx), claim, report, reason).done()
         }
         (Verdict::NeedsPerson, _) => {
             let nothing = report
@@ -34,7 +42,7 @@ pub(super) fn judged(task: &Task, epoch: u64, report: GateReport, cx: &Context<'
                 Some(said) => format!("{nothing}, and the worker says that nothing needs to change: {said}"),
                 None => nothing,
             };
-            for_approval(task, claim, report, reason, cx)
+            for_approval(Draft::new(task, "judged", cx), claim, report, reason).done()
         }
         (Verdict::Failed, _) => {
             let reason = report.failure_line();
@@ -43,29 +51,21 @@ pub(super) fn judged(task: &Task, epoch: u64, report: GateReport, cx: &Context<'
     }
 }
 
-/// The work is accepted.
-pub(super) fn passed<'a>(draft: Draft<'a>, claim: &Claim, report: GateReport) -> Draft<'a> {
-    let end = End::Completed {
-        attempt: claim.attempt,
-        epoch: claim.epoch,
-        commit: report.commit.clone(),
-    };
-    let validated = green(&report);
-    draft
-        .complete(end, validated)
-        .gate(record(claim, Verdict::Passed, report))
-}
-
-fn for_approval(task: &Task, claim: &Claim, report: GateReport, reason: String, cx: &Context<'_>) -> Ruling {
+/// A person decides about exactly what the gate saw.
+pub(super) fn for_approval<'a>(
+    draft: Draft<'a>,
+    claim: &Claim,
+    report: GateReport,
+    reason: String,
+) -> Draft<'a> {
     let block = Block::Approval {
         reason,
         claim: claim.clone(),
         report: Box::new(report.clone()),
     };
-    Draft::new(task, "judged", cx)
+    draft
         .block(block)
         .gate(record(claim, Verdict::NeedsPerson, report))
-        .done()
 }
 
 /// The work is sent back: to the policy, or, where a person made the claim, to the queue.
@@ -131,7 +131,7 @@ pub(super) fn not_judged(
     }
 }
 
-fn record(claim: &Claim, verdict: Verdict, report: GateReport) -> GateRecord {
+pub(super) fn record(claim: &Claim, verdict: Verdict, report: GateReport) -> GateRecord {
     GateRecord {
         attempt: claim.attempt,
         epoch: claim.epoch,
@@ -141,7 +141,7 @@ fn record(claim: &Claim, verdict: Verdict, report: GateReport) -> GateRecord {
 }
 
 /// The categories that at least one receipt speaks for, all of them green.
-fn green(report: &GateReport) -> Vec<Category> {
+pub(super) fn green(report: &GateReport) -> Vec<Category> {
     let speaks = |c: &Category| report.receipts.iter().any(|r| r.category == *c);
     let red = |c: &Category| {
         report

@@ -10,6 +10,7 @@ mod attempt;
 mod desk;
 mod draft;
 mod gate;
+mod landing;
 mod person;
 #[cfg(test)]
 mod tests;
@@ -154,6 +155,11 @@ pub fn decide(task: &Task, event: Event, cx: &Context<'_>) -> Result<Ruling, Ref
         Event::Condemned { epoch, reason } => attempt::condemned(task, epoch, reason, cx),
         Event::Finished { epoch, report } => attempt::finished(task, epoch, *report, cx),
         Event::Judged { epoch, report } => gate::judged(task, epoch, *report, cx),
+        Event::Refreshed { epoch, commit } => landing::refreshed(task, epoch, commit, cx),
+        Event::Rejudged { epoch, report } => landing::rejudged(task, epoch, *report, cx),
+        Event::Landed { epoch, commit } => landing::landed(task, epoch, commit, cx),
+        Event::Conflicted { epoch, conflict } => landing::conflicted(task, epoch, conflict, cx),
+        Event::NotLanded { epoch, reason } => landing::not_landed(task, epoch, reason, cx),
         Event::NotJudged { epoch, fault, reason } => gate::not_judged(task, epoch, fault, reason, cx),
     })
 }

@@ -3,10 +3,11 @@
 use super::super::event::Command;
 use super::super::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace};
 use super::super::outcome::{AttemptReport, Evidence, Outcome};
+use super::super::stage::Stage;
 use super::super::task::{Attempt, Block, Claim, End, StartKind, State, StopReason, Task};
 use super::super::tier::{Route, TierName};
 use super::draft::Draft;
-use super::{AttemptChange, Context, Refused, Ruling, desk, gate};
+use super::{AttemptChange, Context, Refused, Ruling, desk, gate, landing};
 
 pub(super) fn decide(task: &Task, by: String, command: Command, cx: &Context<'_>) -> Result<Ruling, Refused> {
     let verb = command.verb();
@@ -91,6 +92,10 @@ fn resume(task: &Task, by: &str, cx: &Context<'_>) -> Result<Ruling, String> {
             ..
         } => Err("it waits for approve or reject".to_owned()),
         State::Blocked {
+            block: Block::Landing { claim, .. },
+            ..
+        } => Ok(landing::again(draft, claim, cx).done()),
+        State::Blocked {
             block: Block::Question { .. },
             ..
         } => Err("it waits for an answer; answer it, or retry it without one".to_owned()),
@@ -157,7 +162,11 @@ fn claim(task: &Task, by: String, cx: &Context<'_>) -> Result<Ruling, String> {
     Ok(draft
         .why(format!("said to be complete by {by}; the gate decides"))
         .attempt(AttemptChange::ByHand { attempt, report })
-        .to(State::Validating { since: cx.now, claim })
+        .to(State::Validating {
+            since: cx.now,
+            claim,
+            stage: Stage::Checks,
+        })
         .done())
 }
 
@@ -218,7 +227,8 @@ fn approve(
     let report = (**report).clone();
     let receipt = word_of(by, comment, &report, cx);
     let report = report.vouched(receipt);
-    Ok(gate::passed(Draft::new(task, "approved", cx), claim, report)
+    let draft = Draft::new(task, "approved", cx);
+    Ok(landing::accepted(draft, claim, report, cx)
         .why(format!("approved by {by}"))
         .done())
 }

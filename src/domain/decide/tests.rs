@@ -8,6 +8,7 @@ use super::super::id::TaskId;
 use super::super::mirror::mirror;
 use super::super::outcome::Outcome;
 use super::super::report::Report;
+use super::super::stage::Stage;
 use super::super::task::{Block, Claim, Try};
 use super::super::tier::TierName;
 use super::*;
@@ -68,7 +69,10 @@ fn every_change_keeps_the_books() {
                 assert!(!d.entry.why.is_empty(), "{place}: why?");
             }
             if d.task.state.is_completed() && !before.state.is_completed() {
-                let gate = d.gate.expect("completed without a gate");
+                let gate = d
+                    .gate
+                    .or_else(|| recorded(&before))
+                    .expect("completed without a gate");
                 assert_eq!(
                     (gate.verdict, gate.epoch, gate.report.commit.as_str()),
                     (Verdict::Passed, 7, "c1"),
@@ -102,6 +106,7 @@ fn the_verdict_of_another_commit_or_epoch_is_no_verdict() {
     let subject = task(State::Validating {
         since: now(),
         claim: claim(),
+        stage: Stage::Checks,
     });
     let other = GateReport {
         commit: "c2".into(),
@@ -126,6 +131,7 @@ fn nothing_to_run_waits_for_a_person_and_the_approval_is_on_record() {
     let subject = task(State::Validating {
         since: now(),
         claim: claim(),
+        stage: Stage::Checks,
     });
     let waits = changed(
         &subject,
@@ -172,7 +178,11 @@ fn what_asks_for_a_persons_word_waits_for_it_and_is_passed_by_it() {
     report.receipts[1].output_tail = "a change needs a word:\n- t.rs:1: test deleted\n".into();
     let since = now();
     let claim = claim();
-    let subject = task(State::Validating { since, claim });
+    let subject = task(State::Validating {
+        since,
+        claim,
+        stage: Stage::Checks,
+    });
     let report = Box::new(report);
     let waits = changed(&subject, Event::Judged { epoch: 7, report });
     let State::Blocked { block, .. } = &waits.task.state else {
@@ -198,6 +208,7 @@ fn no_change_needed_is_a_persons_to_accept() {
     let subject = task(State::Validating {
         since: now(),
         claim: Claim { no_change, ..claim() },
+        stage: Stage::Checks,
     });
     let report = Box::new(gate_report(CheckVerdict::Passed));
     let waits = changed(&subject, Event::Judged { epoch: 7, report });
@@ -219,6 +230,7 @@ fn escalation_is_told_and_mirrored() {
     let subject = task(State::Validating {
         since: now(),
         claim: claim(),
+        stage: Stage::Checks,
     });
     let d = changed(
         &subject,
@@ -335,6 +347,7 @@ fn red_checks_become_part_of_what_a_try_is_known_by() {
     let subject = task(State::Validating {
         since: now(),
         claim: claim(),
+        stage: Stage::Checks,
     });
     let report = Box::new(gate_report(CheckVerdict::Failed));
     let d = changed(&subject, Event::Judged { epoch: 7, report });

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::definition::{Definition, Priority};
 use crate::domain::gate::GateReport;
+use crate::domain::stage::Stage;
 use crate::domain::task::{Attempt, Claim, History, Next, StopReason};
 
 fn now() -> DateTime<Utc> {
@@ -322,7 +323,14 @@ fn every_waiting_task_answers() {
             (For::Person, None, true),
         ),
         (
-            task("v", State::Validating { since, claim }),
+            task(
+                "v",
+                State::Validating {
+                    since,
+                    claim,
+                    stage: Stage::Checks,
+                },
+            ),
             &free,
             D::Live,
             (For::Nothing, None, false),

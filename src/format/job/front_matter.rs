@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{Job, Place};
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
 use crate::domain::glob;
+use crate::domain::stage::Destination;
 use crate::domain::tier::TierName;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::duration;
@@ -28,6 +29,7 @@ struct FrontMatter {
     #[serde(default)]
     validation: Vec<Check>,
     tests_may_change: Option<bool>,
+    landing: Option<Destination>,
     #[serde(default)]
     scope: Vec<String>,
     #[serde(default)]
@@ -74,7 +76,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, scope, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, scope, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -149,6 +151,7 @@ impl Reader<'_> {
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
             scope: self.scope(matter.scope),
+            landing: matter.landing,
             params: matter
                 .params
                 .into_iter()

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::domain::definition::Definition;
 use crate::domain::gate::CheckSpec;
 use crate::domain::id::TaskId;
+use crate::domain::stage::Destination;
 use crate::domain::tier::TierName;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::scan::scan;
@@ -45,6 +46,8 @@ pub struct Job {
     pub tests_may_change: Option<bool>,
     /// Patterns of the paths that its tasks may change; all where empty.
     pub scope: Vec<String>,
+    /// Where finished work goes.
+    pub landing: Option<Destination>,
     /// Parameters and their defaults.
     pub params: BTreeMap<String, String>,
     /// The prompt's template.
@@ -210,6 +213,7 @@ impl Job {
         if definition.scope.is_empty() {
             definition.scope.clone_from(&self.scope);
         }
+        fill_with(&mut definition.landing, &self.landing);
         let own: BTreeSet<String> = definition.checks.iter().map(|check| check.name.clone()).collect();
         let more = self.checks.iter().filter(|check| !own.contains(&check.name));
         definition.checks.extend(more.cloned());

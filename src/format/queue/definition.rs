@@ -9,6 +9,7 @@ use super::{scope, subsection};
 use crate::domain::definition::{Definition, Kind, Priority};
 use crate::domain::glob;
 use crate::domain::id::{InvalidId, TaskId};
+use crate::domain::stage::Destination;
 use crate::domain::tier::TierName;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::duration;
@@ -81,6 +82,7 @@ impl Reader<'_> {
             FieldKind::Timeout => self.timeout(field),
             FieldKind::Attachments => self.attach(value),
             FieldKind::Scope => self.scope(field),
+            FieldKind::Landing => self.landing(field),
             FieldKind::Status | FieldKind::Written => {}
             FieldKind::Unknown => {
                 self.definition.extra.insert(field.name.clone(), value.to_owned());
@@ -216,6 +218,19 @@ impl Reader<'_> {
                 Code::BadTimeout,
                 bad.to_string(),
                 "write for example 45m, 2h or 1h30m",
+            ),
+            None => {}
+        }
+    }
+
+    fn landing(&mut self, field: &Field) {
+        match name(&field.value).map(|word| Destination::named(&word)) {
+            Some(Some(to)) => self.definition.landing = Some(to),
+            Some(None) => self.unreadable(
+                field,
+                Code::UnknownLanding,
+                "place for finished work",
+                "write branch or base",
             ),
             None => {}
         }

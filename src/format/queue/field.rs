@@ -43,6 +43,8 @@ pub enum FieldKind {
     Attachments,
     /// Folders and patterns of paths, by comma, that the work may change.
     Scope,
+    /// Where the finished work goes (`branch`, `base`).
+    Landing,
     /// Where the task stands.
     Status,
     /// Written by the orchestrator alone (`Escalation`, `Created`, `Started`, `Completed`, `Last Run`, `Model Used`).
@@ -72,6 +74,7 @@ impl FieldKind {
             "timeout" => Self::Timeout,
             "attachments" | "files" | "images" => Self::Attachments,
             "scope" => Self::Scope,
+            "landing" => Self::Landing,
             "status" => Self::Status,
             "escalation" | "created" | "started" | "completed" | "last-run" | "model-used" => Self::Written,
             _ => Self::Unknown,

@@ -29,6 +29,8 @@ const GUIDES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
 
 /// The agent that has a turn before a person must look.
 pub(in crate::service) const MEDIC: &str = "medic";
+/// The agent that has a turn where work and base conflict.
+const MERGER: &str = "merger";
 
 impl Drive<'_> {
     pub(super) async fn start(&self, wishes: &Receiver<Wish>) -> Result<process::Running, NotStarted> {
@@ -73,9 +75,12 @@ impl Drive<'_> {
         if matches!(*wishes.borrow(), Wish::Stop { .. }) {
             return Err(stopped_first());
         }
-        process::start(&self.instance.exe, &spec)
+        let running = process::start(&self.instance.exe, &spec)
             .await
-            .map_err(runtime_fault)
+            .map_err(runtime_fault)?;
+        // While it works there is time to lay out what its gate will need.
+        self.instance.spares.lay_soon(&workspace);
+        Ok(running)
     }
 
     /// A turn to start; whoever is to be stopped meanwhile waits for none.
@@ -188,10 +193,11 @@ impl Drive<'_> {
         Some(self.redactor.redact(&text).into_owned())
     }
 
-    /// The agent of the attempt: the medic has a turn at other agents' tasks.
+    /// The agent of the attempt: medic and merger have a turn at other agents' tasks.
     fn agent_file(&self) -> Option<Agent> {
         let name = match self.attempt.start {
             StartKind::Medic => MEDIC,
+            StartKind::Merge => MERGER,
             _ => self.task.definition.agent.as_deref()?,
         };
         let text = read(self.instance.layout.agent(name))?;
@@ -200,7 +206,7 @@ impl Drive<'_> {
 
     fn agent_tools(&self) -> Option<Vec<Tool>> {
         match self.attempt.start {
-            StartKind::Medic => self.agent_file().and_then(|agent| agent.tools),
+            StartKind::Medic | StartKind::Merge => self.agent_file().and_then(|agent| agent.tools),
             _ => self.task.definition.tools.clone(),
         }
     }

@@ -42,6 +42,8 @@ impl Wish {
 /// What is being done for a task at the moment.
 pub(super) struct Running {
     pub(super) epoch: u64,
+    /// The task's version when it began.
+    pub(super) version: u64,
     pub(super) duty: Duty,
     /// Ends what is being done; a worker is not ended by it, only let go.
     pub(super) cancel: CancellationToken,
@@ -65,8 +67,9 @@ impl Running {
     }
 
     /// Whether this work is what the task is owed now: starting, watching and stopping a worker are one driver's work.
-    pub(super) fn serves(&self, epoch: u64, duty: Duty) -> bool {
-        self.epoch == epoch && (self.duty == duty || (self.duty.is_of_worker() && duty.is_of_worker()))
+    pub(super) fn serves(&self, task: &Task, duty: Duty) -> bool {
+        let same = self.duty == duty && (!duty.is_stepwise() || self.version == task.version);
+        self.epoch == task.epoch && (same || (self.duty.is_of_worker() && duty.is_of_worker()))
     }
 
     /// The same worker, another duty: a worker that was watched is now to be stopped, or sooner than before.

@@ -16,6 +16,7 @@ use crate::domain::decide::{Context, Ruling, admit, decide};
 use crate::domain::event::{Command, Event};
 use crate::domain::family::children;
 use crate::domain::id::TaskId;
+use crate::domain::lane;
 use crate::domain::ready::{self, DependencyState, Used, World};
 use crate::domain::task::{State, Task};
 use crate::store::StoreError;
@@ -199,6 +200,7 @@ fn waits(
 ) {
     let now = instance.clock.now();
     let families = children(board.live());
+    let lane = lane::waiting(board.live());
     for task in board.live() {
         if board.held.contains(&task.id) {
             step(
@@ -215,6 +217,7 @@ fn waits(
                 stopped,
                 unavailable: obstacle.as_deref(),
                 children: &children,
+                lane: lane.get(&task.id),
             };
             step(
                 steps,

@@ -1,6 +1,6 @@
 //! A task as people are shown it, put together from what is recorded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -13,6 +13,7 @@ use super::super::view::{
 use crate::domain::family;
 use crate::domain::gate::{GateReport, Receipt, Verdict};
 use crate::domain::id::TaskId;
+use crate::domain::lane;
 use crate::domain::outcome::Outcome;
 use crate::domain::question::Question;
 use crate::domain::ready::{DependencyState, Waiting, World, waiting};
@@ -29,6 +30,8 @@ pub(super) struct Records {
     standings: HashMap<TaskId, DependencyState>,
     /// Sub-tasks that are not over, of tasks that wait for them.
     children: HashMap<TaskId, Vec<TaskId>>,
+    /// The task that is merged before it, by the one that waits.
+    lane: BTreeMap<TaskId, TaskId>,
     stopped: Option<Stopped>,
     now: DateTime<Utc>,
 }
@@ -46,6 +49,10 @@ impl Records {
             .flat_map(|t| t.definition.depends_on.iter().cloned())
             .collect();
         let standings = instance.store.dependency_states(&named).await?;
+        let live = match tasks.iter().any(family::waits) {
+            true => instance.store.live().await?,
+            false => Vec::new(),
+        };
         Ok(Self {
             attempts: instance.store.attempts_of(&ids).await?,
             gates: instance.store.latest_gates(&ids).await?,
@@ -54,7 +61,8 @@ impl Records {
                 .map(|(id, s)| (id, super::super::standing(s)))
                 .chain(unread.iter().map(|t| (t.id.clone(), DependencyState::Live)))
                 .collect(),
-            children: open_children(instance, tasks).await?,
+            children: open_children(&live),
+            lane: lane::waiting(live.iter()),
             stopped: instance.stopped().await?,
             now: instance.clock.now(),
         })
@@ -66,6 +74,7 @@ impl Records {
             stopped: self.stopped.as_ref().map(|s| (s.by.as_str(), s.at)),
             unavailable: obstacle.as_deref(),
             children: self.children.get(&task.id).map(Vec::as_slice).unwrap_or_default(),
+            lane: self.lane.get(&task.id),
         };
         let standing = |id: &TaskId| {
             self.standings
@@ -116,18 +125,11 @@ impl Records {
     }
 }
 
-async fn open_children(
-    instance: &Instance,
-    tasks: &[Task],
-) -> Result<HashMap<TaskId, Vec<TaskId>>, StoreError> {
-    if !tasks.iter().any(family::waits) {
-        return Ok(HashMap::new());
-    }
-    let live = instance.store.live().await?;
+fn open_children(live: &[Task]) -> HashMap<TaskId, Vec<TaskId>> {
     let families = family::children(live.iter()).into_iter();
-    Ok(families
+    families
         .map(|(parent, children)| (parent.clone(), children.into_iter().cloned().collect()))
-        .collect())
+        .collect()
 }
 
 fn project(task: &Task) -> String {

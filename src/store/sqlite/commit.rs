@@ -192,6 +192,7 @@ async fn write(
                     attempt,
                     epoch,
                     commit,
+                    ..
                 },
             ..
         } => gates::proof(conn, &task.id, *attempt, *epoch, commit).await?,

@@ -7,42 +7,28 @@ use orchestrator::domain::assess::Assessment;
 use orchestrator::domain::decide::{Context, Decision, Ruling, admit, decide};
 use orchestrator::domain::definition::{Declared, Definition, Kind, Priority};
 use orchestrator::domain::event::{Command, Event, StartFault};
-use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace, Verdict};
+use orchestrator::domain::gate::{CheckSource, CheckVerdict, Verdict};
 use orchestrator::domain::id::TaskId;
 use orchestrator::domain::outcome::{AttemptReport, Evidence, Outcome};
 use orchestrator::domain::policy::Policy;
 use orchestrator::domain::ready::{self, DependencyState, Used};
+use orchestrator::domain::stage::{Destination, Stage};
 use orchestrator::domain::task::{Block, State, StopReason, Task};
 use orchestrator::domain::tier::{Route, TierName};
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, good enough to wander.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % sides as u64) as usize
-    }
-
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len())].clone()
-    }
-}
+use super::dice::Dice;
 
 /// What stands outside of `decide`: the tasks, the workers that really run, the gates that really passed.
 pub struct World {
-    dice: Dice,
+    pub dice: Dice,
     policy: Policy,
-    now: DateTime<Utc>,
-    tasks: BTreeMap<TaskId, Task>,
+    pub now: DateTime<Utc>,
+    pub tasks: BTreeMap<TaskId, Task>,
     /// Processes alive: task and epoch.
     alive: BTreeSet<(TaskId, u64)>,
     /// Passed gates: task, epoch, commit.
     pub passed: BTreeSet<(TaskId, u64, String)>,
-    commits: u64,
+    pub commits: u64,
     removed: u64,
 }
 
@@ -71,6 +57,7 @@ impl World {
         policy.max_concurrent = 3;
         policy.tiers[2].max_concurrent = Some(1);
         policy.attempts_per_tier = 1 + (seed % 2) as u32;
+        policy.landing = [Destination::Branch, Destination::Base][(seed % 3 % 2) as usize];
         let mut world = Self {
             dice: Dice(seed),
             policy,
@@ -123,7 +110,7 @@ impl World {
         self.tasks.insert(decision.task.id.clone(), decision.task);
     }
 
-    fn apply(&mut self, id: &TaskId, event: Event) {
+    pub fn apply(&mut self, id: &TaskId, event: Event) {
         let before = self.tasks[id].clone();
         let cx = Context {
             now: self.now,
@@ -254,37 +241,6 @@ impl World {
         })
     }
 
-    fn gate(&mut self, id: &TaskId, verdict: CheckVerdict, source: CheckSource) -> Box<GateReport> {
-        let commit = match &self.tasks[id].state {
-            State::Validating { claim, .. } => claim.commit.clone(),
-            _ => None,
-        };
-        let commit = commit.unwrap_or_else(|| "head".to_owned());
-        let receipt = Receipt {
-            name: "check".into(),
-            category: Category::Functionality,
-            source,
-            directory: "/w".into(),
-            commit: commit.clone(),
-            command: "true".into(),
-            exit_code: Some(0),
-            verdict,
-            started_at: self.now,
-            duration: std::time::Duration::ZERO,
-            output_tail: String::new(),
-            output_sha256: String::new(),
-            trace: Trace::default(),
-        };
-        let tree = "tree".to_owned();
-        Box::new(GateReport {
-            commit,
-            tree,
-            receipts: vec![receipt],
-            started_at: self.now,
-            ended_at: self.now,
-        })
-    }
-
     /// One random thing happens to one random task.
     pub fn step(&mut self) {
         let ids: Vec<TaskId> = self.tasks.keys().cloned().collect();
@@ -298,7 +254,8 @@ impl World {
             1..=3 => self.schedule(),
             4 | 5 => self.start(&id),
             6..=8 => self.finish(&id, epoch),
-            9 | 10 => self.judge(&id, epoch),
+            9 => self.judge(&id, epoch),
+            10 => self.land(&id, epoch),
             11 => {
                 let reason =
                     self.dice
@@ -364,17 +321,6 @@ impl World {
                 reason: "it does not start".into(),
             },
         );
-    }
-
-    fn judge(&mut self, id: &TaskId, epoch: u64) {
-        let verdict = self
-            .dice
-            .pick(&[CheckVerdict::Passed, CheckVerdict::Failed, CheckVerdict::TimedOut]);
-        let source = self
-            .dice
-            .pick(&[CheckSource::Task, CheckSource::Config, CheckSource::House]);
-        let report = self.gate(id, verdict, source);
-        self.apply(id, Event::Judged { epoch, report });
     }
 
     fn person(&mut self, id: &TaskId) {
@@ -446,6 +392,14 @@ impl World {
             State::Claimed { .. } => self.start(id),
             State::Running { attempt, .. } | State::Stopping { attempt, .. } => {
                 self.finish_as(id, attempt.epoch, Outcome::Done);
+            }
+            State::Validating {
+                claim,
+                stage: Stage::Landing { .. },
+                ..
+            } => {
+                let (epoch, commit) = (claim.epoch, "base".to_owned());
+                self.apply(id, Event::Landed { epoch, commit });
             }
             State::Validating { claim, .. } => {
                 let report = self.gate(id, CheckVerdict::Passed, CheckSource::Task);

@@ -4,6 +4,7 @@ use crate::domain::decide::*;
 use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt, Trace};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{Evidence, Outcome};
+use crate::domain::stage::Stage;
 use crate::domain::task::{Claim, History, Next, StartKind, Try};
 use crate::domain::tier::{Route, TierName};
 
@@ -150,4 +151,22 @@ pub(super) fn task(state: State) -> Task {
         created_at: now(),
         updated_at: now(),
     }
+}
+
+/// Work on its way carries the receipts that were recorded when it set out.
+pub(super) fn recorded(before: &Task) -> Option<GateRecord> {
+    let State::Validating {
+        claim,
+        stage: Stage::Landing { report, .. },
+        ..
+    } = &before.state
+    else {
+        return None;
+    };
+    Some(GateRecord {
+        attempt: claim.attempt,
+        epoch: claim.epoch,
+        verdict: report.verdict(),
+        report: (**report).clone(),
+    })
 }

@@ -6,6 +6,7 @@ use crate::domain::decide::*;
 use crate::domain::event::{Command, StartFault};
 use crate::domain::gate::CheckVerdict;
 use crate::domain::outcome::Outcome;
+use crate::domain::stage::{Conflict, Destination, Stage};
 use crate::domain::task::Block;
 
 #[expect(clippy::too_many_lines, reason = "one table")]
@@ -56,6 +57,28 @@ pub(super) fn states() -> Vec<(&'static str, State)> {
             State::Validating {
                 since,
                 claim: claim(),
+                stage: Stage::Checks,
+            },
+        ),
+        (
+            "landing",
+            State::Validating {
+                since,
+                claim: claim(),
+                stage: Stage::Landing {
+                    report: Box::new(gate_report(CheckVerdict::Passed)),
+                    to: Destination::Base,
+                },
+            },
+        ),
+        (
+            "blocked:landing",
+            State::Blocked {
+                since,
+                block: Block::Landing {
+                    reason: "r".into(),
+                    claim: claim(),
+                },
             },
         ),
         (
@@ -102,6 +125,7 @@ pub(super) fn states() -> Vec<(&'static str, State)> {
                     attempt: 3,
                     epoch: 7,
                     commit: "c1".into(),
+                    landed: None,
                 },
             },
         ),
@@ -130,6 +154,10 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
     };
     let report = |outcome| Box::new(finished(outcome, "g"));
     let judged = |verdict| Event::Judged {
+        epoch: 7,
+        report: Box::new(gate_report(verdict)),
+    };
+    let rejudged = |verdict| Event::Rejudged {
         epoch: 7,
         report: Box::new(gate_report(verdict)),
     };
@@ -227,6 +255,46 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ),
         ("judged passed", judged(CheckVerdict::Passed)),
         ("judged failed", judged(CheckVerdict::Failed)),
+        (
+            "refreshed",
+            Event::Refreshed {
+                epoch: 7,
+                commit: "c2".into(),
+            },
+        ),
+        ("rejudged passed", rejudged(CheckVerdict::Passed)),
+        ("rejudged failed", rejudged(CheckVerdict::Failed)),
+        (
+            "landed",
+            Event::Landed {
+                epoch: 7,
+                commit: "m1".into(),
+            },
+        ),
+        (
+            "landed (stale)",
+            Event::Landed {
+                epoch: 6,
+                commit: "m1".into(),
+            },
+        ),
+        (
+            "conflicted",
+            Event::Conflicted {
+                epoch: 7,
+                conflict: Conflict {
+                    base: "b2".into(),
+                    files: vec!["f".into()],
+                },
+            },
+        ),
+        (
+            "not landed",
+            Event::NotLanded {
+                epoch: 7,
+                reason: "in the way".into(),
+            },
+        ),
         (
             "not judged",
             Event::NotJudged {
