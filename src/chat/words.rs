@@ -23,9 +23,16 @@ fn parts(report: &Report) -> (&'static str, String) {
         Report::Question { text } => ("🔴", format!("blocked, needs human: asks: {}", flat(text))),
         Report::Paused { by } => ("⏸️", format!("paused by {by}")),
         Report::Cancelled { by, reason } => ("🚫", format!("cancelled by {by}: {}", flat(reason))),
-        Report::Completed { validated } => {
+        Report::Completed { validated, evidence } => {
             let marks: Vec<String> = validated.iter().map(|c| format!("✓ {}", c.as_str())).collect();
-            ("✅", format!("completed! Validation: {}", marks.join(", ")))
+            let shown = match evidence.as_slice() {
+                [] => String::new(),
+                list => format!(". Evidence: {}", flat(&list.join("; "))),
+            };
+            (
+                "✅",
+                format!("completed! Validation: {}{shown}", marks.join(", ")),
+            )
         }
     }
 }
@@ -93,8 +100,19 @@ mod tests {
             (
                 Report::Completed {
                     validated: Category::ALL.to_vec(),
+                    evidence: vec![],
                 },
                 "✅ [fix-api] - completed! Validation: ✓ build, ✓ functionality, ✓ dependencies, ✓ integration, ✓ documentation",
+            ),
+            (
+                Report::Completed {
+                    validated: vec![Category::Build],
+                    evidence: vec![
+                        "home page (shots/a.png, shots/b.png)".into(),
+                        "bench (bench.txt)".into(),
+                    ],
+                },
+                "✅ [fix-api] - completed! Validation: ✓ build. Evidence: home page (shots/a.png, shots/b.png); bench (bench.txt)",
             ),
         ];
         for (report, expected) in rows {

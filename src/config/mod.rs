@@ -25,9 +25,11 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Bus, Containment, Gate, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server, Store, Tier,
+    Bus, Containment, Gate, GateCriteria, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server,
+    Store, Tier,
 };
 
+use self::section::PlanGate;
 use crate::domain::policy::{Policy, TierPolicy};
 
 /// The whole configuration.
@@ -122,6 +124,7 @@ impl Config {
             skip_to_top_if_attempt_cost_over: rules.skip_to_top_if_attempt_cost_over,
             medic: rules.medic,
             max_children: rules.max_children,
+            plan_gate: self.gate.plan == PlanGate::On,
             continuation_delay: rules.continuation_delay,
             backoff_initial: rules.backoff_initial,
             backoff_max: rules.backoff_max,

@@ -47,6 +47,9 @@ pub struct Policy {
     pub medic: bool,
     /// The most sub-tasks that the workers of one task may make.
     pub max_children: u32,
+    /// Whether a task must be planned before its first attempt, where its job does not say.
+    #[serde(default)]
+    pub plan_gate: bool,
     /// Wait before the same work goes on.
     pub continuation_delay: Duration,
     /// First wait after a failure; doubled with each further one.
@@ -384,6 +387,7 @@ impl Policy {
             skip_to_top_if_attempt_cost_over: None,
             medic: false,
             max_children: 8,
+            plan_gate: false,
             continuation_delay: Duration::from_secs(1),
             backoff_initial: Duration::from_secs(10),
             backoff_max: Duration::from_secs(300),

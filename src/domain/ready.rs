@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::family;
 use super::id::TaskId;
+use super::plan;
 use super::policy::{Order, Policy};
 use super::task::{Block, StartKind, State, Task};
 use super::tier::{Route, TierName};
@@ -37,6 +38,13 @@ pub fn unmet<'a>(
         .map(state)
         .filter(|(_, s)| *s != DependencyState::Completed)
         .collect()
+}
+
+/// Whether a task may be assessed: it is pending, planned as far as that is asked, and all that it depends on is met.
+pub fn is_eligible(task: &Task, policy: &Policy, lookup: impl Fn(&TaskId) -> DependencyState) -> bool {
+    matches!(task.state, State::Pending { .. })
+        && plan::holds(task, policy).is_none()
+        && unmet(task, lookup).is_empty()
 }
 
 /// Slots in use: tasks with a live attempt.
@@ -113,7 +121,8 @@ pub fn claims<'a>(
     policy: &Policy,
     route: impl Fn(&Task) -> Option<Route>,
 ) -> Vec<(TaskId, Route)> {
-    let mut due: Vec<&Task> = ready.filter(|t| is_due(t, now)).collect();
+    let may_go = |t: &&Task| is_due(t, now) && plan::holds(t, policy).is_none();
+    let mut due: Vec<&Task> = ready.filter(may_go).collect();
     if used.total >= policy.max_concurrent || due.is_empty() {
         return Vec::new();
     }
@@ -188,6 +197,8 @@ pub struct World<'a> {
     pub unavailable: Option<&'a str>,
     /// The task's own sub-tasks that are not over.
     pub children: &'a [TaskId],
+    /// What the task's plan lacks, where it is held back for that (see [`plan::holds`]).
+    pub plan: Option<&'a str>,
 }
 
 /// Answers for a task what it waits for.
@@ -222,6 +233,9 @@ pub fn waiting(
                     "everything is stopped by {by}; `orchestrator start` goes on"
                 ))
             }
+        }
+        State::Pending { .. } | State::Ready { .. } if world.plan.is_some() => {
+            person(world.plan.unwrap_or_default().to_owned())
         }
         State::Pending { .. } => on_dependencies(task, lookup, answer),
         State::Ready { next, .. } => match next.not_before.filter(|t| *t > now) {

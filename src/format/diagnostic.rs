@@ -82,6 +82,8 @@ codes! {
     MissingDescription = "missing-description",
     /// A file that is to go with the task is not there; its attempts cannot start.
     MissingAttachment = "missing-attachment",
+    /// Evidence that the task's job does not list, and that is no pattern of files; or a list of a job that cannot be read.
+    UnknownEvidence = "unknown-evidence",
     /// One field stands twice in a task; the first counts.
     DuplicateField = "duplicate-field",
     /// A heading with a task's fields has no id, so it is prose.

@@ -24,7 +24,12 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn new(name: &'static str, category: Category, at: &str, seen: Result<String, String>) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        category: Category,
+        at: &str,
+        seen: Result<String, String>,
+    ) -> Self {
         let (verdict, words) = match seen {
             Ok(words) => (CheckVerdict::Passed, words),
             Err(words) => (CheckVerdict::Failed, words),
@@ -39,7 +44,7 @@ impl Look {
     }
 
     /// What could not be looked at is red.
-    fn or_error(mut self, failed: Option<&WorkspaceError>) -> Self {
+    pub(super) fn or_error(mut self, failed: Option<&WorkspaceError>) -> Self {
         if let Some(why) = failed {
             self.verdict = CheckVerdict::Error;
             self.words = why.to_string();

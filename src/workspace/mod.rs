@@ -20,6 +20,7 @@ mod fence;
 mod git;
 mod leftovers;
 mod lock;
+mod look_up;
 mod merge;
 mod mirror;
 mod own;

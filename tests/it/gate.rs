@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
+mod asked;
 mod cell;
 mod checks;
 mod older;
@@ -15,7 +16,7 @@ use chrono::Utc;
 use orchestrator::domain::gate::{
     Category, CheckSource, CheckSpec, CheckVerdict, GateReport, Receipt, Verdict,
 };
-use orchestrator::gate::{Gate, GateRequest, Standing, feedback, standings};
+use orchestrator::gate::{Asked, Gate, GateRequest, Standing, feedback, standings};
 use orchestrator::workspace::Workspace;
 
 use crate::workspace::world::{World, commit_all};
@@ -55,6 +56,7 @@ impl Case {
             progress_missing: None,
             worker_entries: 0,
             tests_may_change: false,
+            asked: Asked::default(),
         }
     }
 

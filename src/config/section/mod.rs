@@ -15,7 +15,7 @@ mod tiers;
 use std::time::Duration;
 
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
-pub use gate::{Containment as GateContainment, Gate};
+pub use gate::{Containment as GateContainment, Criteria as GateCriteria, Gate, PlanGate};
 pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;

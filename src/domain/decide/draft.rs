@@ -123,8 +123,8 @@ impl<'a> Draft<'a> {
         draft.to(State::Ended { since, end })
     }
 
-    pub(super) fn complete(self, end: End, validated: Vec<Category>) -> Self {
-        self.end(end).report(Report::Completed { validated })
+    pub(super) fn complete(self, end: End, validated: Vec<Category>, evidence: Vec<String>) -> Self {
+        self.end(end).report(Report::Completed { validated, evidence })
     }
 
     /// Asks the policy what follows the last try, and plans it.

@@ -52,7 +52,7 @@ pub(super) fn passed<'a>(draft: Draft<'a>, claim: &Claim, report: GateReport) ->
     };
     let validated = green(&report);
     draft
-        .complete(end, validated)
+        .complete(end, validated, report.exhibits())
         .gate(record(claim, Verdict::Passed, report))
 }
 

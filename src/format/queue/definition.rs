@@ -3,6 +3,7 @@
 //! Deliberately absent: values of fields that the orchestrator owns (Status and the like), and defaults of jobs.
 
 use super::document::Document;
+use super::evidence;
 use super::field::{Field, FieldKind};
 use super::outline::Section;
 use super::subsection;
@@ -45,7 +46,9 @@ fn same_field(first: &Field, second: &Field) -> bool {
     match second.kind {
         FieldKind::Unknown | FieldKind::Written => first.name == second.name,
         // `Dependencies` beside `Depends On`, or more text, adds to the first.
-        FieldKind::MoreDescription | FieldKind::DependsOn | FieldKind::Attachments => false,
+        FieldKind::MoreDescription | FieldKind::DependsOn | FieldKind::Attachments | FieldKind::Evidence => {
+            false
+        }
         kind => first.kind == kind,
     }
 }
@@ -77,6 +80,10 @@ impl Reader<'_> {
             FieldKind::Budget => self.budget(field),
             FieldKind::Timeout => self.timeout(field),
             FieldKind::Attachments => self.attach(value),
+            FieldKind::Evidence => {
+                let wanted = self.definition.evidence.get_or_insert_default();
+                wanted.extend(evidence::entries(value));
+            }
             FieldKind::Status | FieldKind::Written => {}
             FieldKind::Unknown => {
                 self.definition.extra.insert(field.name.clone(), value.to_owned());

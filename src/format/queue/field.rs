@@ -41,6 +41,8 @@ pub enum FieldKind {
     Timeout,
     /// Paths, by comma (`Attachments`, `Files`, `Images`).
     Attachments,
+    /// Names of its job's evidence or patterns of files, by comma.
+    Evidence,
     /// Where the task stands.
     Status,
     /// Written by the orchestrator alone (`Escalation`, `Created`, `Started`, `Completed`, `Last Run`, `Model Used`).
@@ -69,6 +71,7 @@ impl FieldKind {
             "budget" => Self::Budget,
             "timeout" => Self::Timeout,
             "attachments" | "files" | "images" => Self::Attachments,
+            "evidence" => Self::Evidence,
             "status" => Self::Status,
             "escalation" | "created" | "started" | "completed" | "last-run" | "model-used" => Self::Written,
             _ => Self::Unknown,
