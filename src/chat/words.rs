@@ -104,19 +104,20 @@ mod tests {
                 },
                 "✅ [fix-api] - completed! Validation: ✓ build, ✓ functionality, ✓ dependencies, ✓ integration, ✓ documentation",
             ),
-            (
-                Report::Completed {
-                    validated: vec![Category::Build],
-                    evidence: vec![
-                        "home page (shots/a.png, shots/b.png)".into(),
-                        "bench (bench.txt)".into(),
-                    ],
-                },
-                "✅ [fix-api] - completed! Validation: ✓ build. Evidence: home page (shots/a.png, shots/b.png); bench (bench.txt)",
-            ),
         ];
         for (report, expected) in rows {
             assert_eq!(line(&id, &report), expected);
         }
+    }
+    #[test]
+    fn a_completion_names_its_evidence() {
+        let report = Report::Completed {
+            validated: vec![Category::Build],
+            evidence: vec!["home page (a.png, b.png)".into(), "bench\n(bench.txt)".into()],
+        };
+        let told = line(&TaskId::parse("t").unwrap(), &report);
+        let wanted =
+            "✅ [t] - completed! Validation: ✓ build. Evidence: home page (a.png, b.png); bench (bench.txt)";
+        assert_eq!(told, wanted);
     }
 }

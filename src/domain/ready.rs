@@ -224,6 +224,9 @@ pub fn waiting(
     if family::waits(task) && !world.children.is_empty() && world.stopped.is_none() {
         return on_children(world.children, answer);
     }
+    if let Some(lacks) = world.plan.filter(|_| world.stopped.is_none()) {
+        return person(lacks.to_owned());
+    }
     match &task.state {
         State::Pending { .. } | State::Ready { .. } if world.stopped.is_some() => {
             let (by, at) = world.stopped.unwrap_or(("somebody", since));
@@ -233,9 +236,6 @@ pub fn waiting(
                     "everything is stopped by {by}; `orchestrator start` goes on"
                 ))
             }
-        }
-        State::Pending { .. } | State::Ready { .. } if world.plan.is_some() => {
-            person(world.plan.unwrap_or_default().to_owned())
         }
         State::Pending { .. } => on_dependencies(task, lookup, answer),
         State::Ready { next, .. } => match next.not_before.filter(|t| *t > now) {
@@ -257,18 +257,19 @@ pub fn waiting(
             "paused by {by}; `orchestrator resume {}` goes on",
             task.id
         )),
-        State::Assessing { .. } => answer(For::Nothing, "is being assessed".to_owned()),
-        State::Claimed { .. } => answer(For::Nothing, "its worker is being started".to_owned()),
-        State::Running { attempt, .. } => answer(
-            For::Nothing,
-            format!("attempt {} runs at {}", attempt.n, attempt.route.tier),
-        ),
-        State::Stopping { reason, .. } => answer(
-            For::Nothing,
-            format!("its worker is being stopped: {}", reason.sentence()),
-        ),
-        State::Validating { .. } => answer(For::Nothing, "the gate is running".to_owned()),
-        State::Ended { .. } => answer(For::Nothing, format!("is {}", task.state.name())),
+        working => answer(For::Nothing, doing(working)),
+    }
+}
+
+/// What is done for a task that waits for nothing.
+fn doing(state: &State) -> String {
+    match state {
+        State::Assessing { .. } => "is being assessed".to_owned(),
+        State::Claimed { .. } => "its worker is being started".to_owned(),
+        State::Running { attempt, .. } => format!("attempt {} runs at {}", attempt.n, attempt.route.tier),
+        State::Stopping { reason, .. } => format!("its worker is being stopped: {}", reason.sentence()),
+        State::Validating { .. } => "the gate is running".to_owned(),
+        other => format!("is {}", other.name()),
     }
 }
 

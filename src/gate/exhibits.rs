@@ -260,13 +260,8 @@ mod tests {
                 &mut Room::default(),
             );
             assert_eq!((files.len(), faults.len()), (0, 1), "{out}");
-            assert!(
-                open(&root, out)
-                    .and_then(|f| f.metadata())
-                    .is_ok_and(|m| m.is_file())
-                    == false,
-                "{out}"
-            );
+            let plain = open(&root, out).and_then(|file| file.metadata());
+            assert!(!plain.is_ok_and(|meta| meta.is_file()), "{out}");
         }
     }
 

@@ -133,7 +133,7 @@ impl Tools {
     }
 
     #[tool(
-        description = "Your task: description, acceptance criteria, the checks that will be run.",
+        description = "Your task: description, acceptance criteria (numbered from 1, in their order), the checks that will be run.",
         annotations(read_only_hint = true)
     )]
     async fn task(&self) -> Read {

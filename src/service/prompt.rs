@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use crate::domain::criteria::numbered;
 use crate::domain::definition::{Definition, Kind};
 use crate::domain::exhibit::ExhibitSpec;
 use crate::domain::policy::repeats;
@@ -34,6 +35,8 @@ pub struct Material {
     pub progress_file: String,
     /// Whether evidence is asked for of the acceptance criteria.
     pub asks_for_criteria: bool,
+    /// The names of the checks that are known; where there are none, the project's own are found by its files.
+    pub checks: Vec<String>,
     /// Whether the documentation must change, or be waived.
     pub asks_for_docs: bool,
     /// Whether the worker sees the repository's history and cannot write it.
@@ -91,11 +94,10 @@ fn what(task: &Task) -> String {
         format!(": {}", d.title)
     };
     let mut text = format!("# Task {}{title}\n\n{}\n", task.id, d.description);
-    let numbered = d.acceptance.iter().enumerate();
     list(
         &mut text,
         "Acceptance criteria",
-        numbered.map(|(at, c)| format!("{}. {}", at + 1, c.text)),
+        numbered(&d.acceptance).map(|(number, c)| format!("{number}. {}", c.text)),
     );
     list(
         &mut text,
@@ -199,12 +201,16 @@ fn docs(material: &Material) -> Option<String> {
 }
 
 fn criteria(material: &Material) -> Option<String> {
+    let checks = match material.checks.as_slice() {
+        [] => "its name is its command, such as `cargo test`".to_owned(),
+        names => format!("there are: {}", names.join(", ")),
+    };
     material.asks_for_criteria.then(|| {
         format!(
             "Show for each acceptance criterion that it holds: `orchestrator agent criterion NUMBER EVIDENCE`, or make its \
              line below `## Acceptance Criteria` in {} read `- [x] NUMBER. … - evidence: EVIDENCE`. EVIDENCE names what the \
-             orchestrator can look up: a check that passes (`check NAME`), a file of your work with its line (`src/a.rs:12`), \
-             or a commit. Words alone are none.",
+             orchestrator can look up: a check that passes (`check NAME`; {checks}), a file of your work with its line \
+             (`src/a.rs:12`), or a commit. Words alone are none.",
             material.progress_file
         )
     })

@@ -66,13 +66,17 @@ pub struct Finding {
     pub shown: Result<String, String>,
 }
 
+/// The criteria with their numbers, from 1.
+pub fn numbered(criteria: &[Criterion]) -> impl Iterator<Item = (usize, &Criterion)> {
+    (1..).zip(criteria)
+}
+
 /// What is found for each criterion, in their order.
 pub fn findings(criteria: &[Criterion], answers: &[Answer], seen: &Seen) -> Vec<Finding> {
-    let finding = |(at, criterion): (usize, &Criterion)| {
-        let number = at + 1;
+    let finding = |(number, criterion): (usize, &Criterion)| {
         let shown = answer_to(number, criterion, criteria, answers).map_or_else(
             || Err("nothing is said of it".to_owned()),
-            |answer| shown(answer, seen),
+            |answer| shown(criterion, answer, seen),
         );
         Finding {
             number,
@@ -80,10 +84,10 @@ pub fn findings(criteria: &[Criterion], answers: &[Answer], seen: &Seen) -> Vec<
             shown,
         }
     };
-    criteria.iter().enumerate().map(finding).collect()
+    numbered(criteria).map(finding).collect()
 }
 
-/// The line that answers a criterion: the one with its words, else the one with its number that means no other. Of
+/// The line that answers a criterion: the one that begins with its words, else the one with its number that means no other. Of
 /// several the last one that is ticked.
 pub fn answer_to<'a>(
     number: usize,
@@ -96,7 +100,8 @@ pub fn answer_to<'a>(
         let text = words(&answer.text);
         all.iter().any(|other| words(&other.text) == text) && text != own
     };
-    let by_words = |answer: &&Answer| !own.is_empty() && words(&answer.text) == own;
+    let by_words =
+        |answer: &&Answer| !own.is_empty() && words(&answer.text).starts_with(&own) && !is_of_another(answer);
     let by_number = |answer: &&Answer| {
         answer.number == Some(number) && !is_of_another(answer) && is_alike(&words(&answer.text), &own)
     };
@@ -108,14 +113,18 @@ pub fn answer_to<'a>(
     best(&by_words).or_else(|| best(&by_number))
 }
 
-fn shown(answer: &Answer, seen: &Seen) -> Result<String, String> {
+fn shown(criterion: &Criterion, answer: &Answer, seen: &Seen) -> Result<String, String> {
     if !answer.ticked {
         return Err("its box is not ticked".to_owned());
     }
-    if answer.evidence.trim().is_empty() {
+    let evidence = match answer.evidence.trim() {
+        "" => beyond(&answer.text, &criterion.text),
+        evidence => evidence,
+    };
+    if evidence.is_empty() {
         return Err("no evidence is named".to_owned());
     }
-    let named = pointers(&answer.evidence, seen);
+    let named = pointers(evidence, seen);
     let (found, missed): (Vec<_>, Vec<_>) = named.iter().partition(|(_, fault)| fault.is_none());
     if !found.is_empty() {
         let found: Vec<String> = found.iter().map(|(pointer, _)| pointer.to_string()).collect();
@@ -125,10 +134,29 @@ fn shown(answer: &Answer, seen: &Seen) -> Result<String, String> {
     if faults.is_empty() {
         return Err(format!(
             "its evidence names nothing that can be looked up: {}",
-            cut(&answer.evidence)
+            cut(evidence)
         ));
     }
     Err(faults.join("; "))
+}
+
+/// What a line says beyond the criterion that it repeats: its evidence, where the word is missing. What the criterion
+/// itself names is none.
+fn beyond<'a>(said: &'a str, criterion: &str) -> &'a str {
+    let own = words(criterion);
+    if !words(said).starts_with(&own) {
+        return "";
+    }
+    let (mut left, mut within) = (own.len(), false);
+    for (at, c) in said.char_indices() {
+        let ends = within && !c.is_alphanumeric();
+        within = c.is_alphanumeric();
+        left -= usize::from(ends);
+        if left == 0 {
+            return said[at..].trim_matches(|c: char| c.is_whitespace() || "-–—:(*_,;".contains(c));
+        }
+    }
+    ""
 }
 
 /// Words that two writings of one sentence share: lower case, without marks.

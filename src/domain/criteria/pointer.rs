@@ -62,7 +62,7 @@ pub(super) fn with_line(token: &str) -> (&str, Option<usize>) {
     (token, None)
 }
 
-/// A name of one word counts where it is set off: between back quotes, after the word `check`, or alone between
+/// A name of one word counts where it is set off: between back quotes (also within a command), after the word `check`, or alone between
 /// commas ("the tests pass"). "All my tests pass now" names no check `tests`; a name of several words is told from prose
 /// by itself.
 fn checks(text: &str, seen: &Seen) -> Vec<(Pointer, Option<String>)> {
@@ -87,7 +87,15 @@ fn names(text: &str, name: &str) -> bool {
     let set_off = segments
         .map(squeezed)
         .any(|part| bare(&part) == name || part == name);
+    // A command that is quoted stands for the check that runs it, with other options, too.
+    let runs = |part: String| mentions(&part, &name) || (part.contains(' ') && mentions(&name, &part));
+    let set_off = set_off || quoted(text).map(squeezed).any(runs);
     set_off || (name.contains(' ') || told(text, &name)) && mentions(&squeezed(text), &name)
+}
+
+/// What stands between back quotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
 }
 
 /// Whether `check NAME` or `NAME check` stands in the text.
@@ -140,9 +148,8 @@ fn mentions(text: &str, name: &str) -> bool {
 
 /// The pieces of a text that may be a path or a commit: what stands between back quotes, each word, all of it.
 pub(super) fn tokens(text: &str) -> Vec<String> {
-    let quoted = text.split('`').skip(1).step_by(2);
     let words = text.split(|c: char| c.is_whitespace() || "`,;()[]<>\"'|".contains(c));
-    let all = quoted.chain(words).chain([text]);
+    let all = quoted(text).chain(words).chain([text]);
     let tidy = |token: &str| {
         let token = token.trim().trim_end_matches(['.', ':', '!', '*', '_']);
         token.trim_start_matches(['*', ':']).to_owned()

@@ -54,6 +54,7 @@ fn what_can_be_looked_up_is_evidence() {
         ("Check: tests", "check tests"),
         ("the tests pass", "check tests"),
         ("`cargo test --locked`", "check tests"),
+        ("I ran `cargo test`: 12 passed", "check tests"),
         ("I ran cargo build and it is green", "check cargo build"),
         ("src/a.rs", "src/a.rs"),
         ("see `src/a.rs:10`.", "src/a.rs:10"),
@@ -134,6 +135,25 @@ fn each_criterion_has_its_own_line() {
     );
     let other = [line(Some(2), "Something quite different here", true)];
     assert_eq!(of(&other), [false; 3], "of a criterion that there is no more");
+    let bare = |text: &str| Answer {
+        evidence: String::new(),
+        ..line(None, text, true)
+    };
+    let inline = [
+        bare("The docs say so — README.md"),
+        bare("It is fast enough (check tests)"),
+    ];
+    assert_eq!(
+        of(&inline),
+        [false, true, true],
+        "the word evidence may be missing"
+    );
+    let named = criteria(&["README.md names the flag"]);
+    let own = findings(&named, &[bare("README.md names the flag")], &seen());
+    assert!(
+        own[0].shown.is_err(),
+        "what the criterion itself names shows nothing"
+    );
     let twice = [line(Some(1), "", true), line(Some(1), "", false)];
     assert_eq!(of(&twice), [true, false, false], "the ticked one counts");
 }

@@ -95,6 +95,12 @@ impl<'a> Draft<'a> {
         // A question was told when it was asked.
         let draft = match &block {
             Block::Question { .. } => draft,
+            Block::Approval { report, .. } if !report.exhibits().is_empty() => {
+                let evidence = report.exhibits().join("; ");
+                draft.report(Report::Blocked {
+                    reason: format!("{reason}. Evidence: {evidence}"),
+                })
+            }
             _ => draft.report(Report::Blocked { reason }),
         };
         draft.to(State::Blocked { since, block })

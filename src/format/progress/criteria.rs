@@ -3,7 +3,7 @@
 //! `- [x] 2. The docs say so - evidence: docs/audit.md:12`. Any text can be read; what cannot be matched is nothing.
 
 use super::{Found, NONE, Section, closed, line_end, one_line, splice, with_section};
-use crate::domain::criteria::{Answer, answer_to};
+use crate::domain::criteria::{Answer, answer_to, numbered as with_numbers};
 use crate::domain::definition::Criterion;
 use crate::format::scan;
 
@@ -29,11 +29,9 @@ pub fn with_criteria(text: &str, criteria: &[Criterion]) -> String {
         return text.to_owned();
     }
     let said = answers(text);
-    let missing: Vec<String> = criteria
-        .iter()
-        .enumerate()
-        .filter(|(at, criterion)| answer_to(at + 1, criterion, criteria, &said).is_none())
-        .map(|(at, criterion)| format!("- [ ] {}. {}", at + 1, plain(&criterion.text)))
+    let missing: Vec<String> = with_numbers(criteria)
+        .filter(|(number, criterion)| answer_to(*number, criterion, criteria, &said).is_none())
+        .map(|(number, criterion)| format!("- [ ] {number}. {}", plain(&criterion.text)))
         .collect();
     missing
         .iter()

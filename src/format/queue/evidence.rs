@@ -79,6 +79,31 @@ mod tests {
         (names, unknown(&definition))
     }
 
+    /// A definition that asks for none of this is written down as before, so its hash stays.
+    #[test]
+    fn what_is_asked_for_is_a_part_of_the_definition_and_nothing_else_is() {
+        use crate::domain::definition::Criterion;
+        use crate::format::queue::fingerprint;
+        let json = serde_json::to_string(&Definition::default()).unwrap();
+        for key in ["evidence", "exhibits", "docs_required", "plan_gate"] {
+            assert!(!json.contains(key), "{key}: {json}");
+        }
+        let with = |text: &str, checked| Definition {
+            acceptance: vec![Criterion {
+                text: text.to_owned(),
+                checked,
+            }],
+            ..Definition::default()
+        };
+        assert_eq!(fingerprint(&with("a", true)), fingerprint(&with("a", false)));
+        assert_ne!(fingerprint(&with("a", true)), fingerprint(&with("b", true)));
+        let shown = Definition {
+            exhibits: offered(),
+            ..with("a", true)
+        };
+        assert_ne!(fingerprint(&with("a", true)), fingerprint(&shown));
+    }
+
     #[test]
     fn a_task_picks_by_name_or_by_pattern() {
         let row = |value, names: &[&str], bad: &[&str]| {

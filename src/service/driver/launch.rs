@@ -21,6 +21,7 @@ use crate::domain::tool::Tool;
 use crate::format::agent::{self, Agent};
 use crate::format::progress;
 use crate::gate;
+use crate::gate::select;
 use crate::runtime::process::{self, Limits, Spec, file};
 use crate::runtime::{Brief, Launch};
 use crate::workspace::{Tracking, Workspace};
@@ -177,6 +178,10 @@ impl Drive<'_> {
                 .collect(),
             progress_file: self.progress_path().display().to_string(),
             asks_for_criteria: self.asks_for_criteria(),
+            checks: select(&d.checks, &[], &self.instance.config.gate.checks, Vec::new())
+                .into_iter()
+                .map(|check| check.name)
+                .collect(),
             asks_for_docs: d.docs_required.unwrap_or(self.instance.config.gate.require_docs),
             history_is_read_only: self.is_contained() && !matches!(workspace.tracking, Tracking::Own { .. }),
             outcome_file: self.outcome_path().display().to_string(),
