@@ -1,18 +1,21 @@
 //! One run of the gate, from the commit to the report.
 
+mod asked_for;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sha2::{Digest, Sha256};
 
+use super::asked::Asked;
 use super::capture::hex;
 use super::confine::{Confine, Confined, Room};
 use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
 use super::work::{self, Rules};
-use super::{changes, empty, environment, older, select};
+use super::{changes, empty, environment, exhibits, older, select};
 use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt, Trace};
 use crate::workspace::{Diff, GateCheckout, Merge, Spares, Workspace, WorkspaceError};
 
@@ -55,6 +58,8 @@ pub struct GateRequest<'a> {
     pub rules: Rules,
     /// Spare checkouts, where somebody keeps some.
     pub spares: Option<&'a Spares>,
+    /// What the task asks for besides its checks.
+    pub asked: Asked<'a>,
 }
 
 /// The gate.
@@ -84,18 +89,22 @@ impl Gate {
             request,
             commit: &commit,
             now,
+            keep: request.keep,
         };
+        let lay_there = exhibits::find(checkout.root(), request.asked.exhibits).await;
         let mut receipts = bench.at(&checkout, &checks).await?;
         let base = &request.workspace.base.commit;
         bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
         let (clean, (diff, changes), merge) =
             tokio::join!(bench.clean(&checkout), bench.changes(&checks), bench.merge());
-        checkout.remove();
         receipts.push(clean);
+        receipts.extend(bench.exhibits(&checkout, &lay_there).await?);
+        checkout.remove();
         receipts.extend(changes);
         receipts.extend(bench.integration(&diff, merge, &checks).await?);
         receipts.extend(bench.documentation());
+        receipts.extend(bench.asked_for(&receipts).await);
         for look in receipts.iter_mut().filter(|r| r.trace.tree.is_empty()) {
             look.trace.tree.clone_from(&tree);
         }
@@ -135,6 +144,7 @@ struct Bench<'a> {
     request: &'a GateRequest<'a>,
     commit: &'a str,
     now: Clock<'a>,
+    keep: Option<&'a dyn Keep>,
 }
 
 impl Bench<'_> {
@@ -203,6 +213,7 @@ impl Bench<'_> {
                 .map(|confined| confined.told().to_owned())
                 .unwrap_or_default(),
             output_bytes: 0,
+            files: Vec::new(),
         };
         let mut receipt = Receipt {
             trace,
@@ -261,10 +272,7 @@ impl Bench<'_> {
         if whole.is_empty() {
             return;
         }
-        let kept = self
-            .request
-            .keep
-            .map(|keep| keep.keep(&receipt.output_sha256, whole));
+        let kept = self.keep.map(|keep| keep.keep(&receipt.output_sha256, whole));
         if let Some(Err(error)) = kept {
             tracing::error!(check = receipt.name, %error, "its output was not stored");
         }
@@ -272,7 +280,14 @@ impl Bench<'_> {
 
     async fn clean(&self, checkout: &GateCheckout) -> Receipt {
         let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
-        let look = house::clean(&checkout.dirt().await);
+        let mut dirt = checkout.dirt().await;
+        if let Ok(files) = &mut dirt {
+            // What is asked for as evidence is made by checks, and is no dirt.
+            let patterns = || self.request.asked.exhibits.iter().flat_map(|spec| &spec.files);
+            let here = |path: &str| self.request.workspace.from_root(path).to_owned();
+            files.retain(|path| !patterns().any(|pattern| pattern.matches(&here(path))));
+        }
+        let look = house::clean(&dirt);
         let directory = checkout.root().display().to_string();
         look.receipt(self.commit, &directory, at, began.elapsed())
     }

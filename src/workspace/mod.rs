@@ -22,6 +22,7 @@ mod git;
 mod imprint;
 mod leftovers;
 mod lock;
+mod look_up;
 mod merge;
 mod mirror;
 mod own;
