@@ -57,7 +57,6 @@ async fn of_criteria(
     (receipt(&report, "criteria").clone(), report.verdict())
 }
 
-/// Seen to fail with `asked_for` taken out of `Gate::run`: all of them pass.
 #[tokio::test]
 async fn every_criterion_needs_evidence_that_can_be_looked_up() {
     let case = Case::new().await;
@@ -203,7 +202,6 @@ fn spec(name: &str, run: Option<&str>, files: &[&str]) -> ExhibitSpec {
     }
 }
 
-/// Seen to fail with the files of a command taken whether they are new or not: the forged picture is kept.
 #[tokio::test]
 async fn evidence_is_made_in_the_gate_and_kept() {
     let case = Case::new().await;

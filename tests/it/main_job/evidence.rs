@@ -192,7 +192,6 @@ fn documentation_is_asked_for_where_the_job_says_so() {
     assert!(world.outcomes("bare").iter().all(|o| o == "haiku:gate-failed"));
 }
 
-/// Seen to fail with `plan::holds` taken out of `ready::is_eligible`: it runs at once.
 #[test]
 fn an_unplanned_task_waits_says_what_it_lacks_and_goes_on_by_itself() {
     let world = World::new();
