@@ -49,6 +49,6 @@ pub use merge::Merge;
 pub use place::{Base, Tracking, Workspace};
 pub use prepare::Workspaces;
 pub use prune::Pruned;
-pub use review::ReviewCheckout;
-pub use take_in::TakenIn;
 pub use push::{Login, Push, Pushed};
+pub use review::{ReviewCheckout, delete_review};
+pub use take_in::TakenIn;
