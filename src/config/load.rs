@@ -9,8 +9,8 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Bus, Containment, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime, Scheduler,
-    Server, Store, Tier,
+    Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
+    Scheduler, Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
 
@@ -79,6 +79,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         gate,
         review,
         landing: root.section("landing", Landing::read),
+        forge: root.section("forge", Forge::read),
         server: root.section("server", Server::read),
         reports: root.section("reports", Reports::read),
         logging: root.section("logging", Logging::read),

@@ -25,8 +25,8 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Bus, Containment, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime, Scheduler,
-    Server, Store, Tier,
+    Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
+    Scheduler, Server, Store, Tier,
 };
 
 use crate::domain::policy::{Policy, TierPolicy};
@@ -52,6 +52,8 @@ pub struct Config {
     pub review: Review,
     /// `[landing]`
     pub landing: Landing,
+    /// `[forge]`
+    pub forge: Forge,
     /// `[server]`
     pub server: Server,
     /// `[reports]`

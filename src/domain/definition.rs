@@ -116,6 +116,9 @@ pub struct Definition {
     /// Where the finished work goes; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub landing: Option<Destination>,
+    /// The issue on the forge that it settles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue: Option<u64>,
     /// Lines of a validation check list: for the reviewer, never run.
     pub review: Vec<String>,
     /// The prompt template of the job, already rendered for this task.

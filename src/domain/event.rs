@@ -6,6 +6,7 @@ use super::assess::Assessment;
 use super::definition::Definition;
 use super::gate::GateReport;
 use super::id::TaskId;
+use super::landing::Landing;
 use super::outcome::AttemptReport;
 use super::review::{NotHad, Review};
 use super::stage::Conflict;
@@ -118,6 +119,22 @@ pub enum Event {
         /// The fencing number of the claim.
         epoch: u64,
         /// The receipts of the merged commit.
+        report: Box<GateReport>,
+    },
+    /// What is known of its pull request; written down before anything is done with it.
+    LandingNoted {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What is known from now on.
+        landing: Box<Landing>,
+    },
+    /// Its pull request does not go in as it is: checks or people object.
+    Returned {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What is known from now on: which objections are handed over.
+        landing: Box<Landing>,
+        /// The receipts, the objections among them.
         report: Box<GateReport>,
     },
     /// The work has arrived where it belongs.

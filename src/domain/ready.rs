@@ -256,30 +256,51 @@ pub fn waiting(
             For::Nothing,
             format!("its worker is being stopped: {}", reason.sentence()),
         ),
-        State::Validating { stage, .. } => match (stage, world.lane) {
-            (Stage::Checks, _) => answer(For::Nothing, "the gate is running".to_owned()),
-            (Stage::Review { waits: None, .. }, _) => {
-                answer(For::Nothing, "is being reviewed by another model".to_owned())
-            }
-            (
-                Stage::Review {
-                    waits: Some(later), ..
-                },
-                _,
-            ) => Waiting {
-                until: Some(later.at),
-                ..answer(For::Quota, format!("waits for a review: {}", later.why))
-            },
-            (Stage::Landing { .. }, None) => answer(For::Nothing, "is being merged".to_owned()),
-            (Stage::Landing { .. }, Some(first)) => Waiting {
-                on: vec![first.clone()],
-                ..answer(
-                    For::Dependency,
-                    format!("passed its gate; {first} is merged before it"),
-                )
-            },
-        },
+        State::Validating { stage, .. } => in_stage(task, stage, world.lane, answer),
         State::Ended { .. } => answer(For::Nothing, format!("is {}", task.state.name())),
+    }
+}
+
+/// How far the judging of its claim has come.
+fn in_stage(
+    task: &Task,
+    stage: &Stage,
+    lane: Option<&TaskId>,
+    answer: impl Fn(For, String) -> Waiting,
+) -> Waiting {
+    let waits = || task.history.landing.as_ref().and_then(|l| l.waits.as_ref());
+    match (stage, lane) {
+        (Stage::Checks, _) => answer(For::Nothing, "the gate is running".to_owned()),
+        (Stage::Review { waits: None, .. }, _) => {
+            answer(For::Nothing, "is being reviewed by another model".to_owned())
+        }
+        (
+            Stage::Review {
+                waits: Some(later), ..
+            },
+            _,
+        ) => Waiting {
+            until: Some(later.at),
+            ..answer(For::Quota, format!("waits for a review: {}", later.why))
+        },
+        (Stage::Landing { .. }, None) => match waits() {
+            Some(waits) if waits.until.is_some() => Waiting {
+                until: waits.until,
+                ..answer(For::Nothing, format!("its pull request waits for {}", waits.why))
+            },
+            Some(waits) => Waiting {
+                who: Some("a person".to_owned()),
+                ..answer(For::Person, format!("its pull request waits for {}", waits.why))
+            },
+            None => answer(For::Nothing, "is being merged".to_owned()),
+        },
+        (Stage::Landing { .. }, Some(first)) => Waiting {
+            on: vec![first.clone()],
+            ..answer(
+                For::Dependency,
+                format!("passed its gate; {first} is merged before it"),
+            )
+        },
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Destination {
     Branch,
     /// Into the base that it was made from.
     Base,
+    /// Into its base on a forge, through a pull request.
+    PullRequest,
 }
 
 impl Destination {
@@ -55,12 +57,13 @@ impl Destination {
         match self {
             Self::Branch => "branch",
             Self::Base => "base",
+            Self::PullRequest => "pull-request",
         }
     }
 
     /// The destination that this word names.
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Branch, Self::Base]
+        [Self::Branch, Self::Base, Self::PullRequest]
             .into_iter()
             .find(|to| to.as_str().eq_ignore_ascii_case(word.trim()))
     }

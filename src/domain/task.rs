@@ -18,6 +18,7 @@ use super::assess::Assessment;
 use super::definition::Definition;
 use super::gate::GateReport;
 use super::id::TaskId;
+use super::landing::Landing;
 use super::outcome::Outcome;
 use super::question::Questions;
 use super::review::Past;
@@ -95,6 +96,9 @@ pub struct History {
     /// The conflict with its base that an agent was given in this round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
+    /// Its pull request, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landing: Option<Box<Landing>>,
 }
 
 impl History {
@@ -118,6 +122,7 @@ impl History {
             last_model: self.last_model.take(),
             questions: std::mem::take(&mut self.questions),
             children: std::mem::take(&mut self.children),
+            landing: self.landing.take(),
             ..Self::default()
         };
         self.questions.drop_open();

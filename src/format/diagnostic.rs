@@ -62,6 +62,8 @@ codes! {
     UnknownPriority = "unknown-priority",
     /// A place for finished work that there is not.
     UnknownLanding = "unknown-landing",
+    /// No number of an issue.
+    BadIssue = "bad-issue",
     /// The type is neither `one-off` nor `continuous`.
     UnknownType = "unknown-type",
     /// The name of a task breaks the rules for names.

@@ -186,7 +186,16 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             false => password_in(value).map(str::to_owned),
         }
     });
-    Redactor::new(config.runtimes.values().filter_map(key).chain(handed))
+    let forge = config.forge.token.as_ref().and_then(|s| s.value().ok());
+    let forge = forge.map(|s| s.expose_secret().to_owned());
+    Redactor::new(
+        config
+            .runtimes
+            .values()
+            .filter_map(key)
+            .chain(forge)
+            .chain(handed),
+    )
 }
 
 /// Whether a variable's name speaks of a secret.

@@ -83,6 +83,36 @@ impl Workspace {
         sent
     }
 
+    /// The commit at the head of a branch elsewhere, with all that it needs, fetched.
+    pub async fn fetch_branch(
+        &self,
+        url: &str,
+        branch: &str,
+        login: Option<Login<'_>>,
+    ) -> Result<String, WorkspaceError> {
+        refuse_address(url)?;
+        refuse_branch(branch)?;
+        let kept = format!("refs/orchestrator/base/{}", self.task);
+        let mut git = self.git_of_repository().await?;
+        for (key, value) in credentials(url, login) {
+            git = git.with_config(&key, &value);
+        }
+        let call = git.call([
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+        ]);
+        let call = call
+            .arg("--recurse-submodules=no")
+            .arg("--upload-pack=git-upload-pack");
+        let wanted = format!("+refs/heads/{branch}:{kept}");
+        call.arg("--").arg(url).arg(wanted).network().text().await?;
+        let found = git.commit(&kept).await?;
+        found.ok_or_else(|| WorkspaceError::NoCommit(self.repository().to_path_buf()))
+    }
+
     async fn send(
         &self,
         lender: &Path,
@@ -91,7 +121,7 @@ impl Workspace {
     ) -> Result<Pushed, WorkspaceError> {
         borrow(self.repository(), lender).await?;
         let mut git = Git::bare_handed(lender).with_env("GIT_DIR", lender);
-        for (key, value) in credentials(push) {
+        for (key, value) in credentials(push.url, push.login) {
             git = git.with_config(&key, &value);
         }
         if !may.await {
@@ -127,37 +157,42 @@ impl Workspace {
 /// What would not be one commit and one branch.
 fn refuse_odd(push: &Push<'_>) -> Result<(), WorkspaceError> {
     let hex = |c: &str| matches!(c.len(), 40 | 64) && c.bytes().all(|b| b.is_ascii_hexdigit());
-    let commits = hex(push.commit) && push.expect.is_none_or(hex);
-    let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
-    let parts = push.branch.split('/');
-    let plain = parts
-        .into_iter()
-        .all(|p| !p.is_empty() && !p.starts_with(['.', '-']) && !p.ends_with(".lock"));
-    if !commits
-        || !plain
-        || push.branch.contains(odd)
-        || push.branch.contains("..")
-        || push.branch.contains("@{")
-    {
-        let rule = "only a commit by its whole name is sent, and only to a branch with a plain name";
+    if !hex(push.commit) || !push.expect.is_none_or(hex) {
+        let what = format!("{} to {}", push.commit, push.branch);
         return Err(WorkspaceError::refused(
-            &format!("{} to {}", push.commit, push.branch),
-            rule,
+            &what,
+            "only a commit by its whole name is sent",
         ));
     }
-    let ours = ["https://", "ssh://", "file://"]
-        .iter()
-        .any(|s| push.url.starts_with(s));
-    let short = !push.url.contains("://")
-        && push.url.contains('@')
-        && push.url.contains(':')
-        && !push.url.starts_with('-');
-    if (ours || short) && !push.url.contains("::") {
+    refuse_branch(push.branch)?;
+    refuse_address(push.url)
+}
+
+fn refuse_branch(branch: &str) -> Result<(), WorkspaceError> {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
+    let plain = branch
+        .split('/')
+        .all(|p| !p.is_empty() && !p.starts_with(['.', '-']) && !p.ends_with(".lock"));
+    if plain && !branch.contains(odd) && !branch.contains("..") && !branch.contains("@{") {
         return Ok(());
     }
     Err(WorkspaceError::refused(
-        push.url,
-        "only https, ssh and file addresses are pushed to",
+        branch,
+        "only a branch with a plain name is sent or fetched",
+    ))
+}
+
+fn refuse_address(url: &str) -> Result<(), WorkspaceError> {
+    let ours = ["https://", "ssh://", "file://"]
+        .iter()
+        .any(|s| url.starts_with(s));
+    let short = !url.contains("://") && url.contains('@') && url.contains(':') && !url.starts_with('-');
+    if (ours || short) && !url.contains("::") {
+        return Ok(());
+    }
+    Err(WorkspaceError::refused(
+        url,
+        "only https, ssh and file addresses are spoken to",
     ))
 }
 
@@ -184,14 +219,11 @@ async fn borrow(repository: &Path, lender: &Path) -> Result<(), WorkspaceError> 
 }
 
 /// Settings that hand the token to the host of the address alone. Both forges take it as anybody's password.
-fn credentials(push: &Push<'_>) -> Vec<(String, String)> {
+fn credentials(url: &str, login: Option<Login<'_>>) -> Vec<(String, String)> {
     let mut settings = vec![("http.followRedirects".to_owned(), "false".to_owned())];
-    let rest = push.url.strip_prefix("https://");
+    let rest = url.strip_prefix("https://");
     let host = rest.and_then(|r| r.split('/').next()).unwrap_or_default();
-    if let Some(login) = push
-        .login
-        .filter(|l| !host.is_empty() && l.host.eq_ignore_ascii_case(host))
-    {
+    if let Some(login) = login.filter(|l| !host.is_empty() && l.host.eq_ignore_ascii_case(host)) {
         let words = STANDARD.encode(format!("x-access-token:{}", login.token.expose_secret()));
         let header = format!("Authorization: Basic {words}");
         settings.push((format!("http.https://{host}/.extraHeader"), header));
@@ -237,7 +269,7 @@ mod tests {
         let token = &SecretString::from("s3cret");
         let host = "git.example.org:3000";
         let login = Some(Login { host, token });
-        let settings = credentials(&push("https://git.example.org:3000/o/n.git", "b", login));
+        let settings = credentials("https://git.example.org:3000/o/n.git", login);
         assert_eq!(settings[0].1, "false");
         assert_eq!(settings[1].0, "http.https://git.example.org:3000/.extraHeader");
         assert_eq!(settings[1].1, "Authorization: Basic eC1hY2Nlc3MtdG9rZW46czNjcmV0");
@@ -249,7 +281,7 @@ mod tests {
             "https://git.example.org:3000.evil/o/n.git",
             "https://git.example.org:3000@evil/o/n.git",
         ] {
-            assert_eq!(credentials(&push(url, "b", login)).len(), 1, "{url}");
+            assert_eq!(credentials(url, login).len(), 1, "{url}");
         }
         assert!(!format!("{:?}", push("https://h/o/n", "b", login)).contains("s3cret"));
     }

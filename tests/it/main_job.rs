@@ -10,6 +10,7 @@ mod commands;
 mod crashes;
 mod edits;
 mod families;
+mod forge;
 mod landing;
 mod leases;
 mod life;

@@ -1,6 +1,7 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
 mod containment;
+mod forge;
 mod gate;
 mod landing;
 mod limits;
@@ -17,6 +18,7 @@ mod tiers;
 use std::time::Duration;
 
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
+pub use forge::{Forge, ForgeKind};
 pub use gate::{Containment as GateContainment, Gate};
 pub use landing::Landing;
 pub use limits::Limits;

@@ -160,6 +160,12 @@ pub fn decide(task: &Task, event: Event, cx: &Context<'_>) -> Result<Ruling, Ref
         Event::NotReviewed { epoch, not_had } => review::not_reviewed(task, epoch, not_had, cx),
         Event::Refreshed { epoch, commit } => landing::refreshed(task, epoch, commit, cx),
         Event::Rejudged { epoch, report } => landing::rejudged(task, epoch, *report, cx),
+        Event::LandingNoted { epoch, landing } => landing::noted(task, epoch, landing, cx),
+        Event::Returned {
+            epoch,
+            landing,
+            report,
+        } => landing::returned(task, epoch, landing, *report, cx),
         Event::Landed { epoch, commit } => landing::landed(task, epoch, commit, cx),
         Event::Conflicted { epoch, conflict } => landing::conflicted(task, epoch, conflict, cx),
         Event::NotLanded { epoch, reason } => landing::not_landed(task, epoch, reason, cx),

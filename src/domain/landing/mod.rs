@@ -44,6 +44,9 @@ pub struct Landing {
     pub handed: BTreeSet<u64>,
     /// The issue that is closed with it.
     pub issue: Option<u64>,
+    /// What it waits for at present.
+    #[serde(default)]
+    pub waits: Option<Waits>,
 }
 
 impl Landing {
@@ -58,6 +61,15 @@ impl Landing {
         }
         self
     }
+}
+
+/// What a landing waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// For what, in one sentence.
+    pub why: String,
+    /// When it becomes a person's business; none where it is one already, or is no matter of time.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// What is seen on the forge.

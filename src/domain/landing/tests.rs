@@ -32,6 +32,7 @@ fn landing() -> Landing {
         pull: Some(7),
         handed: BTreeSet::new(),
         issue: Some(3),
+        waits: None,
     }
 }
 

@@ -80,6 +80,7 @@ impl Reader<'_> {
             FieldKind::Attachments => self.attach(value),
             FieldKind::Review => self.review(field),
             FieldKind::Landing => self.landing(field),
+            FieldKind::Issue => self.issue(field),
             FieldKind::Status | FieldKind::Written => {}
             FieldKind::Unknown => {
                 self.definition.extra.insert(field.name.clone(), value.to_owned());
@@ -208,7 +209,20 @@ impl Reader<'_> {
                 field,
                 Code::UnknownLanding,
                 "place for finished work",
-                "write branch or base",
+                "write branch, base or pull-request",
+            ),
+            None => {}
+        }
+    }
+
+    fn issue(&mut self, field: &Field) {
+        match name(&field.value).map(|text| issue(&text)) {
+            Some(Some(number)) => self.definition.issue = Some(number),
+            Some(None) => self.unreadable(
+                field,
+                Code::BadIssue,
+                "issue",
+                "write its number, for example #12",
             ),
             None => {}
         }
@@ -270,6 +284,12 @@ impl Reader<'_> {
             .diagnostic(field.span.clone(), Severity::Error, code, message, help);
         self.problems.push(found);
     }
+}
+
+/// `12`, `#12`, or the address of its page.
+fn issue(text: &str) -> Option<u64> {
+    let last = text.trim_end_matches('/').rsplit(['/', '#']).next()?;
+    last.trim().parse().ok().filter(|number| *number > 0)
 }
 
 fn tier(value: &str) -> Option<TierName> {

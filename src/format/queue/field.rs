@@ -43,8 +43,10 @@ pub enum FieldKind {
     Attachments,
     /// Yes or no: whether another model reviews the work.
     Review,
-    /// Where the finished work goes (`branch`, `base`).
+    /// Where the finished work goes (`branch`, `base`, `pull-request`).
     Landing,
+    /// The issue on the forge that it settles (`Issue`, `Closes`).
+    Issue,
     /// Where the task stands.
     Status,
     /// Written by the orchestrator alone (`Escalation`, `Created`, `Started`, `Completed`, `Last Run`, `Model Used`).
@@ -75,6 +77,7 @@ impl FieldKind {
             "attachments" | "files" | "images" => Self::Attachments,
             "review" => Self::Review,
             "landing" => Self::Landing,
+            "issue" | "closes" => Self::Issue,
             "status" => Self::Status,
             "escalation" | "created" | "started" | "completed" | "last-run" | "model-used" => Self::Written,
             _ => Self::Unknown,

@@ -4,5 +4,5 @@ mod errors;
 mod gitea;
 mod github;
 mod lists;
-mod stage;
+pub mod stage;
 mod story;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -48,6 +50,8 @@ pub struct World {
     pub ruled: Vec<&'static str>,
     pub faults: Vec<Fault>,
     pub log: Vec<String>,
+    /// A real repository that is pushed to, behind this one.
+    pub bare: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -74,6 +78,45 @@ pub struct ReviewRow {
     pub trusted: bool,
     pub dismissed: bool,
     pub notes: Vec<(&'static str, u64, &'static str)>,
+}
+
+impl World {
+    /// Takes over what was pushed to the real repository.
+    fn see_pushes(&mut self) {
+        let Some(bare) = &self.bare else { return };
+        let refs = git(
+            bare,
+            &[
+                "for-each-ref",
+                "--format=%(refname:short) %(objectname)",
+                "refs/heads",
+            ],
+        );
+        let pairs = refs.lines().filter_map(|line| line.split_once(' '));
+        self.heads = pairs
+            .map(|(name, commit)| (name.to_owned(), commit.to_owned()))
+            .collect();
+        let open = self.pulls.iter_mut().filter(|p| p.state == "open");
+        for pull in open {
+            if let Some(head) = self.heads.get(&pull.branch) {
+                pull.head.clone_from(head);
+            }
+        }
+    }
+
+    /// Deletes there what is not here any more.
+    fn forget(&self, before: &BTreeMap<String, String>) {
+        let Some(bare) = &self.bare else { return };
+        for gone in before.keys().filter(|name| !self.heads.contains_key(*name)) {
+            git(bare, &["update-ref", "-d", &format!("refs/heads/{gone}")]);
+        }
+    }
+}
+
+fn git(dir: &Path, args: &[&str]) -> String {
+    let out = Command::new("git").args(args).current_dir(dir).output().unwrap();
+    assert!(out.status.success(), "git {args:?}: {out:?}");
+    String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
 /// What goes wrong, once, with the first request that fits.
@@ -248,6 +291,7 @@ async fn serve(
 ) -> Response<Body> {
     let mut world = world.lock().unwrap();
     world.log.push(format!("{method} {uri}"));
+    world.see_pushes();
     let fault = world
         .faults
         .iter()
@@ -263,7 +307,9 @@ async fn serve(
         }
         return response.body(Body::from(fault.body)).unwrap();
     }
+    let before = world.heads.clone();
     let (status, headers, body) = answered(kind, &mut world, &method, &uri, &headers, &body);
+    world.forget(&before);
     let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
     for (name, value) in headers {
         response = response.header(name, value);

@@ -20,6 +20,7 @@ fn landing() -> Landing {
         pull: None,
         handed: BTreeSet::new(),
         issue: Some(3),
+        waits: None,
     }
 }
 
