@@ -388,6 +388,20 @@ impl World {
         }
     }
 
+    fn settle_claim(&mut self, id: &TaskId, epoch: u64, stage: &Stage) {
+        match stage {
+            Stage::Landing { .. } => {
+                let commit = "base".to_owned();
+                self.apply(id, Event::Landed { epoch, commit });
+            }
+            Stage::Review { .. } => self.accept(id, epoch),
+            Stage::Checks => {
+                let report = self.gate(id, CheckVerdict::Passed, CheckSource::Task);
+                self.apply(id, Event::Judged { epoch, report });
+            }
+        }
+    }
+
     fn settle(&mut self, id: &TaskId) {
         let by = || "jane".to_owned();
         match self.tasks[id].state.clone() {
@@ -395,29 +409,7 @@ impl World {
             State::Running { attempt, .. } | State::Stopping { attempt, .. } => {
                 self.finish_as(id, attempt.epoch, Outcome::Done);
             }
-            State::Validating {
-                claim,
-                stage: Stage::Landing { .. },
-                ..
-            } => {
-                let (epoch, commit) = (claim.epoch, "base".to_owned());
-                self.apply(id, Event::Landed { epoch, commit });
-            }
-            State::Validating {
-                claim,
-                stage: Stage::Review { .. },
-                ..
-            } => self.accept(id, claim.epoch),
-            State::Validating { claim, .. } => {
-                let report = self.gate(id, CheckVerdict::Passed, CheckSource::Task);
-                self.apply(
-                    id,
-                    Event::Judged {
-                        epoch: claim.epoch,
-                        report,
-                    },
-                );
-            }
+            State::Validating { claim, stage, .. } => self.settle_claim(id, claim.epoch, &stage),
             State::Blocked {
                 block: Block::Approval { .. },
                 ..
