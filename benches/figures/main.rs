@@ -11,6 +11,7 @@ mod chatter;
 mod crowd;
 mod decide;
 mod figure;
+mod gate;
 mod idle;
 mod lifecycle;
 mod machine;
@@ -32,7 +33,7 @@ struct Section {
     run: fn(&crowd::Crowds) -> anyhow::Result<Vec<Figure>>,
 }
 
-const SECTIONS: [Section; 11] = [
+const SECTIONS: [Section; 12] = [
     Section {
         name: "parse",
         run: |_| queue::figures(),
@@ -52,6 +53,10 @@ const SECTIONS: [Section; 11] = [
     Section {
         name: "lifecycle",
         run: |_| lifecycle::figures(),
+    },
+    Section {
+        name: "gate",
+        run: |_| gate::figures(),
     },
     Section {
         name: "pass",

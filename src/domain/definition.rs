@@ -113,6 +113,9 @@ pub struct Definition {
     /// Whether another model reviews the work; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<bool>,
+    /// Patterns of the paths that it may change ([`super::glob`]), from the workspace's root; all where empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
     /// Where the finished work goes; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub landing: Option<Destination>,

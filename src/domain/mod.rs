@@ -9,6 +9,7 @@ pub mod failing;
 pub mod family;
 pub mod fingerprint;
 pub mod gate;
+pub mod glob;
 pub mod headway;
 pub mod id;
 pub mod landing;

@@ -88,6 +88,10 @@ codes! {
     MissingDescription = "missing-description",
     /// A file that is to go with the task is not there; its attempts cannot start.
     MissingAttachment = "missing-attachment",
+    /// A scope names no paths.
+    ScopeIsProse = "scope-is-prose",
+    /// A scope leads out of the workspace.
+    BadScope = "bad-scope",
     /// One field stands twice in a task; the first counts.
     DuplicateField = "duplicate-field",
     /// A heading with a task's fields has no id, so it is prose.

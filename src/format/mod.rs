@@ -16,4 +16,5 @@ pub mod redact;
 pub mod request;
 pub mod review;
 mod scan;
+pub mod secret;
 mod text;

@@ -6,21 +6,21 @@ use std::collections::BTreeSet;
 use super::detect::RootFiles;
 use crate::domain::gate::CheckSpec;
 use crate::domain::tamper::{self, Base, Change, Finding, Side};
-use crate::workspace::{ChangedFile, Content, Workspace, WorkspaceError};
+use crate::workspace::{ChangedFile, Content, Diff, Workspace, WorkspaceError};
 
 /// So many commands are looked at for the names of scripts, and so many letters of each.
 const COMMANDS: usize = 200;
 const COMMAND: usize = 8 * 1024;
 
-/// The findings of a commit against the base at which the work began.
+/// The findings in what a commit changes of the base at which the work began.
 pub(super) async fn findings(
     workspace: &Workspace,
-    commit: &str,
+    diff: &Diff,
     checks: &[CheckSpec],
 ) -> Result<Vec<Finding>, WorkspaceError> {
     let commands = commands(workspace, checks).await?;
     let wanted = |path: &str| tamper::concerns(workspace.from_root(path), &commands);
-    let files = workspace.changes_since_base(commit, wanted).await?;
+    let files = diff.files(wanted).await?;
     if files.is_empty() {
         return Ok(Vec::new());
     }
@@ -75,11 +75,8 @@ fn side(content: &Content) -> Side<'_> {
 }
 
 /// The files to which the commit brings marks of a conflict.
-pub(super) async fn conflict_marks(
-    workspace: &Workspace,
-    commit: &str,
-) -> Result<Vec<String>, WorkspaceError> {
-    let files = workspace.changes_since_base(commit, |_| true).await?;
+pub(super) async fn conflict_marks(diff: &Diff) -> Result<Vec<String>, WorkspaceError> {
+    let files = diff.files(|_| true).await?;
     let brings = |file: &&ChangedFile| is_marked(&file.is) && !is_marked(&file.was);
     Ok(files
         .iter()

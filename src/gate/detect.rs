@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
-use crate::workspace::{Workspace, WorkspaceError};
+use crate::workspace::{Root, Workspace, WorkspaceError};
 
 /// Files whose text is looked at.
 const MANIFESTS: [&str; 10] = [
@@ -33,12 +33,7 @@ pub struct RootFiles {
 impl RootFiles {
     /// Reads the worker's folder as it is at a commit, from the repository.
     pub async fn read(workspace: &Workspace, commit: &str) -> Result<Self, WorkspaceError> {
-        let names: BTreeSet<String> = workspace.list_at(commit).await?.into_iter().collect();
-        let mut texts = BTreeMap::new();
-        for name in MANIFESTS.into_iter().filter(|n| names.contains(*n)) {
-            let text = workspace.read_at(commit, name).await?;
-            texts.insert(name.to_owned(), text.unwrap_or_default());
-        }
+        let Root { names, texts } = workspace.root_at(commit, &MANIFESTS).await?;
         Ok(Self { names, texts })
     }
 

@@ -24,7 +24,13 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn new(name: &'static str, category: Category, at: &str, seen: Result<String, String>) -> Self {
+    /// Green with what was seen, or red with what was.
+    pub(super) fn new(
+        name: &'static str,
+        category: Category,
+        at: &str,
+        seen: Result<String, String>,
+    ) -> Self {
         let (verdict, words) = match seen {
             Ok(words) => (CheckVerdict::Passed, words),
             Err(words) => (CheckVerdict::Failed, words),
@@ -39,7 +45,7 @@ impl Look {
     }
 
     /// What could not be looked at is red.
-    fn or_error(mut self, failed: Option<&WorkspaceError>) -> Self {
+    pub(super) fn or_error(mut self, failed: Option<&WorkspaceError>) -> Self {
         if let Some(why) = failed {
             self.verdict = CheckVerdict::Error;
             self.words = why.to_string();
@@ -84,12 +90,12 @@ pub(super) fn clean(dirt: &Result<Vec<String>, WorkspaceError>) -> Look {
 /// Whether the commit merges with its base as that is now.
 pub(super) fn merges(
     merge: &Result<Merge, WorkspaceError>,
-    marks: &Result<Vec<String>, WorkspaceError>,
+    marks: Result<&Vec<String>, &WorkspaceError>,
     reference: &str,
 ) -> Look {
     let seen = match merge {
-        Ok(Merge::Unmoved { .. } | Merge::Clean { .. }) if marks.as_ref().is_ok_and(|m| !m.is_empty()) => {
-            let files = marks.as_deref().unwrap_or_default();
+        Ok(Merge::Unmoved { .. } | Merge::Clean { .. }) if marks.is_ok_and(|m| !m.is_empty()) => {
+            let files = marks.map_or(&[][..], Vec::as_slice);
             Err(format!(
                 "marks of a conflict stand in {}; resolve them",
                 listed(files)
@@ -105,7 +111,7 @@ pub(super) fn merges(
     };
     let at = format!("git merge-tree with {reference}");
     Look::new("merges-with-base", Category::Integration, &at, seen)
-        .or_error(merge.as_ref().err().or(marks.as_ref().err()))
+        .or_error(merge.as_ref().err().or(marks.err()))
 }
 
 /// Nothing that depends on the work has changed since: the checks at the commit speak for it.
@@ -120,7 +126,7 @@ pub(super) fn base_unmoved(base: &str) -> Look {
 }
 
 /// What the commit does to tests and checks; `may_change` where that is the task's work.
-pub(super) fn tests_and_checks(found: &Result<Vec<Finding>, WorkspaceError>, may_change: bool) -> Look {
+pub(super) fn tests_and_checks(found: Result<&Vec<Finding>, &WorkspaceError>, may_change: bool) -> Look {
     let at = "tests and checks, from the base to the commit";
     let category = Category::Integration;
     let found = match found {

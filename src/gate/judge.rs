@@ -11,9 +11,10 @@ use super::confine::{Confine, Confined, Room};
 use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
+use super::work::{self, Rules};
 use super::{changes, empty, environment, older, select};
 use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt, Trace};
-use crate::workspace::{GateCheckout, Merge, Workspace, WorkspaceError};
+use crate::workspace::{Diff, GateCheckout, Merge, Spares, Workspace, WorkspaceError};
 
 /// The gate could not be run; nothing was judged.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,10 @@ pub struct GateRequest<'a> {
     pub worker_entries: u32,
     /// Whether a change of tests and checks is the task's work, and needs no person's word.
     pub tests_may_change: bool,
+    /// What the work must keep to, besides.
+    pub rules: Rules,
+    /// Spare checkouts, where somebody keeps some.
+    pub spares: Option<&'a Spares>,
 }
 
 /// The gate.
@@ -71,7 +76,8 @@ impl Gate {
     /// All checks run, also when one is red, so that the worker hears everything at once.
     pub async fn run(&self, request: &GateRequest<'_>, now: Clock<'_>) -> Result<GateReport, GateError> {
         let started_at = now().trunc_subsecs(6);
-        let checkout = request.workspace.checkout_at(request.commit).await?;
+        let workspace = request.workspace;
+        let checkout = workspace.checkout_with(request.spares, request.commit).await?;
         let commit = checkout.commit().to_owned();
         let checks = chosen(request, &commit).await?;
         let bench = Bench {
@@ -83,13 +89,18 @@ impl Gate {
         let base = &request.workspace.base.commit;
         bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
-        receipts.push(bench.clean(&checkout).await);
+        let (clean, (diff, changes), merge) =
+            tokio::join!(bench.clean(&checkout), bench.changes(&checks), bench.merge());
         checkout.remove();
-        receipts.push(bench.tests_and_checks(&checks).await);
-        receipts.extend(bench.integration(&checks).await?);
+        receipts.push(clean);
+        receipts.extend(changes);
+        receipts.extend(bench.integration(&diff, merge, &checks).await?);
         receipts.extend(bench.documentation());
         for look in receipts.iter_mut().filter(|r| r.trace.tree.is_empty()) {
             look.trace.tree.clone_from(&tree);
+        }
+        if let Some(spares) = request.spares {
+            spares.lay_soon(workspace);
         }
         Ok(GateReport {
             commit,
@@ -110,6 +121,13 @@ async fn chosen(request: &GateRequest<'_>, commit: &str) -> Result<Vec<CheckSpec
     let base = detect(&RootFiles::read(workspace, &workspace.base.commit).await?);
     let here = detect(&RootFiles::read(workspace, commit).await?);
     Ok(select::at_least(base, here))
+}
+
+/// A merge with the base, and how long it took.
+struct Merged {
+    merge: Result<Merge, WorkspaceError>,
+    at: DateTime<Utc>,
+    took: Duration,
 }
 
 /// Where receipts are made: everything that they have in common.
@@ -259,21 +277,51 @@ impl Bench<'_> {
         look.receipt(self.commit, &directory, at, began.elapsed())
     }
 
-    async fn tests_and_checks(&self, checks: &[CheckSpec]) -> Receipt {
+    /// What the commit does to tests and checks, and what it adds.
+    async fn changes(&self, checks: &[CheckSpec]) -> (Result<Diff, WorkspaceError>, Vec<Receipt>) {
         let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
-        let found = changes::findings(self.request.workspace, self.commit, checks).await;
-        let look = house::tests_and_checks(&found, self.request.tests_may_change);
-        self.seen(look, at, began.elapsed())
+        let workspace = self.request.workspace;
+        let diff = workspace.diff_since_base(self.commit).await;
+        let found = match &diff {
+            Ok(diff) => changes::findings(workspace, diff, checks).await,
+            Err(_) => Ok(Vec::new()),
+        };
+        let found = diff.as_ref().and(found.as_ref());
+        let look = house::tests_and_checks(found, self.request.tests_may_change);
+        let mut receipts = vec![self.seen(look, at, began.elapsed())];
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let looks = work::looks(workspace, &diff, self.commit, &self.request.rules).await;
+        receipts.extend(looks.into_iter().map(|look| self.seen(look, at, began.elapsed())));
+        (diff, receipts)
+    }
+
+    /// The commit's merge with its base as that is now.
+    async fn merge(&self) -> Merged {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let merge = self.request.workspace.merges_with_base(self.commit).await;
+        Merged {
+            merge,
+            at,
+            took: began.elapsed(),
+        }
     }
 
     /// Whether it fits the base as that is now, and whether what depends on it still works there.
-    async fn integration(&self, checks: &[CheckSpec]) -> Result<Vec<Receipt>, GateError> {
-        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
-        let merge = self.request.workspace.merges_with_base(self.commit).await;
+    async fn integration(
+        &self,
+        diff: &Result<Diff, WorkspaceError>,
+        merged: Merged,
+        checks: &[CheckSpec],
+    ) -> Result<Vec<Receipt>, GateError> {
+        let Merged { merge, at, took } = merged;
         let reference = &self.request.workspace.base.reference;
-        let marks = changes::conflict_marks(self.request.workspace, self.commit).await;
-        let look = house::merges(&merge, &marks, reference);
-        let mut receipts = vec![self.seen(look, at, began.elapsed())];
+        let marks = match diff {
+            Ok(diff) => changes::conflict_marks(diff).await,
+            Err(_) => Ok(Vec::new()),
+        };
+        let marks = diff.as_ref().and(marks.as_ref());
+        let look = house::merges(&merge, marks, reference);
+        let mut receipts = vec![self.seen(look, at, took)];
         let spoken_for = checks.iter().any(|c| c.category == Category::Dependencies);
         match merge {
             Ok(Merge::Unmoved { base }) if !checks.is_empty() && !spoken_for => {

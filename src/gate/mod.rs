@@ -21,6 +21,7 @@ mod process_tree;
 mod runner;
 mod select;
 mod standing;
+mod work;
 
 pub use confine::{Call, Confine, Confined, Room};
 pub use detect::{RootFiles, detect};
@@ -29,3 +30,4 @@ pub use judge::{Gate, GateError, GateRequest, Keep};
 pub use process_tree::kill_orphans;
 pub use select::select;
 pub use standing::{Standing, standings};
+pub use work::Rules;

@@ -23,7 +23,7 @@ use crate::domain::id::TaskId;
 use crate::domain::policy::Policy;
 use crate::format::redact::Redactor;
 use crate::store::{OpenMode, Store, StoreError};
-use crate::workspace::{WorkspaceError, Workspaces};
+use crate::workspace::{Spares, WorkspaceError, Workspaces};
 
 /// Workers that are started at one time: the most of a start is processes of `git`, and more than a few only wait for each
 /// other, holding the store's readers.
@@ -61,6 +61,8 @@ pub struct Instance {
     pub clock: Clock,
     /// Where workers work.
     pub workspaces: Workspaces,
+    /// Spare checkouts for its gate.
+    pub spares: Spares,
     /// How its workers are contained.
     pub containment: Containment,
     /// Its runtimes.
@@ -117,6 +119,7 @@ impl Instance {
         let policy = Arc::new(policy);
         Ok(Self {
             workspaces: Workspaces::new(layout.root(), &layout.state(), home.as_deref())?,
+            spares: Spares::new(&layout.state()),
             containment: Containment::new(&config, &layout, &exe, &environment),
             fleet: Fleet::new(&config, &exe, &environment),
             files: Files::new(&layout),

@@ -15,7 +15,7 @@ use crate::domain::gate::{Category, CheckVerdict, GateReport};
 use crate::domain::stage::Destination;
 use crate::domain::task::{Claim, State, Task};
 use crate::format::progress::{self, Section};
-use crate::gate::{Confine, Gate, GateError, GateRequest, select};
+use crate::gate::{Confine, Gate, GateError, GateRequest, Rules, select};
 use crate::workspace::{Workspace, WorkspaceError};
 
 /// Runs the gate for a task that claims to be done, and reports.
@@ -129,6 +129,13 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
         tests_may_change: d
             .tests_may_change
             .unwrap_or(instance.config.gate.tests_may_change),
+        spares: Some(&instance.spares),
+        rules: Rules {
+            scope: d.scope.clone(),
+            secrets_ignore: instance.config.gate.secrets_ignore.clone(),
+            max_file_size: instance.config.gate.max_file_bytes,
+            known: instance.redactor.clone(),
+        },
         worker_entries: worker_entries(instance, task, claim, text.as_deref()),
     };
     let clock = instance.clock.clone();

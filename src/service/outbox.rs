@@ -155,5 +155,17 @@ impl Outbox {
                 tracing::warn!(task = %task.id, %error, "its checkout stays");
             }
         }
+        self.put_spares_away();
+    }
+
+    /// Of repositories that no task works on any more.
+    fn put_spares_away(&self) {
+        if self.instance.spares.is_empty() {
+            return;
+        }
+        match self.instance.workspaces.in_use() {
+            Ok(used) => self.instance.spares.retain(&used),
+            Err(error) => tracing::warn!(%error, "spare checkouts stay"),
+        }
     }
 }

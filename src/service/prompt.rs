@@ -100,6 +100,11 @@ fn what(task: &Task) -> String {
     );
     list(
         &mut text,
+        "Paths that you may change, from the workspace's root (a change anywhere else is refused)",
+        d.scope.iter().map(|pattern| format!("`{pattern}`")),
+    );
+    list(
+        &mut text,
         "What a reviewer will look at",
         d.review.iter().cloned(),
     );

@@ -59,6 +59,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
+    instance.spares.keep();
     tracing::info!(home = %instance.layout.root().display(), "up");
     while !shutdown.is_cancelled() {
         if let Err(error) = engine.pass().await {
@@ -80,6 +81,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         }
     }
     ticker.stop().await?;
+    instance.spares.end().await;
     Ok(leave(engine).await?)
 }
 
@@ -113,6 +115,9 @@ pub async fn tick(
 ) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
     let mut engine = Engine::load(instance.clone()).await?;
+    if wait {
+        instance.spares.keep();
+    }
     let mut watch = eyes(&instance);
     let mut fault = None;
     while !shutdown.is_cancelled() {
@@ -131,6 +136,7 @@ pub async fn tick(
             () = shutdown.cancelled() => {}
         }
     }
+    instance.spares.end().await;
     let ticked = leave(engine).await?;
     if !wait {
         entrust(&instance).await?;

@@ -12,6 +12,7 @@ use super::fence;
 use super::git::{Git, split_zero};
 use super::place::Workspace;
 use super::removal;
+use super::spare::{Spare, Spares};
 use super::twin;
 
 /// A fresh checkout of one commit at `gate/<task-id>-<n>` below the state folder.
@@ -36,6 +37,15 @@ pub struct GateCheckout {
 impl Workspace {
     /// Checks a commit out afresh.
     pub async fn checkout_at(&self, commit: &str) -> Result<GateCheckout, WorkspaceError> {
+        self.checkout_with(None, commit).await
+    }
+
+    /// The same, of a spare checkout where there is one that nobody touched.
+    pub async fn checkout_with(
+        &self,
+        spares: Option<&Spares>,
+        commit: &str,
+    ) -> Result<GateCheckout, WorkspaceError> {
         let git = self.git_of_repository().await?;
         let (commit, tree) = self.named(&git, commit).await?;
         let home = self.claim_folder()?;
@@ -49,7 +59,10 @@ impl Workspace {
             tree,
         };
         checkout.furnish()?;
-        checkout.fill(&git).await?;
+        let spare = spares.and_then(|spares| spares.take(&checkout.repository));
+        if !checkout.take_over(&git, spare).await {
+            checkout.fill(&git).await?;
+        }
         let made = twin::make(
             &checkout.repository,
             &checkout.top,
@@ -184,13 +197,32 @@ impl GateCheckout {
     }
 
     fn furnish(&self) -> Result<(), WorkspaceError> {
-        let folders = [self.top.clone(), self.scratch(), self.private_home(), self.own()];
+        let folders = [self.scratch(), self.private_home(), self.own()];
         let made = folders.iter().try_for_each(fs::create_dir);
         made.map_err(WorkspaceError::io(&self.home))
     }
 
+    /// Whether a spare checkout became this one; if not, nothing of it is left here.
+    async fn take_over(&self, git: &Git, spare: Option<Spare>) -> bool {
+        let Some(spare) = spare else { return false };
+        let (top, index) = (&self.top, self.index());
+        let became = spare
+            .become_checkout(git, &self.repository, &self.commit, top, &index)
+            .await;
+        if let Ok(true) = became {
+            return true;
+        }
+        if let Err(error) = became {
+            tracing::warn!(%error, "a spare checkout cannot be used");
+        }
+        let _ = removal::remove(top);
+        let _ = fs::remove_file(index);
+        false
+    }
+
     /// Writes the files, with an index of this checkout's own; nothing of the repository changes.
     async fn fill(&self, git: &Git) -> Result<(), WorkspaceError> {
+        fs::create_dir(&self.top).map_err(WorkspaceError::io(&self.top))?;
         let git = git.clone().apart(&self.repository, &self.top, &self.index());
         git.call(["read-tree", "--reset", "-u", "--no-sparse-checkout"])
             .arg(&self.commit)

@@ -91,28 +91,6 @@ impl Workspace {
         Ok(staged == head && staging::pending(&git).await?.is_empty())
     }
 
-    /// The names of the files at a commit below a folder of the tree (`""` for its top); folders end in `/`.
-    pub async fn list_at(&self, commit: &str) -> Result<Vec<String>, WorkspaceError> {
-        let git = self.git_of_repository().await?;
-        let spec = format!("{commit}:{}", self.prefix());
-        let found = git.call(["ls-tree", "-z", "--format=%(objecttype) %(path)"]);
-        let found = found.arg(spec.trim_end_matches('/')).output().await?;
-        let text = String::from_utf8_lossy(&found.stdout).into_owned();
-        let name = |line: &str| match line.split_once(' ') {
-            Some(("tree", path)) => Some(format!("{path}/")),
-            Some((_, path)) => Some(path.to_owned()),
-            None => None,
-        };
-        Ok(text.split('\0').filter_map(name).collect())
-    }
-
-    /// A file of the worker's folder as it is at a commit; none where it is not there.
-    pub async fn read_at(&self, commit: &str, file: &str) -> Result<Option<String>, WorkspaceError> {
-        let git = self.git_of_repository().await?;
-        let spec = format!("{commit}:{}{file}", self.prefix());
-        Ok(git.call(["cat-file", "blob"]).arg(spec).text_if_any().await?)
-    }
-
     /// The worker's folder within the checkout: empty, or a path that ends in `/`.
     pub(super) fn prefix(&self) -> String {
         match self.root.strip_prefix(&self.top) {

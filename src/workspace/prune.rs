@@ -16,7 +16,7 @@ use crate::domain::id::TaskId;
 pub struct Pruned {
     /// Tasks whose worktree was removed.
     pub worktrees: Vec<TaskId>,
-    /// Gate checkouts that were removed.
+    /// Gate checkouts and spare ones that were removed.
     pub checkouts: u32,
     /// What could not be removed, and why.
     pub kept: Vec<(PathBuf, WorkspaceError)>,
@@ -36,10 +36,10 @@ impl Workspaces {
                 Err(why) => pruned.kept.push((path, why)),
             }
         }
-        for (name, path) in self.folders("gate")? {
-            if is_of(&name, live) {
-                continue;
-            }
+        let of_others = |(name, _): &(String, PathBuf)| !is_of(name, live);
+        let checkouts = self.folders("gate")?.into_iter().filter(of_others);
+        // A spare is worth something only to the process that laid it.
+        for (_, path) in checkouts.chain(self.folders("spare")?) {
             match removal::remove(&path) {
                 Ok(()) => pruned.checkouts += 1,
                 Err(e) => pruned.kept.push((path.clone(), WorkspaceError::io(&path)(e))),
@@ -59,6 +59,15 @@ impl Workspaces {
             fence::set_aside(&self.state, &path)?;
         }
         record::remove(&self.state, task)
+    }
+
+    /// The repositories of all tasks that have a workspace.
+    pub fn in_use(&self) -> Result<BTreeSet<PathBuf>, WorkspaceError> {
+        let known = record::all(&self.state)?;
+        Ok(known
+            .iter()
+            .map(|r| r.workspace.repository().to_path_buf())
+            .collect())
     }
 
     fn folders(&self, kind: &str) -> Result<Vec<(String, PathBuf)>, WorkspaceError> {

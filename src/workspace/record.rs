@@ -36,6 +36,21 @@ pub(super) fn read(state: &Path, task: &TaskId) -> Result<Option<Record>, Worksp
     }
 }
 
+/// All records that can be read.
+pub(super) fn all(state: &Path) -> Result<Vec<Record>, WorkspaceError> {
+    let folder = state.join("places");
+    fence::refuse_link(&folder)?;
+    let entries = match fs::read_dir(&folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(WorkspaceError::io(&folder))?,
+    };
+    let task = |entry: fs::DirEntry| TaskId::parse(entry.file_name().to_str()?.strip_suffix(".json")?).ok();
+    let tasks = entries.flatten().filter_map(task);
+    Ok(tasks
+        .filter_map(|task| read(state, &task).ok().flatten())
+        .collect())
+}
+
 /// Remembers it; the file is whole or not there.
 pub(super) fn write(state: &Path, record: &Record) -> Result<(), WorkspaceError> {
     let path = file(state, &record.workspace.task)?;

@@ -5,7 +5,9 @@
 mod cell;
 mod checks;
 mod older;
+mod spare;
 mod tampering;
+mod work;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +17,7 @@ use chrono::Utc;
 use orchestrator::domain::gate::{
     Category, CheckSource, CheckSpec, CheckVerdict, GateReport, Receipt, Verdict,
 };
-use orchestrator::gate::{Gate, GateRequest, Standing, feedback, standings};
+use orchestrator::gate::{Gate, GateRequest, Rules, Standing, feedback, standings};
 use orchestrator::workspace::Workspace;
 
 use crate::workspace::world::{World, commit_all};
@@ -55,6 +57,8 @@ impl Case {
             progress_missing: None,
             worker_entries: 0,
             tests_may_change: false,
+            rules: Rules::default(),
+            spares: None,
         }
     }
 

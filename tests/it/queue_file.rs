@@ -228,6 +228,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "### a\n- Description: x\n#### Validation\n```python\nx\n```\n",
         &["fence-not-run"],
     ),
+    (
+        "### a\n- Description: x\n- Scope: not much\n",
+        &["scope-is-prose"],
+    ),
+    ("### a\n- Description: x\n- Scope: src, /etc\n", &["bad-scope"]),
     ("### a\n- Description: x\n```\n", &["unclosed-fence"]),
     ("### a\n- Description: x\n<!-- b\n", &["unclosed-comment"]),
     ("### a\n- Description: x\n<<<<<<< HEAD\n", &["merge-conflict"]),
@@ -241,6 +246,29 @@ fn attachments_are_paths_by_comma_line_or_link() {
     assert_eq!(*found, ["shots/a b.png", "/abs/c.jpg", "docs/n.md"]);
     let without = reading("### a\n- Description: x\n");
     assert_ne!(task(&read, "a").hash, task(&without, "a").hash);
+}
+
+#[test]
+fn a_scope_is_paths_or_words() {
+    let of = |scope: &str| reading(&format!("### a\n- Description: x\n{scope}"));
+    let paths = of("- **Scope:** src/, `docs/a b/**`\n");
+    assert_eq!(task(&paths, "a").definition.scope, ["src/", "docs/a b/**"]);
+    assert!(paths.problems.is_empty() && task(&paths, "a").definition.extra.is_empty());
+    let words = of("- Scope: only the login page, nothing else\n");
+    assert!(task(&words, "a").definition.scope.is_empty());
+    assert_eq!(
+        task(&words, "a").definition.extra["scope"],
+        "only the login page, nothing else"
+    );
+    assert!(words.tasks[0].runnable);
+    let without = of("");
+    assert_ne!(task(&paths, "a").hash, task(&without, "a").hash);
+    let kept = serde_json::to_string(&task(&without, "a").definition).unwrap();
+    assert!(
+        !kept.contains("scope"),
+        "hashes of tasks without a scope stay: {kept}"
+    );
+    assert!(!of("- Scope: src, ../other\n").tasks[0].runnable);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod leftovers;
 mod push;
 pub mod world;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use orchestrator::workspace::{Merge, Tracking, Workspace, WorkspaceError};
@@ -74,11 +75,9 @@ async fn a_sub_folder_becomes_the_workers_folder() {
     commit_all(&repo, "app");
     let ws = world.prepare("t", "../repo/app").await.unwrap();
     assert_eq!(ws.root, ws.top.join("app"));
-    assert_eq!(ws.list_at(&ws.base.commit).await.unwrap(), ["src/"]);
-    assert_eq!(
-        ws.read_at(&ws.base.commit, "src/x").await.unwrap(),
-        Some("x".to_owned())
-    );
+    let root = ws.root_at(&ws.base.commit, &["src/x", "src/y"]).await.unwrap();
+    assert_eq!(root.names, BTreeSet::from(["src/".to_owned()]));
+    assert_eq!(root.texts, BTreeMap::from([("src/x".to_owned(), "x".to_owned())]));
     let gate = ws.checkout_at(&ws.base.commit).await.unwrap();
     assert!(gate.root().ends_with("tree/app") && gate.root().join("src/x").exists());
 }
@@ -121,10 +120,10 @@ async fn a_plain_folder_is_worked_on_in_place_and_nothing_is_written_into_it() {
     huge.set_len(65 * 1024 * 1024).unwrap();
     let ws = world.prepare("t", "../plain").await.unwrap();
     assert_eq!(ws.root, folder);
-    let names = ws.list_at(&ws.base.commit).await.unwrap();
+    let names = ws.root_at(&ws.base.commit, &[]).await.unwrap().names;
     assert_eq!(
         names,
-        [".gitignore", "doc.md"],
+        BTreeSet::from([".gitignore", "doc.md"].map(str::to_owned)),
         "neither ignored nor huge files are kept"
     );
     let start = ws.head().await.unwrap();

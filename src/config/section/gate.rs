@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::longer_than_zero;
 use crate::config::reader::Section;
-use crate::config::setting::words;
+use crate::config::setting::{Bytes, words};
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
+use crate::domain::glob;
 use crate::format::hosts::HostRule;
 
 /// `[gate]`.
@@ -17,6 +18,10 @@ pub struct Gate {
     pub require_progress: bool,
     /// Whether every task may change tests and checks without a person's word.
     pub tests_may_change: bool,
+    /// The largest file that work may add or change, in bytes.
+    pub max_file_bytes: u64,
+    /// Patterns of files that are not looked through for secrets.
+    pub secrets_ignore: Vec<String>,
     /// The most time a check may take that does not say it itself.
     pub timeout: Duration,
     /// What checks run in.
@@ -54,6 +59,16 @@ fn tests_may_change() -> bool {
     false
 }
 
+/// More than any honest source, less than a dump, an archive or a binary.
+fn max_file_size() -> Bytes {
+    Bytes(5_000_000)
+}
+
+/// Nothing: whoever has fixtures names them.
+fn secrets_ignore() -> Vec<String> {
+    Vec::new()
+}
+
 /// Enough for a test suite.
 fn timeout() -> Duration {
     Duration::from_mins(15)
@@ -76,11 +91,34 @@ impl Gate {
             checks: checks.into_iter().flatten().collect(),
             require_progress: section.get("require_progress", require_progress),
             tests_may_change: section.get("tests_may_change", tests_may_change),
+            max_file_bytes: section.get_if("max_file_size", max_file_size, some).0,
+            secrets_ignore: patterns(section),
             timeout: section.get_if("timeout", timeout, longer_than_zero),
             containment: section.get("containment", containment),
             network: super::containment::hosts(section),
         }
     }
+}
+
+fn some(size: &Bytes) -> Result<(), String> {
+    match size.0 {
+        0 => Err("must be more than nothing".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+fn patterns(section: &mut Section<'_, '_>) -> Vec<String> {
+    let given: Vec<String> = section.get("secrets_ignore", secrets_ignore);
+    for (place, pattern) in given.iter().enumerate() {
+        if !glob::is_inside(pattern) {
+            let at = section.origin_of_item("secrets_ignore", place);
+            let help =
+                "write a path from the top of the repository, for example tests/fixtures/**".to_owned();
+            let message = format!("'{}' leads out of the workspace", pattern.escape_debug());
+            section.fault(at, message, Some(help));
+        }
+    }
+    given
 }
 
 fn check(section: &mut Section<'_, '_>) -> Option<CheckSpec> {

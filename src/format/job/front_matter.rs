@@ -7,11 +7,13 @@ use serde::Deserialize;
 
 use super::{Job, Place};
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
+use crate::domain::glob;
 use crate::domain::stage::Destination;
 use crate::domain::tier::TierName;
 use crate::format::diagnostic::{Code, Diagnostic, Severity};
 use crate::format::duration;
 use crate::format::queue::category_in;
+use crate::format::text::shown;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +31,8 @@ struct FrontMatter {
     tests_may_change: Option<bool>,
     review: Option<bool>,
     landing: Option<Destination>,
+    #[serde(default)]
+    scope: Vec<String>,
     #[serde(default)]
     params: BTreeMap<String, Scalar>,
 }
@@ -73,7 +77,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, scope, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -148,6 +152,7 @@ impl Reader<'_> {
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
             reviewed: matter.review,
+            scope: self.scope(matter.scope),
             landing: matter.landing,
             params: matter
                 .params
@@ -195,6 +200,17 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn scope(&mut self, patterns: Vec<String>) -> Vec<String> {
+        if let Some(bad) = patterns.iter().find(|p| !glob::is_inside(p)) {
+            let message = format!("'{}' leads out of the workspace", shown(bad));
+            let line = line_of(self.front, "scope").unwrap_or(1);
+            let help = "write paths from the workspace's root, for example scope: [src/, \"docs/**\"]";
+            self.problems
+                .push(self.place.error(line, 1, Code::BadScope, message, help));
+        }
+        patterns
     }
 
     fn checks(&mut self, checks: Vec<Check>) -> Vec<CheckSpec> {

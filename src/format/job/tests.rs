@@ -53,7 +53,8 @@ fn the_whole_front_matter_reads() {
 
 #[test]
 fn the_tasks_own_fields_win() {
-    let job = job(WHOLE).0.unwrap();
+    let mut job = job(WHOLE).0.unwrap();
+    job.scope = vec!["src".into()];
     let mut definition = Definition {
         title: "T {{ task.id }}".into(),
         description: "Do".into(),
@@ -64,7 +65,16 @@ fn the_tasks_own_fields_win() {
     job.fill(&id(), &mut definition).unwrap();
     assert_eq!(definition.min_tier, Some(TierName::new("sonnet")));
     assert_eq!(definition.max_tier, Some(TierName::new("opus")));
-    assert_eq!(definition.checks.len(), 3);
+    assert_eq!(
+        (definition.checks.len(), definition.scope.as_slice()),
+        (3, job.scope.as_slice())
+    );
+    let mut narrower = Definition {
+        scope: vec!["docs".into()],
+        ..Definition::default()
+    };
+    job.fill(&id(), &mut narrower).unwrap();
+    assert_eq!(narrower.scope, ["docs"]);
     let prompt = definition.prompt.unwrap();
     assert_eq!(
         prompt, "# T {{ task.id }}\nDo in 9 pages, calm",
@@ -88,6 +98,7 @@ fn mistakes_have_their_place() {
         ("---\nname: fix\ntimeot: 5m\n---\n", Code::BadFrontMatter, 3, 1),
         ("---\nname: [\n---\n", Code::BadFrontMatter, 2, 7),
         ("---\nname: fox\n---\n", Code::NameMismatch, 2, 1),
+        ("---\nscope: [src, ../x]\n---\n", Code::BadScope, 2, 1),
         ("---\nbudget: lots\n---\n", Code::BadBudget, 2, 1),
         ("---\ntier: a\ntimeout: 0s\n---\n", Code::BadTimeout, 3, 1),
         (

@@ -5,8 +5,9 @@
 use super::document::Document;
 use super::field::{Field, FieldKind};
 use super::outline::Section;
-use super::subsection;
+use super::{scope, subsection};
 use crate::domain::definition::{Definition, Kind, Priority};
+use crate::domain::glob;
 use crate::domain::id::{InvalidId, TaskId};
 use crate::domain::stage::Destination;
 use crate::domain::tier::TierName;
@@ -46,7 +47,9 @@ fn same_field(first: &Field, second: &Field) -> bool {
     match second.kind {
         FieldKind::Unknown | FieldKind::Written => first.name == second.name,
         // `Dependencies` beside `Depends On`, or more text, adds to the first.
-        FieldKind::MoreDescription | FieldKind::DependsOn | FieldKind::Attachments => false,
+        FieldKind::MoreDescription | FieldKind::DependsOn | FieldKind::Attachments | FieldKind::Scope => {
+            false
+        }
         kind => first.kind == kind,
     }
 }
@@ -79,6 +82,7 @@ impl Reader<'_> {
             FieldKind::Timeout => self.timeout(field),
             FieldKind::Attachments => self.attach(value),
             FieldKind::Review => self.review(field),
+            FieldKind::Scope => self.scope(field),
             FieldKind::Landing => self.landing(field),
             FieldKind::Issue => self.issue(field),
             FieldKind::Status | FieldKind::Written => {}
@@ -92,6 +96,42 @@ impl Reader<'_> {
         for path in paths(value) {
             if !self.definition.attachments.contains(&path) {
                 self.definition.attachments.push(path);
+            }
+        }
+    }
+
+    /// Words that are no paths were context before there was this field, and stay so; who means paths hears of it.
+    fn scope(&mut self, field: &Field) {
+        let patterns = scope::patterns(&field.value);
+        if patterns.iter().any(|p| p.is_prose) {
+            let message = format!(
+                "'{}' names no paths: nothing holds the work to it",
+                shown(&field.value)
+            );
+            let help = "write folders and patterns, separated by commas, for example src/, docs/**; `a b/` with blanks in it";
+            let found = self.document.diagnostic(
+                field.span.clone(),
+                Severity::Warning,
+                Code::ScopeIsProse,
+                message,
+                help,
+            );
+            self.problems.push(found);
+            self.definition
+                .extra
+                .insert(field.name.clone(), field.value.clone());
+            return;
+        }
+        for pattern in patterns {
+            match glob::is_inside(&pattern.text) {
+                true if self.definition.scope.contains(&pattern.text) => {}
+                true => self.definition.scope.push(pattern.text),
+                false => self.error(
+                    field,
+                    Code::BadScope,
+                    format!("'{}' leads out of the workspace", shown(&pattern.text)),
+                    "write paths from the workspace's root, for example src/",
+                ),
             }
         }
     }

@@ -43,6 +43,8 @@ pub enum FieldKind {
     Attachments,
     /// Yes or no: whether another model reviews the work.
     Review,
+    /// Folders and patterns of paths, by comma, that the work may change.
+    Scope,
     /// Where the finished work goes (`branch`, `base`, `pull-request`).
     Landing,
     /// The issue on the forge that it settles (`Issue`, `Closes`).
@@ -76,6 +78,7 @@ impl FieldKind {
             "timeout" => Self::Timeout,
             "attachments" | "files" | "images" => Self::Attachments,
             "review" => Self::Review,
+            "scope" => Self::Scope,
             "landing" => Self::Landing,
             "issue" | "closes" => Self::Issue,
             "status" => Self::Status,

@@ -18,6 +18,7 @@ mod insert;
 mod item;
 mod outline;
 mod reading;
+mod scope;
 mod status;
 mod sub_task;
 mod subsection;

@@ -28,6 +28,7 @@ pub fn sub_task(
         ("Priority", Some(definition.priority.as_str().to_owned())),
         ("Project", some(definition.project.clone())),
         ("Workspace", definition.workspace.clone()),
+        ("Scope", some(scope(&definition.scope))),
         ("Depends On", some(names.join(", "))),
         ("Budget", budget_usd.map(|dollars| format!("${dollars:.2}"))),
         ("Description", Some(indented(&harmless(&spawn.description)))),
@@ -41,6 +42,12 @@ pub fn sub_task(
         fields: fields.into_iter().filter_map(field).collect(),
         body: checks(&spawn.validation),
     }
+}
+
+/// As the field is read: a pattern with blanks in marks.
+fn scope(patterns: &[String]) -> String {
+    let marked: Vec<String> = patterns.iter().map(|p| format!("`{p}`")).collect();
+    marked.join(", ")
 }
 
 /// Without what opens or closes a comment or a code block.
@@ -94,6 +101,7 @@ mod tests {
             priority: Priority::High,
             workspace: Some("../repo".into()),
             project: "web".into(),
+            scope: vec!["src".into(), "a b/**".into()],
             ..Definition::default()
         };
         let task = sub_task(
@@ -133,6 +141,7 @@ mod tests {
             ("web", Some("../repo"))
         );
         assert_eq!((d.priority, d.budget_usd), (Priority::High, Some(1.5)));
+        assert_eq!(d.scope, ["src", "a b/**"]);
         assert_eq!(
             d.checks.iter().map(|c| c.run.trim()).collect::<Vec<_>>(),
             ["true\necho '```'", "test -f a"]

@@ -115,6 +115,11 @@ impl Redactor {
         Stream::new(self)
     }
 
+    /// Where secrets stand, in whatever form: in order, without overlaps.
+    pub fn places(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        self.look(bytes).found
+    }
+
     /// Whether the end of the text may be the beginning of a secret that goes on behind it.
     pub fn may_go_on(&self, text: &[u8]) -> bool {
         self.look(text).safe < text.len()

@@ -77,9 +77,12 @@ impl Drive<'_> {
         if matches!(*wishes.borrow(), Wish::Stop { .. }) {
             return Err(stopped_first());
         }
-        process::start(&self.instance.exe, &spec)
+        let running = process::start(&self.instance.exe, &spec)
             .await
-            .map_err(runtime_fault)
+            .map_err(runtime_fault)?;
+        // While it works there is time to lay out what its gate will need.
+        self.instance.spares.lay_soon(&workspace);
+        Ok(running)
     }
 
     /// A turn to start; whoever is to be stopped meanwhile waits for none.

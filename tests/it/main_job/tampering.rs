@@ -93,3 +93,35 @@ fn a_job_whose_work_is_the_tests_needs_no_word() {
     world.done(&["tick", "--wait"]);
     assert_eq!(world.task("tidy")["state"], "completed");
 }
+
+/// Seen to fail with the scope left out of the prompt.
+#[test]
+fn who_leaves_the_scope_is_sent_back() {
+    let world = World::new();
+    project(&world);
+    world.worker(
+        "rover",
+        "touch done.txt; mkdir -p src; cat > src/prompt-$ORCHESTRATOR_ATTEMPT.txt\nif [ $ORCHESTRATOR_ATTEMPT = 1 ]; then echo 'x = 3' > f.py; else git checkout -q HEAD~1 -- f.py; fi",
+    );
+    world.save_tasks(&[&section(
+        "rover",
+        "- **Workspace:** ../project\n- **Scope:** src/, done.txt\n",
+    )]);
+    let _up = world.up();
+    let done = world.until_state("rover", "completed");
+    let prompt = |n: u32| {
+        let file = format!("orchestrator/rover:src/prompt-{n}.txt");
+        world.git(&world.path("project"), &["show", &file])
+    };
+    assert!(prompt(1).contains("- `src/`\n- `done.txt`"), "{}", prompt(1));
+    assert!(
+        prompt(2).contains("changed outside of the scope (src/, done.txt)") && prompt(2).contains("- f.py")
+    );
+    let checks = done["gate"]["checks"].as_array().unwrap();
+    assert!(
+        checks
+            .iter()
+            .any(|c| c["name"] == "scope" && c["verdict"] == "passed"),
+        "{checks:#?}"
+    );
+}
