@@ -32,6 +32,8 @@ type Environment = BTreeMap<std::ffi::OsString, std::ffi::OsString>;
 pub struct Fleet {
     members: BTreeMap<String, Member>,
     rungs: Vec<Rung>,
+    /// The runtimes that review, where work is reviewed and they are named.
+    reviewers: Vec<String>,
 }
 
 struct Member {
@@ -70,7 +72,7 @@ pub struct Report {
     pub kind: &'static str,
     /// Whether it can be used, by its last probe.
     pub standing: Result<Available, Unavailable>,
-    /// Whether a tier names it.
+    /// Whether a tier names it, or the review.
     pub wanted: bool,
 }
 
@@ -99,6 +101,10 @@ impl Fleet {
         Self {
             members: config.runtimes.iter().map(member).collect(),
             rungs: config.tiers.iter().map(rung).collect(),
+            reviewers: match config.review.mode {
+                section::ReviewMode::On => config.review.runtimes.clone(),
+                section::ReviewMode::Off => Vec::new(),
+            },
         }
     }
 
@@ -264,7 +270,10 @@ impl Fleet {
 
     /// All runtimes that were looked for, by name.
     pub fn report(&self) -> Vec<Report> {
-        let wanted = |name: &String| self.rungs.iter().any(|r| r.runtimes.contains(name));
+        let wanted = |name: &String| {
+            let by_tier = self.rungs.iter().any(|r| r.runtimes.contains(name));
+            by_tier || self.reviewers.contains(name)
+        };
         let row = |(name, member): (&String, &Member)| {
             let standing = member.standing().probed.clone()?;
             Some(Report {

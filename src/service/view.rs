@@ -93,7 +93,7 @@ pub struct TaskView {
     pub heartbeat_age_s: Option<f64>,
     /// `alive`, `gone` or `none`.
     pub session: String,
-    /// What its attempts cost so far, in US dollars.
+    /// What its attempts cost so far, and the reviews of this round, in US dollars.
     pub cost_usd: f64,
     /// Why it is blocked, where it is.
     pub blocked_reason: Option<String>,

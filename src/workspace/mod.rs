@@ -54,7 +54,7 @@ pub use place::{Base, Tracking, Workspace};
 pub use prepare::Workspaces;
 pub use prune::Pruned;
 pub use push::{Login, Push, Pushed};
-pub use review::ReviewCheckout;
+pub use review::{ReviewCheckout, delete_review};
 pub use root::Root;
 pub use spare::Spares;
 pub use take_in::TakenIn;

@@ -3,13 +3,14 @@
 //! Invariant: nothing that a worker wrote but files is in it: no message of a commit, no branch, no object that the
 //! two commits do not need. It borrows nothing, so that a sandbox may show it alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::error::WorkspaceError;
 use super::git::{Git, split_zero};
 use super::place::Workspace;
+use super::removal;
 
 /// What the two commits are called.
 const BASE: &str = "The base";
@@ -23,8 +24,22 @@ pub struct ReviewCheckout {
     top: PathBuf,
     base: String,
     work: String,
+    /// The files of the tree.
+    files: BTreeSet<String>,
     /// Files that the change deletes, with their lines.
     gone: BTreeMap<String, u32>,
+}
+
+/// Deletes a folder that a reviewer wrote in, however deep it is.
+pub fn delete_review(folder: &Path) -> std::io::Result<()> {
+    removal::remove(folder)
+}
+
+impl Drop for ReviewCheckout {
+    fn drop(&mut self) {
+        // What cannot be deleted now goes with the next review of the task.
+        let _ = removal::remove(&self.top);
+    }
 }
 
 impl Workspace {
@@ -54,10 +69,13 @@ impl Workspace {
         let files = Git::open_top(top).await?;
         files.call(["read-tree", "--reset", "-u", &work]).text().await?;
         let gone = gone(&git, &base, &work).await?;
+        let all = git.call(["ls-tree", "-r", "-z", "--name-only", "--full-tree", &work]);
+        let all = all.list().await?.into_iter().collect();
         Ok(ReviewCheckout {
             top: top.to_owned(),
             base,
             work,
+            files: all,
             gone,
         })
     }
@@ -147,25 +165,16 @@ impl ReviewCheckout {
         if let Some(lines) = self.gone.get(file) {
             return Some(*lines);
         }
-        let path = Path::new(file);
-        let mut at = self.top.clone();
-        for part in path.components() {
-            let Component::Normal(name) = part else {
-                return None;
-            };
-            if name == ".git" || fs::symlink_metadata(&at).ok()?.is_symlink() {
-                return None;
-            }
-            at.push(name);
-        }
-        let meta = fs::symlink_metadata(&at).ok()?;
-        if meta.is_symlink() {
+        let path = self.files.get(file).map(|file| self.top.join(file))?;
+        let meta = fs::symlink_metadata(&path).ok()?;
+        if !meta.is_file() {
+            // A link, or another repository.
             return Some(1);
         }
-        if !meta.is_file() || meta.len() > COUNTED {
-            return meta.is_file().then_some(u32::MAX);
+        if meta.len() > COUNTED {
+            return Some(u32::MAX);
         }
-        let bytes = fs::read(&at).ok()?;
+        let bytes = fs::read(&path).ok()?;
         let ends = bytes.iter().filter(|b| **b == b'\n').count();
         let open = bytes.last().is_some_and(|b| *b != b'\n');
         u32::try_from(ends + usize::from(open)).ok()
@@ -177,7 +186,7 @@ impl ReviewCheckout {
         let index = self.top.join(".git/fresh-index");
         let git = git.with_env("GIT_INDEX_FILE", &index);
         git.call(["read-tree", &self.work]).text().await?;
-        let seen = git.call(["ls-files", "--modified", "--deleted", "--others", "-z"]);
+        let seen = git.call(["ls-files", "--modified", "--deleted", "-z"]);
         let seen = seen.bytes().await?;
         // It was made for this look alone.
         let _ = fs::remove_file(&index);

@@ -6,6 +6,7 @@ mod advance;
 mod hostile;
 mod leftovers;
 mod push;
+mod review;
 pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

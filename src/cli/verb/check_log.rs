@@ -14,6 +14,7 @@ use crate::domain::review;
 use crate::service::gate_output;
 use crate::service::instance::Instance;
 use crate::service::view::VERSION;
+use crate::store::GateRun;
 
 pub(super) async fn check(ground: &Ground, instance: &Instance, args: &Logs, name: &str) -> Outcome {
     let receipt = receipt(instance, args, name).await?;
@@ -49,17 +50,26 @@ async fn receipt(instance: &Instance, args: &Logs, name: &str) -> Result<Receipt
     }
     let runs = instance.store.gates(&args.id).await.map_err(of_store)?;
     let of_attempt = |n: u32| args.attempt.is_none_or(|wanted| wanted == n);
-    let Some(run) = runs.into_iter().rev().find(|run| of_attempt(run.record.attempt)) else {
+    let is_named = |receipt: &Receipt| {
+        let is_review = name == review::NAME && receipt.source == CheckSource::Reviewer;
+        receipt.name == name || is_review
+    };
+    let mut runs: Vec<_> = runs
+        .into_iter()
+        .filter(|run| of_attempt(run.record.attempt))
+        .collect();
+    // What was merged with a base that moved on afterwards was judged again, and not reviewed again.
+    let reviewed = |run: &GateRun| name == review::NAME && run.record.report.receipts.iter().any(is_named);
+    if let Some(at) = runs.iter().rposition(reviewed) {
+        runs.truncate(at + 1);
+    }
+    let Some(run) = runs.pop() else {
         let what = format!("the gate has not judged '{}'", args.id);
         return Err(Failure::not_found(what).help(format!("`orchestrator validate {}` runs it now", args.id)));
     };
     let receipts = run.record.report.receipts;
     let names: Vec<&str> = receipts.iter().map(|receipt| receipt.name.as_str()).collect();
     let help = format!("there are: {}", names.join(", "));
-    let is_named = |receipt: &&Receipt| {
-        let is_review = name == review::NAME && receipt.source == CheckSource::Reviewer;
-        receipt.name == name || is_review
-    };
-    let found = receipts.iter().find(is_named).cloned();
+    let found = receipts.iter().find(|receipt| is_named(receipt)).cloned();
     found.ok_or_else(|| Failure::not_found(format!("the gate ran no check '{name}'")).help(help))
 }

@@ -1,3 +1,4 @@
+mod review;
 mod scene;
 mod table;
 

@@ -1,5 +1,7 @@
 //! A self-examination: what the instance needs, whether it is there, and what to do where it is not.
 
+mod review;
+
 use super::super::containment::Containment;
 use super::super::instance::Instance;
 use super::super::reading;
@@ -63,6 +65,7 @@ pub async fn doctor(instance: &Instance) -> Vec<Finding> {
     findings.extend(tiers(instance));
     findings.extend(containment(instance).await);
     findings.extend(medic(instance));
+    findings.extend(review::review(instance));
     findings
 }
 

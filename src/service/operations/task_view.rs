@@ -116,7 +116,10 @@ impl Records {
             phase: live.phase,
             heartbeat_age_s: live.age_s,
             session: live.session.to_owned(),
-            cost_usd: attempts.iter().filter_map(cost).fold(0.0, |sum, cost| sum + cost),
+            cost_usd: attempts
+                .iter()
+                .filter_map(cost)
+                .fold(task.history.review_cost_usd, |sum, cost| sum + cost),
             blocked_reason: match &task.state {
                 State::Blocked { block, .. } => Some(block.reason()),
                 _ => None,

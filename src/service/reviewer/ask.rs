@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use super::{Missed, Sitting, budget_left};
@@ -42,7 +42,10 @@ pub(super) struct Answer {
 /// The provider's trouble.
 pub(super) struct Trouble {
     pub(super) reason: String,
+    /// When it said to come back.
     pub(super) until: Option<DateTime<Utc>>,
+    /// How long it is left alone where it said nothing.
+    pub(super) pause: TimeDelta,
 }
 
 /// A process that is killed when nobody waits for it any more.
@@ -288,9 +291,14 @@ fn trouble(ending: &Ending, exit: &Exit, waits: bool) -> Option<Trouble> {
         _ if waits && exit.cause == Cause::Timeout => None,
         _ => return None,
     };
+    let pause = match ending.kind {
+        EndKind::Auth => TimeDelta::minutes(5),
+        _ => TimeDelta::seconds(30),
+    };
     Some(Trouble {
         reason: ending.reason.clone(),
         until,
+        pause,
     })
 }
 

@@ -21,6 +21,7 @@ use super::gate_output::GateOutput;
 use super::instance::Instance;
 use crate::domain::event::Event;
 use crate::domain::gate::GateReport;
+use crate::domain::retry::come_back;
 use crate::domain::review::{
     Candidate, Independence, NotHad, Opinion, Review, Reviewer, in_order, once_more,
 };
@@ -29,8 +30,6 @@ use crate::domain::task::{Claim, State, Task};
 use crate::format::review::{Asked, Flaw, parse};
 use crate::gate::Keep;
 
-/// How long a runtime is left alone whose provider names no time.
-const REST: TimeDelta = TimeDelta::seconds(30);
 /// How soon it is looked again whether anybody can review.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(10);
 /// Answers that a reviewer may give.
@@ -57,7 +56,7 @@ pub async fn hold(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     };
     let case = Case { task, claim, report };
     let epoch = claim.epoch;
-    let event = match review(instance, case, inbox).await {
+    let event = match review(instance, case).await {
         Ok(review) => Event::Reviewed {
             epoch,
             review: Box::new(review),
@@ -87,7 +86,7 @@ struct Sitting<'a> {
 }
 
 /// Has the work reviewed by whoever can, the farthest from whoever did it first.
-async fn review(instance: &Instance, case: Case<'_>, inbox: &Sender<Input>) -> Result<Review, NotHad> {
+async fn review(instance: &Instance, case: Case<'_>) -> Result<Review, NotHad> {
     let Ok(_turn) = instance.review_turns.acquire().await else {
         return Err(not_had(
             "the service goes down".to_owned(),
@@ -134,14 +133,11 @@ async fn review(instance: &Instance, case: Case<'_>, inbox: &Sender<Input>) -> R
             Err(Missed::Trouble(trouble)) => {
                 let until = trouble
                     .until
-                    .unwrap_or(now + REST)
-                    .max(now + TimeDelta::seconds(1));
+                    .map_or(now + trouble.pause, |named| come_back(named, now));
+                let until = until.max(now + TimeDelta::seconds(1));
                 cost_usd = sitting.cost_usd;
                 tracing::warn!(task = %case.task.id, runtime = candidate.runtime, reason = trouble.reason, "a review waits for its provider");
                 instance.fleet.rest(&candidate.runtime, until);
-                // A closed inbox is a service that goes down.
-                let runtime = candidate.runtime.clone();
-                let _ = inbox.send(Input::Rest { runtime, until }).await;
                 passed_over.insert(candidate.runtime);
             }
         }

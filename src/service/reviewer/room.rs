@@ -11,7 +11,7 @@ use crate::domain::tool::Tool;
 use crate::format::agent;
 use crate::runtime::process::{self, Adopted};
 use crate::service::instance::Instance;
-use crate::workspace::ReviewCheckout;
+use crate::workspace::{ReviewCheckout, delete_review};
 
 /// How much of the difference stands in the prompt, in bytes.
 const DIFF: usize = 160 * 1024;
@@ -110,9 +110,9 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        for name in ["tree", "home", "sessions"] {
+        for name in ["home", "sessions"] {
             // What cannot be deleted now goes with the next review of the task.
-            let _ = std::fs::remove_dir_all(self.folder.join(name));
+            let _ = delete_review(&self.folder.join(name));
         }
     }
 }
@@ -155,7 +155,7 @@ pub(super) async fn clear(instance: &Instance, task: &TaskId) {
         }
         for name in ["tree", "home", "sessions"] {
             // It is tried again before the next review.
-            let _ = std::fs::remove_dir_all(room.join(name));
+            let _ = delete_review(&room.join(name));
         }
     }
 }

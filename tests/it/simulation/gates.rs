@@ -3,8 +3,10 @@
 use orchestrator::domain::event::Event;
 use orchestrator::domain::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace};
 use orchestrator::domain::id::TaskId;
+use orchestrator::domain::review::{Independence, NotHad, Opinion, Point, Review, Reviewer};
 use orchestrator::domain::stage::Conflict;
 use orchestrator::domain::task::State;
+use orchestrator::domain::tier::TierName;
 
 use super::world::World;
 
@@ -49,6 +51,59 @@ impl World {
             .pick(&[CheckSource::Task, CheckSource::Config, CheckSource::House]);
         let report = self.gate(id, verdict, source);
         self.apply(id, Event::Judged { epoch, report });
+    }
+
+    /// What a reviewer says of the commit that is judged.
+    pub fn opinion(&mut self, id: &TaskId, accepts: bool) -> Review {
+        let blocker = Point {
+            file: "f".into(),
+            line: 1,
+            what: self.dice.pick(&["divides by zero", "never read anywhere"]).into(),
+            why: String::new(),
+        };
+        Review {
+            by: Reviewer {
+                runtime: "codex".into(),
+                tier: TierName::new("haiku"),
+                model: "m".into(),
+                independence: Independence::OtherVendor,
+            },
+            commit: self.gate(id, CheckVerdict::Passed, CheckSource::Task).commit,
+            shown: "5a".into(),
+            opinion: Opinion {
+                accepts,
+                blockers: if accepts { vec![] } else { vec![blocker] },
+                ..Opinion::default()
+            },
+            started_at: self.now,
+            duration: std::time::Duration::ZERO,
+            output_sha256: String::new(),
+            output_bytes: 0,
+            cost_usd: Some(0.01),
+        }
+    }
+
+    pub fn accept(&mut self, id: &TaskId, epoch: u64) {
+        let review = Box::new(self.opinion(id, true));
+        self.apply(id, Event::Reviewed { epoch, review });
+    }
+
+    pub fn review(&mut self, id: &TaskId, epoch: u64) {
+        let event = match self.dice.roll(4) {
+            0 => Event::NotReviewed {
+                epoch,
+                not_had: NotHad {
+                    reason: "codex rests".into(),
+                    again_at: Some(self.now + chrono::Duration::minutes(5)),
+                    cost_usd: None,
+                },
+            },
+            n => Event::Reviewed {
+                epoch,
+                review: Box::new(self.opinion(id, n == 1)),
+            },
+        };
+        self.apply(id, event);
     }
 
     pub fn land(&mut self, id: &TaskId, epoch: u64) {

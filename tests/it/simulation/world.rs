@@ -58,6 +58,7 @@ impl World {
         policy.tiers[2].max_concurrent = Some(1);
         policy.attempts_per_tier = 1 + (seed % 2) as u32;
         policy.landing = [Destination::Branch, Destination::Base][(seed % 3 % 2) as usize];
+        policy.review.on = seed % 5 < 2;
         let mut world = Self {
             dice: Dice(seed),
             policy,
@@ -255,6 +256,7 @@ impl World {
             4 | 5 => self.start(&id),
             6..=8 => self.finish(&id, epoch),
             9 => self.judge(&id, epoch),
+            10 if self.dice.roll(2) == 0 => self.review(&id, epoch),
             10 => self.land(&id, epoch),
             11 => {
                 let reason =
@@ -386,30 +388,27 @@ impl World {
         }
     }
 
+    fn settle_claim(&mut self, id: &TaskId, epoch: u64, stage: &Stage) {
+        match stage {
+            Stage::Landing { .. } => {
+                let commit = "base".to_owned();
+                self.apply(id, Event::Landed { epoch, commit });
+            }
+            Stage::Review { .. } => self.accept(id, epoch),
+            Stage::Checks => {
+                let report = self.gate(id, CheckVerdict::Passed, CheckSource::Task);
+                self.apply(id, Event::Judged { epoch, report });
+            }
+        }
+    }
+
     fn settle(&mut self, id: &TaskId) {
         match self.tasks[id].state.clone() {
             State::Claimed { .. } => self.start(id),
             State::Running { attempt, .. } | State::Stopping { attempt, .. } => {
                 self.finish_as(id, attempt.epoch, Outcome::Done);
             }
-            State::Validating {
-                claim,
-                stage: Stage::Landing { .. },
-                ..
-            } => {
-                let (epoch, commit) = (claim.epoch, "base".to_owned());
-                self.apply(id, Event::Landed { epoch, commit });
-            }
-            State::Validating { claim, .. } => {
-                let report = self.gate(id, CheckVerdict::Passed, CheckSource::Task);
-                self.apply(
-                    id,
-                    Event::Judged {
-                        epoch: claim.epoch,
-                        report,
-                    },
-                );
-            }
+            State::Validating { claim, stage, .. } => self.settle_claim(id, claim.epoch, &stage),
             State::Blocked {
                 block: Block::Approval { .. },
                 ..

@@ -4,6 +4,7 @@ use crate::domain::decide::*;
 use crate::domain::gate::{Category, CheckSource, CheckVerdict, Receipt, Trace};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{Evidence, Outcome};
+use crate::domain::review::{Independence, NotHad, Opinion, Point, Review, Reviewer};
 use crate::domain::stage::Stage;
 use crate::domain::task::{Claim, History, Next, StartKind, Try};
 use crate::domain::tier::{Route, TierName};
@@ -169,4 +170,48 @@ pub(super) fn recorded(before: &Task) -> Option<GateRecord> {
         verdict: report.verdict(),
         report: (**report).clone(),
     })
+}
+
+pub(super) fn review(accepts: bool) -> Review {
+    let blocker = Point {
+        file: "a.rs".into(),
+        line: 3,
+        what: "divides by zero".into(),
+        why: "empty list".into(),
+    };
+    Review {
+        by: Reviewer {
+            runtime: "codex".into(),
+            tier: TierName::new("haiku"),
+            model: "gpt".into(),
+            independence: Independence::OtherVendor,
+        },
+        commit: "c1".into(),
+        shown: "5a".into(),
+        opinion: Opinion {
+            accepts,
+            blockers: if accepts { vec![] } else { vec![blocker] },
+            ..Opinion::default()
+        },
+        started_at: now(),
+        duration: std::time::Duration::from_secs(60),
+        output_sha256: "0d".into(),
+        output_bytes: 9,
+        cost_usd: Some(0.5),
+    }
+}
+
+pub(super) fn reviewed(accepts: bool) -> Event {
+    Event::Reviewed {
+        epoch: 7,
+        review: Box::new(review(accepts)),
+    }
+}
+
+pub(super) fn not_had(again_at: Option<DateTime<Utc>>) -> NotHad {
+    NotHad {
+        reason: "codex rests".into(),
+        again_at,
+        cost_usd: Some(0.25),
+    }
 }

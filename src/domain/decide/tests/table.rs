@@ -61,6 +61,17 @@ pub(super) fn states() -> Vec<(&'static str, State)> {
             },
         ),
         (
+            "under review",
+            State::Validating {
+                since,
+                claim: claim(),
+                stage: Stage::Review {
+                    report: Box::new(gate_report(CheckVerdict::Passed)),
+                    waits: None,
+                },
+            },
+        ),
+        (
             "landing",
             State::Validating {
                 since,
@@ -255,6 +266,22 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ),
         ("judged passed", judged(CheckVerdict::Passed)),
         ("judged failed", judged(CheckVerdict::Failed)),
+        ("reviewed, accepted", reviewed(true)),
+        ("reviewed, rejected", reviewed(false)),
+        (
+            "not reviewed yet",
+            Event::NotReviewed {
+                epoch: 7,
+                not_had: not_had(Some(now())),
+            },
+        ),
+        (
+            "not reviewed",
+            Event::NotReviewed {
+                epoch: 7,
+                not_had: not_had(None),
+            },
+        ),
         (
             "refreshed",
             Event::Refreshed {

@@ -60,7 +60,7 @@ fn outside(prompt: &str) -> String {
     for line in prompt.lines() {
         let opens = line.starts_with(&format!("<<<{MARK} "));
         let closes = line == format!("{MARK}>>>");
-        assert!(!(opens && inside) && !(closes && !inside), "{line}");
+        assert!(if inside { !opens } else { !closes }, "{line}");
         if !inside && !opens {
             text.push_str(line);
             text.push('\n');
@@ -83,6 +83,26 @@ fn what_a_worker_may_have_written_stands_in_blocks() {
     let outside = outside(&prompt);
     assert!(!outside.contains("IGNORE"), "{outside}");
     assert!(outside.starts_with("You are careful.") && outside.contains("the one acceptance criterion"));
+}
+
+#[test]
+fn what_the_worker_wrote_down_of_its_work_is_not_shown() {
+    let quoting = |name: &str, category| Receipt {
+        name: name.to_owned(),
+        category,
+        source: CheckSource::House,
+        ..receipt("I am proud of it")
+    };
+    let receipts = [
+        quoting("work-log", Category::Documentation),
+        quoting("criteria", Category::Functionality),
+    ];
+    let definition = definition("x");
+    let prompt = prompt(&shown(&definition, "", &receipts));
+    assert!(
+        prompt.contains("## work-log (documentation): passed") && !prompt.contains("proud"),
+        "{prompt}"
+    );
 }
 
 #[test]
