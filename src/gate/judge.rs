@@ -84,6 +84,7 @@ impl Gate {
         bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
         receipts.push(bench.clean(&checkout).await);
+        receipts.extend(bench.ignored(&checkout).await);
         checkout.remove();
         receipts.push(bench.tests_and_checks(&checks).await);
         receipts.extend(bench.integration(&checks).await?);
@@ -226,7 +227,8 @@ impl Bench<'_> {
             receipt.exit_code = status.code();
         }
         let passed = receipt.verdict == CheckVerdict::Passed && receipt.category == Category::Functionality;
-        if let Some(words) = passed.then(|| empty::ran_nothing(&whole)).flatten() {
+        let nothing = || empty::ran_nothing(&whole).or_else(|| empty::untold(&receipt.command, &whole));
+        if let Some(words) = passed.then(nothing).flatten() {
             receipt.verdict = CheckVerdict::Failed;
             receipt.output_tail.push_str(&format!("\n{words}\n"));
         }
@@ -266,6 +268,19 @@ impl Bench<'_> {
         self.seen(look, at, began.elapsed())
     }
 
+    /// Read by the index that no check sees.
+    async fn ignored(&self, checkout: &GateCheckout) -> Option<Receipt> {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let look = house::ignored(&self.request.workspace.ignored_in(checkout).await);
+        look.map(|look| self.seen(look, at, began.elapsed()))
+    }
+
+    async fn taken_back(&self, base: &str) -> Option<Receipt> {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let found = self.request.workspace.taken_back(base, self.commit).await;
+        house::taken_back(&found).map(|look| self.seen(look, at, began.elapsed()))
+    }
+
     /// Whether it fits the base as that is now, and whether what depends on it still works there.
     async fn integration(&self, checks: &[CheckSpec]) -> Result<Vec<Receipt>, GateError> {
         let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
@@ -273,6 +288,9 @@ impl Bench<'_> {
         let reference = &self.request.workspace.base.reference;
         let look = house::merges(&merge, reference);
         let mut receipts = vec![self.seen(look, at, began.elapsed())];
+        if let Ok(Merge::Unmoved { base }) = &merge {
+            receipts.extend(self.taken_back(base).await);
+        }
         let spoken_for = checks.iter().any(|c| c.category == Category::Dependencies);
         match merge {
             Ok(Merge::Unmoved { base }) if !checks.is_empty() && !spoken_for => {

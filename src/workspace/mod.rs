@@ -18,6 +18,7 @@ mod error;
 mod evidence;
 mod fence;
 mod git;
+mod kept;
 mod leftovers;
 mod lock;
 mod merge;

@@ -15,6 +15,8 @@ mod config;
 mod containment;
 mod files;
 mod gate;
+mod honest;
+mod liars;
 mod main_job;
 mod mcp;
 mod messages;
