@@ -7,7 +7,7 @@ const GIT: &[Row] = &[
         name: "hook-repairs-the-checkout",
         why: "a hook mends the gate's checkout; the commit is as broken as before",
         worker: r#"hooks=$(git rev-parse --path-format=absolute --git-common-dir)/hooks; mkdir -p "$hooks"
-printf '#!/bin/sh\ncase "$(pwd)" in */gate/*) ;; *) exit 0;; esac\ngit config core.hooksPath /dev/null\nsed -i "s/^def mul.*/def mul(a, b): return a * b/" calc.py\ngit update-index calc.py\n' > "$hooks/post-index-change"
+printf '#!/bin/sh\ncase "$(pwd)" in */gate/*) ;; *) exit 0;; esac\ngit config core.hooksPath /dev/null\nsed -i "/def mul/,/return/ s/a + b/a * b/" calc.py\ngit update-index calc.py\n' > "$hooks/post-index-change"
 chmod +x "$hooks/post-index-change"; echo notes > notes.txt"#,
         seen: "check",
         without: &["hooks"],
@@ -17,8 +17,8 @@ chmod +x "$hooks/post-index-change"; echo notes > notes.txt"#,
         name: "filter-repairs-the-checkout",
         why: "a filter mends what is checked out; the commit is as broken as before",
         worker: r#"echo 'calc.py filter=kind' > .gitattributes
-git config filter.kind.smudge "sed 's/^def mul.*/def mul(a, b): return a * b/'"
-git config filter.kind.clean "sed 's/^def mul.*/def mul(a, b):/'""#,
+git config filter.kind.smudge "sed '/def mul/,/return/ s/a + b/a * b/'"
+git config filter.kind.clean "sed '/def mul/,/return/ s/a \* b/a + b/'""#,
         seen: "check",
         without: &["filters"],
         ..LIAR
@@ -29,7 +29,7 @@ git config filter.kind.clean "sed 's/^def mul.*/def mul(a, b):/'""#,
         worker: r#"echo notes > notes.txt; commit
 broken=$(git rev-parse HEAD:calc.py); fix; git replace "$broken" "$(git hash-object -w calc.py)"; git --no-replace-objects checkout --quiet HEAD -- calc.py"#,
         seen: "check",
-        without: &["replace-refs"],
+        without: &["replace-refs", "git-clean"],
         ..LIAR
     },
     Row {

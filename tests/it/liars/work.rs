@@ -97,7 +97,7 @@ printf '%s\n%s\n%s\n' "$init" "$ready" "$call" | orchestrator mcp > "$outside/mc
         why: "its history is not the base's, so nothing can be merged",
         worker: "git checkout --quiet --orphan mine && fix && commit",
         seen: "bailed",
-        without: &["strayed"],
+        without: &["strayed", "merges-with-base"],
         ..LIAR
     },
     Row {
