@@ -99,6 +99,7 @@ impl Gate {
         let (clean, (diff, changes), merge) =
             tokio::join!(bench.clean(&checkout), bench.changes(&checks), bench.merge());
         receipts.push(clean);
+        receipts.extend(bench.ignored(&checkout).await);
         receipts.extend(bench.exhibits(&checkout, &lay_there).await?);
         checkout.remove();
         receipts.extend(changes);
@@ -255,7 +256,8 @@ impl Bench<'_> {
             receipt.exit_code = status.code();
         }
         let passed = receipt.verdict == CheckVerdict::Passed && receipt.category == Category::Functionality;
-        if let Some(words) = passed.then(|| empty::ran_nothing(&whole)).flatten() {
+        let nothing = || empty::ran_nothing(&whole).or_else(|| empty::untold(&receipt.command, &whole));
+        if let Some(words) = passed.then(nothing).flatten() {
             receipt.verdict = CheckVerdict::Failed;
             receipt.output_tail.push_str(&format!("\n{words}\n"));
         }
@@ -321,6 +323,19 @@ impl Bench<'_> {
         }
     }
 
+    /// Read by the index that no check sees.
+    async fn ignored(&self, checkout: &GateCheckout) -> Option<Receipt> {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let look = house::ignored(&self.request.workspace.ignored_in(checkout).await);
+        look.map(|look| self.seen(look, at, began.elapsed()))
+    }
+
+    async fn taken_back(&self, base: &str) -> Option<Receipt> {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let found = self.request.workspace.taken_back(base, self.commit).await;
+        house::taken_back(&found).map(|look| self.seen(look, at, began.elapsed()))
+    }
+
     /// Whether it fits the base as that is now, and whether what depends on it still works there.
     async fn integration(
         &self,
@@ -337,6 +352,9 @@ impl Bench<'_> {
         let marks = diff.as_ref().and(marks.as_ref());
         let look = house::merges(&merge, marks, reference);
         let mut receipts = vec![self.seen(look, at, took)];
+        if let Ok(Merge::Unmoved { base }) = &merge {
+            receipts.extend(self.taken_back(base).await);
+        }
         let spoken_for = checks.iter().any(|c| c.category == Category::Dependencies);
         match merge {
             Ok(Merge::Unmoved { base }) if !checks.is_empty() && !spoken_for => {

@@ -20,6 +20,7 @@ mod evidence;
 mod fence;
 mod git;
 mod imprint;
+mod kept;
 mod leftovers;
 mod lock;
 mod look_up;
