@@ -9,7 +9,7 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
+    Approvals, Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
     Scheduler, Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
@@ -77,6 +77,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         tiers,
         runtimes,
         gate,
+        approvals: root.section("approvals", Approvals::read),
         review,
         landing: root.section("landing", Landing::read),
         forge: root.section("forge", Forge::read),

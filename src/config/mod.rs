@@ -25,7 +25,7 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Bus, Containment, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules, Reports, Review,
+    Approvals, Bus, Containment, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules, Reports, Review,
     Runtime, Scheduler, Server, Store, Tier,
 };
 
@@ -49,6 +49,8 @@ pub struct Config {
     pub runtimes: BTreeMap<String, Runtime>,
     /// `[gate]`
     pub gate: Gate,
+    /// `[approvals]`
+    pub approvals: Approvals,
     /// `[review]`
     pub review: Review,
     /// `[landing]`
@@ -138,6 +140,7 @@ impl Config {
             ageing: rules.ageing,
             heartbeat_stale_after: scheduler.heartbeat_stale_after,
             kill_grace: rules.kill_grace,
+            approvals: self.approvals.rules.clone(),
             review: self.review.rules(),
         }
     }

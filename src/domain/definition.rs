@@ -111,6 +111,9 @@ pub struct Definition {
     /// Whether changing tests and checks is its work; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests_may_change: Option<bool>,
+    /// Whether green work waits for a person's word all the same; as configured where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<bool>,
     /// Whether another model reviews the work; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<bool>,

@@ -1,5 +1,6 @@
 //! Floor 0: what the product is about, pure. No I/O, no async, no clock, no randomness, no environment, no logging.
 
+pub mod approval;
 pub mod assess;
 pub mod criteria;
 pub mod decide;

@@ -66,6 +66,9 @@ pub struct Policy {
     pub heartbeat_stale_after: Duration,
     /// Between asking a worker to end and killing it, at most (see [`Policy::grace`]).
     pub kill_grace: Duration,
+    /// When a person's word is asked for, and whose counts.
+    #[serde(default)]
+    pub approvals: super::approval::Rules,
     /// When and how work is reviewed.
     #[serde(default)]
     pub review: super::review::Rules,
@@ -161,6 +164,11 @@ pub enum Wait {
 }
 
 impl Policy {
+    /// Whether green work of this definition waits for a person all the same.
+    pub fn asks_person(&self, definition: &Definition) -> bool {
+        definition.approval.unwrap_or(self.approvals.required)
+    }
+
     /// Whether another model looks at the work of a task before it is accepted.
     pub fn reviews(&self, definition: &Definition) -> bool {
         definition.reviewed.unwrap_or(self.review.on)
@@ -415,6 +423,7 @@ impl Policy {
             ageing: Duration::from_secs(4 * 3600),
             heartbeat_stale_after: Duration::from_secs(1200),
             kill_grace: Duration::from_secs(10),
+            approvals: super::approval::Rules::default(),
             review: super::review::Rules::default(),
         }
     }

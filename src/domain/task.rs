@@ -14,6 +14,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::approval::Asked;
 use super::assess::Assessment;
 use super::definition::Definition;
 use super::gate::GateReport;
@@ -334,8 +335,11 @@ pub enum Block {
         reason: String,
         /// The claim.
         claim: Claim,
-        /// What the gate found; the approval is bound to its commit.
+        /// What the gate found.
         report: Box<GateReport>,
+        /// What exactly is to be approved, and who has; absent where an older version asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Asked>,
     },
     /// The workspace cannot be made or used.
     Workspace {

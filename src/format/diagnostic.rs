@@ -60,6 +60,8 @@ codes! {
     UnknownParent = "unknown-parent",
     /// The priority is none of the known words.
     UnknownPriority = "unknown-priority",
+    /// Neither yes nor no to whether a person approves.
+    BadApproval = "bad-approval",
     /// A place for finished work that there is not.
     UnknownLanding = "unknown-landing",
     /// No number of an issue.

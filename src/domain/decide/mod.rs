@@ -6,6 +6,7 @@
 //! What follows a failure is not decided here but in [`super::policy`].
 
 mod admit;
+mod approval;
 mod attempt;
 mod desk;
 mod draft;

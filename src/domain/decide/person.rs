@@ -27,9 +27,9 @@ pub(super) fn decide(task: &Task, by: String, command: Command, cx: &Context<'_>
         Command::Answer { text } => desk::answered(task, by, text, cx).or_else(|why| refuse(&why)),
         Command::Claim => claim(task, by, cx).or_else(|why| refuse(&why)),
         Command::Approve { comment, seen } => {
-            approve(task, &by, &comment, seen.as_deref(), cx).or_else(|why| refuse(&why))
+            approval::approve(task, &by, &comment, seen.as_deref(), cx).or_else(|why| refuse(&why))
         }
-        Command::Reject { comment } => reject(task, &by, &comment, cx).or_else(|why| refuse(&why)),
+        Command::Reject { comment } => approval::reject(task, &by, &comment, cx).or_else(|why| refuse(&why)),
     }
 }
 
@@ -87,6 +87,10 @@ fn resume(task: &Task, by: &str, cx: &Context<'_>) -> Result<Ruling, String> {
             block: Block::Held { .. },
             ..
         } => Ok(draft.to(State::Pending { since: cx.now }).done()),
+        State::Blocked {
+            block: Block::Approval { claim, .. },
+            ..
+        } if approval::is_stale(task, cx) => Ok(landing::again(draft, claim, cx).done()),
         State::Blocked {
             block: Block::Approval { .. },
             ..
@@ -199,74 +203,4 @@ fn report_by_hand(by: &str) -> AttemptReport {
         session: None,
         retry_at: None,
     }
-}
-
-/// Letters of a commit's name that say which one is meant.
-const TELLING: usize = 7;
-
-fn approve(
-    task: &Task,
-    by: &str,
-    comment: &str,
-    seen: Option<&str>,
-    cx: &Context<'_>,
-) -> Result<Ruling, String> {
-    let State::Blocked {
-        block: Block::Approval { claim, report, .. },
-        ..
-    } = &task.state
-    else {
-        return Err(format!("nothing waits for approval; it is {}", task.state.name()));
-    };
-    if let Some(seen) = seen.filter(|seen| !is_of(seen, &report.commit)) {
-        let commit = &report.commit;
-        return Err(format!(
-            "commit {commit} waits for approval, and not {seen}; look at it first"
-        ));
-    }
-    let report = (**report).clone();
-    let receipt = word_of(by, comment, &report, cx);
-    let report = report.vouched(receipt);
-    let draft = Draft::new(task, "approved", cx);
-    Ok(landing::accepted(draft, claim, report, cx)
-        .why(format!("approved by {by}"))
-        .done())
-}
-
-/// Whether a person who names this much of a commit means that one.
-fn is_of(seen: &str, commit: &str) -> bool {
-    seen.len() >= TELLING && commit.starts_with(&seen.to_ascii_lowercase())
-}
-
-fn word_of(by: &str, comment: &str, report: &GateReport, cx: &Context<'_>) -> Receipt {
-    Receipt {
-        name: format!("approval by {by}"),
-        category: Category::Functionality,
-        source: CheckSource::Person,
-        directory: String::new(),
-        commit: report.commit.clone(),
-        command: "approve".to_owned(),
-        exit_code: None,
-        verdict: CheckVerdict::Passed,
-        started_at: cx.now,
-        duration: std::time::Duration::ZERO,
-        output_tail: comment.to_owned(),
-        output_sha256: String::new(),
-        trace: Trace::default(),
-    }
-}
-
-fn reject(task: &Task, by: &str, comment: &str, cx: &Context<'_>) -> Result<Ruling, String> {
-    let State::Blocked {
-        block: Block::Approval { claim, .. },
-        ..
-    } = &task.state
-    else {
-        return Err(format!("nothing waits for approval; it is {}", task.state.name()));
-    };
-    let reason = format!("rejected by {by}: {comment}");
-    let mut draft = Draft::new(task, "rejected", cx);
-    // What reviewer and worker did not agree about is settled.
-    draft.task.history.reviews.clear();
-    Ok(gate::refused(draft, claim, None, &reason, cx).done())
 }

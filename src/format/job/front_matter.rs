@@ -32,6 +32,7 @@ struct FrontMatter {
     validation: Vec<Check>,
     tests_may_change: Option<bool>,
     review: Option<bool>,
+    approval: Option<bool>,
     landing: Option<Destination>,
     #[serde(default)]
     scope: Vec<String>,
@@ -91,7 +92,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, scope, evidence, docs, plan_gate, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, approval, scope, evidence, docs, plan_gate, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -166,6 +167,7 @@ impl Reader<'_> {
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
             reviewed: matter.review,
+            approval: matter.approval,
             scope: self.scope(matter.scope),
             landing: matter.landing,
             exhibits: self.exhibits(matter.evidence),

@@ -48,6 +48,8 @@ pub struct Job {
     pub tests_may_change: Option<bool>,
     /// Whether another model reviews the work.
     pub reviewed: Option<bool>,
+    /// Whether green work waits for a person's word.
+    pub approval: Option<bool>,
     /// Patterns of the paths that its tasks may change; all where empty.
     pub scope: Vec<String>,
     /// Where finished work goes.
@@ -221,6 +223,7 @@ impl Job {
         fill_with(&mut definition.runtime, &self.runtime);
         fill_with(&mut definition.tests_may_change, &self.tests_may_change);
         fill_with(&mut definition.reviewed, &self.reviewed);
+        fill_with(&mut definition.approval, &self.approval);
         if definition.scope.is_empty() {
             definition.scope.clone_from(&self.scope);
         }

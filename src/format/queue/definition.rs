@@ -84,7 +84,14 @@ impl Reader<'_> {
             FieldKind::Budget => self.budget(field),
             FieldKind::Timeout => self.timeout(field),
             FieldKind::Attachments => self.attach(value),
-            FieldKind::Review => self.review(field),
+            FieldKind::Review => {
+                let what = "answer to whether it is reviewed";
+                self.definition.reviewed = self.answer(field, Code::BadReview, what);
+            }
+            FieldKind::Approval => {
+                let what = "answer to whether a person approves it";
+                self.definition.approval = self.answer(field, Code::BadApproval, what);
+            }
             FieldKind::Scope => self.scope(field),
             FieldKind::Landing => self.landing(field),
             FieldKind::Issue => self.issue(field),
@@ -177,21 +184,18 @@ impl Reader<'_> {
         }
     }
 
-    fn review(&mut self, field: &Field) {
+    /// Yes or no; none where it says nothing.
+    fn answer(&mut self, field: &Field, code: Code, what: &str) -> Option<bool> {
         let words = leading_words(&field.value);
-        self.definition.reviewed = match words.first().map(String::as_str) {
+        match words.first().map(String::as_str) {
             None => None,
-            Some("yes" | "true" | "on") => Some(true),
+            Some("yes" | "true" | "on" | "required") => Some(true),
             Some("no" | "none" | "false" | "off") => Some(false),
             Some(_) => {
-                return self.unreadable(
-                    field,
-                    Code::BadReview,
-                    "answer to whether it is reviewed",
-                    "write yes or no",
-                );
+                self.unreadable(field, code, what, "write yes or no");
+                None
             }
-        };
+        }
     }
 
     fn depends_on(&mut self, field: &Field) {

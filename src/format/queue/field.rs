@@ -41,6 +41,8 @@ pub enum FieldKind {
     Timeout,
     /// Paths, by comma (`Attachments`, `Files`, `Images`).
     Attachments,
+    /// Yes or no: whether green work waits for a person's word.
+    Approval,
     /// Yes or no: whether another model reviews the work.
     Review,
     /// Folders and patterns of paths, by comma, that the work may change.
@@ -79,6 +81,7 @@ impl FieldKind {
             "budget" => Self::Budget,
             "timeout" => Self::Timeout,
             "attachments" | "files" | "images" => Self::Attachments,
+            "approval" => Self::Approval,
             "review" => Self::Review,
             "scope" => Self::Scope,
             "landing" => Self::Landing,
