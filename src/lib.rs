@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 4 surfaces | [`cli`] [`mcp`] [`demo`] | speak a protocol; translate, call `service::operations`, render |
 //! | 3 service | [`service`] | the loops: load, decide, commit, perform |
-//! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] [`sandbox`] [`scripted_model`] | one outside thing each |
+//! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] [`sandbox`] [`forge`] [`scripted_model`] | one outside thing each |
 //! | 1 ground | [`config`] [`clock`] [`telemetry`] | configuration, time, logs |
 //! | 0 pure | [`domain`] [`mod@format`] | nothing but values |
 
@@ -21,6 +21,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod files;
+pub mod forge;
 pub mod format;
 pub mod gate;
 pub mod mcp;

@@ -25,7 +25,7 @@ pub fn post(task: &TaskId, report: &Report, at: DateTime<Utc>) -> std::io::Resul
 
 fn style(report: &Report) -> Style {
     let colour = match report {
-        Report::Completed { .. } => AnsiColor::Green,
+        Report::Completed { .. } | Report::Reviewed { .. } => AnsiColor::Green,
         Report::Blocked { .. } | Report::Question { .. } | Report::GateFailed { .. } => AnsiColor::Red,
         Report::Stuck | Report::Escalating { .. } | Report::Medic { .. } => AnsiColor::Yellow,
         Report::Spawning { .. } | Report::Resuming { .. } => AnsiColor::Cyan,

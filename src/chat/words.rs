@@ -21,6 +21,7 @@ fn parts(report: &Report) -> (&'static str, String) {
         Report::Blocked { reason } => ("🔴", format!("blocked, needs human: {}", flat(reason))),
         Report::Medic { reason } => ("🩺", format!("the medic looks at it: {}", flat(reason))),
         Report::Question { text } => ("🔴", format!("blocked, needs human: asks: {}", flat(text))),
+        Report::Reviewed { by, line } => ("🔎", format!("reviewed by {by}: {}", flat(line))),
         Report::Paused { by } => ("⏸️", format!("paused by {by}")),
         Report::Cancelled { by, reason } => ("🚫", format!("cancelled by {by}: {}", flat(reason))),
         Report::Completed { validated } => {

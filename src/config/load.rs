@@ -9,8 +9,8 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Bus, Containment, Gate, Landing, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server,
-    Store, Tier,
+    Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
+    Scheduler, Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
 
@@ -67,6 +67,8 @@ fn config(root: &mut Section<'_, '_>) -> Config {
     let bus = root.section("bus", Bus::read);
     let runtimes = Runtime::read_all(root);
     let tiers = Tier::read_all(root, &runtimes);
+    let gate = root.section("gate", Gate::read);
+    let review = root.section("review", |section| Review::read(section, &runtimes, &tiers));
     Config {
         scheduler,
         policy,
@@ -74,8 +76,10 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         bus,
         tiers,
         runtimes,
-        gate: root.section("gate", Gate::read),
+        gate,
+        review,
         landing: root.section("landing", Landing::read),
+        forge: root.section("forge", Forge::read),
         server: root.section("server", Server::read),
         reports: root.section("reports", Reports::read),
         logging: root.section("logging", Logging::read),

@@ -25,8 +25,8 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Bus, Containment, Gate, Landing, Limits, Logging, PolicyRules, Reports, Runtime, Scheduler, Server,
-    Store, Tier,
+    Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
+    Scheduler, Server, Store, Tier,
 };
 
 use crate::domain::policy::{Policy, TierPolicy};
@@ -48,8 +48,12 @@ pub struct Config {
     pub runtimes: BTreeMap<String, Runtime>,
     /// `[gate]`
     pub gate: Gate,
+    /// `[review]`
+    pub review: Review,
     /// `[landing]`
     pub landing: Landing,
+    /// `[forge]`
+    pub forge: Forge,
     /// `[server]`
     pub server: Server,
     /// `[reports]`
@@ -132,6 +136,7 @@ impl Config {
             ageing: rules.ageing,
             heartbeat_stale_after: scheduler.heartbeat_stale_after,
             kill_grace: rules.kill_grace,
+            review: self.review.rules(),
         }
     }
 }

@@ -113,9 +113,15 @@ pub struct Definition {
     /// Patterns of the paths that it may change ([`super::glob`]), from the workspace's root; all where empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scope: Vec<String>,
+    /// Whether another model reviews the work; as configured where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<bool>,
     /// Where the finished work goes; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub landing: Option<Destination>,
+    /// The issue on the forge that it settles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue: Option<u64>,
     /// Lines of a validation check list: for the reviewer, never run.
     pub review: Vec<String>,
     /// The prompt template of the job, already rendered for this task.

@@ -22,6 +22,8 @@ pub enum Duty {
     Stop,
     /// Run the gate.
     Judge,
+    /// Have the work reviewed.
+    Review,
     /// Bring the work to where it belongs.
     Land,
 }
@@ -34,7 +36,7 @@ impl Duty {
 
     /// Whether it is done step by step: what came of one is told, and the next begins from the state that came of it.
     pub fn is_stepwise(self) -> bool {
-        self == Self::Land
+        matches!(self, Self::Land | Self::Review)
     }
 }
 
@@ -47,6 +49,7 @@ pub fn duty(task: &Task) -> Option<Duty> {
         State::Stopping { .. } => Some(Duty::Stop),
         State::Validating { stage, .. } => Some(match stage {
             Stage::Checks => Duty::Judge,
+            Stage::Review { .. } => Duty::Review,
             Stage::Landing { .. } => Duty::Land,
         }),
         State::Pending { .. }

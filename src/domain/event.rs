@@ -6,7 +6,9 @@ use super::assess::Assessment;
 use super::definition::Definition;
 use super::gate::GateReport;
 use super::id::TaskId;
+use super::landing::Landing;
 use super::outcome::AttemptReport;
+use super::review::{NotHad, Review};
 use super::stage::Conflict;
 use super::tier::Route;
 
@@ -91,6 +93,20 @@ pub enum Event {
         /// Its receipts.
         report: Box<GateReport>,
     },
+    /// Another model has looked at the work.
+    Reviewed {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What it says.
+        review: Box<Review>,
+    },
+    /// No review could be had.
+    NotReviewed {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// Why, and when it is worth to try again.
+        not_had: NotHad,
+    },
     /// What is to be judged had to be brought up to date with its base first.
     Refreshed {
         /// The fencing number of the claim.
@@ -103,6 +119,22 @@ pub enum Event {
         /// The fencing number of the claim.
         epoch: u64,
         /// The receipts of the merged commit.
+        report: Box<GateReport>,
+    },
+    /// What is known of its pull request; written down before anything is done with it.
+    LandingNoted {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What is known from now on.
+        landing: Box<Landing>,
+    },
+    /// Its pull request does not go in as it is: checks or people object.
+    Returned {
+        /// The fencing number of the claim.
+        epoch: u64,
+        /// What is known from now on: which objections are handed over.
+        landing: Box<Landing>,
+        /// The receipts, the objections among them.
         report: Box<GateReport>,
     },
     /// The work has arrived where it belongs.

@@ -75,6 +75,8 @@ pub enum CheckSource {
     Detected,
     /// The orchestrator's own (clean tree, merge, progress file).
     House,
+    /// Another model's word.
+    Reviewer,
     /// A person's word.
     Person,
 }
@@ -140,6 +142,13 @@ pub struct Receipt {
     pub trace: Trace,
 }
 
+impl Receipt {
+    /// Whether a script or a person speaks by it: looks of the house and another model's word alone prove nothing.
+    fn is_of_script_or_person(&self) -> bool {
+        !matches!(self.source, CheckSource::House | CheckSource::Reviewer)
+    }
+}
+
 /// What a check ran on and in; empty where nobody looked, as in receipts of older versions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trace {
@@ -202,7 +211,7 @@ impl GateReport {
             Verdict::Failed
         } else if self.referred().next().is_some() {
             Verdict::NeedsPerson
-        } else if self.receipts.iter().any(|r| r.source != CheckSource::House) {
+        } else if self.receipts.iter().any(Receipt::is_of_script_or_person) {
             Verdict::Passed
         } else {
             Verdict::NeedsPerson
@@ -271,6 +280,9 @@ impl GateReport {
 
 fn short(receipt: &Receipt) -> String {
     match (receipt.verdict, receipt.exit_code) {
+        (CheckVerdict::Failed, _) if receipt.source == CheckSource::Reviewer => {
+            format!("{} (blockers)", receipt.name)
+        }
         (CheckVerdict::Failed, Some(0)) => format!("{} (nothing ran)", receipt.name),
         (CheckVerdict::Failed, Some(code)) => format!("{} (exit {code})", receipt.name),
         (verdict, _) => format!("{} ({})", receipt.name, verdict.as_str()),

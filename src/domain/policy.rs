@@ -63,6 +63,9 @@ pub struct Policy {
     pub heartbeat_stale_after: Duration,
     /// Between asking a worker to end and killing it, at most (see [`Policy::grace`]).
     pub kill_grace: Duration,
+    /// When and how work is reviewed.
+    #[serde(default)]
+    pub review: super::review::Rules,
 }
 
 /// One rung of the ladder.
@@ -155,6 +158,11 @@ pub enum Wait {
 }
 
 impl Policy {
+    /// Whether another model looks at the work of a task before it is accepted.
+    pub fn reviews(&self, definition: &Definition) -> bool {
+        definition.reviewed.unwrap_or(self.review.on)
+    }
+
     /// Where the work of a task goes. A sub-task's goes into its parent's, which the parent's own attempts see to.
     pub fn destination(&self, definition: &Definition) -> Destination {
         match definition.parent {
@@ -403,6 +411,7 @@ impl Policy {
             ageing: Duration::from_secs(4 * 3600),
             heartbeat_stale_after: Duration::from_secs(1200),
             kill_grace: Duration::from_secs(10),
+            review: super::review::Rules::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::family;
 use super::id::TaskId;
+use super::landing::Waits;
 use super::policy::{Order, Policy};
 use super::stage::Stage;
 use super::task::{Block, StartKind, State, Task};
@@ -256,18 +257,49 @@ pub fn waiting(
             For::Nothing,
             format!("its worker is being stopped: {}", reason.sentence()),
         ),
-        State::Validating { stage, .. } => match (stage, world.lane) {
-            (Stage::Checks, _) => answer(For::Nothing, "the gate is running".to_owned()),
-            (Stage::Landing { .. }, None) => answer(For::Nothing, "is being merged".to_owned()),
-            (Stage::Landing { .. }, Some(first)) => Waiting {
-                on: vec![first.clone()],
-                ..answer(
-                    For::Dependency,
-                    format!("passed its gate; {first} is merged before it"),
-                )
-            },
-        },
+        State::Validating { stage, .. } => judged(task, stage, world, answer),
         State::Ended { .. } => answer(For::Nothing, format!("is {}", task.state.name())),
+    }
+}
+
+/// What a task waits for whose worker says that it is done.
+fn judged(task: &Task, stage: &Stage, world: &World<'_>, answer: impl Fn(For, String) -> Waiting) -> Waiting {
+    match (stage, world.lane) {
+        (Stage::Checks, _) => answer(For::Nothing, "the gate is running".to_owned()),
+        (Stage::Review { waits: None, .. }, _) => {
+            answer(For::Nothing, "is being reviewed by another model".to_owned())
+        }
+        (
+            Stage::Review {
+                waits: Some(later), ..
+            },
+            _,
+        ) => Waiting {
+            until: Some(later.at),
+            ..answer(For::Quota, format!("waits for a review: {}", later.why))
+        },
+        (Stage::Landing { .. }, Some(first)) => Waiting {
+            on: vec![first.clone()],
+            ..answer(
+                For::Dependency,
+                format!("passed its gate; {first} is merged before it"),
+            )
+        },
+        (Stage::Landing { .. }, None) => {
+            let waits = task.history.landing.as_ref().and_then(|l| l.waits.as_ref());
+            let why = |waits: &Waits| format!("its pull request waits for {}", waits.why);
+            match waits {
+                None => answer(For::Nothing, "is being merged".to_owned()),
+                Some(waits) if waits.until.is_some() => Waiting {
+                    until: waits.until,
+                    ..answer(For::Nothing, why(waits))
+                },
+                Some(waits) => Waiting {
+                    who: Some("a person".to_owned()),
+                    ..answer(For::Person, why(waits))
+                },
+            }
+        }
     }
 }
 

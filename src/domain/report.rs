@@ -37,6 +37,13 @@ pub enum Report {
         /// What is red.
         reason: String,
     },
+    /// Another model has looked at the work, and accepts it.
+    Reviewed {
+        /// Which one.
+        by: String,
+        /// What it says, in one line.
+        line: String,
+    },
     /// The medic looks at it.
     Medic {
         /// What nobody brought to an end.

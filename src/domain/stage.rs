@@ -1,5 +1,6 @@
 //! How far the judging of a claim has come, and where work goes that passed.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::gate::GateReport;
@@ -11,6 +12,14 @@ pub enum Stage {
     /// The gate's checks run.
     #[default]
     Checks,
+    /// No check is red, and another model looks at the work.
+    Review {
+        /// The receipts; their commit is under review.
+        report: Box<GateReport>,
+        /// Not before this time, and why, where it could not be had so far.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits: Option<Later>,
+    },
     /// Everything is green, and the work is on its way to where it belongs.
     Landing {
         /// The receipts; their commit is the one that lands.
@@ -18,6 +27,15 @@ pub enum Stage {
         /// Where it goes.
         to: Destination,
     },
+}
+
+/// Why a review could not be had so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// When it is tried again.
+    pub at: DateTime<Utc>,
+    /// What is in the way.
+    pub why: String,
 }
 
 /// Where finished work goes.
@@ -29,6 +47,8 @@ pub enum Destination {
     Branch,
     /// Into the base that it was made from.
     Base,
+    /// Into its base on a forge, through a pull request.
+    PullRequest,
 }
 
 impl Destination {
@@ -37,12 +57,13 @@ impl Destination {
         match self {
             Self::Branch => "branch",
             Self::Base => "base",
+            Self::PullRequest => "pull-request",
         }
     }
 
     /// The destination that this word names.
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Branch, Self::Base]
+        [Self::Branch, Self::Base, Self::PullRequest]
             .into_iter()
             .find(|to| to.as_str().eq_ignore_ascii_case(word.trim()))
     }

@@ -18,9 +18,11 @@ use super::assess::Assessment;
 use super::definition::Definition;
 use super::gate::GateReport;
 use super::id::TaskId;
+use super::landing::Landing;
 use super::outcome::Outcome;
 use super::question::Questions;
-use super::stage::{Conflict, Stage};
+use super::review::Past;
+use super::stage::{Conflict, Later, Stage};
 pub use super::stop::StopReason;
 use super::tier::{Route, TierName};
 
@@ -85,9 +87,18 @@ pub struct History {
     /// Whether the medic had its turn in this round.
     #[serde(default)]
     pub medic: bool,
+    /// Rejections by reviewers that nobody has settled yet.
+    #[serde(default)]
+    pub reviews: Vec<Past>,
+    /// What reviews of this round cost, in US dollars.
+    #[serde(default)]
+    pub review_cost_usd: f64,
     /// The conflict with its base that an agent was given in this round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
+    /// Its pull request, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landing: Option<Box<Landing>>,
 }
 
 impl History {
@@ -111,15 +122,16 @@ impl History {
             last_model: self.last_model.take(),
             questions: std::mem::take(&mut self.questions),
             children: std::mem::take(&mut self.children),
+            landing: self.landing.take(),
             ..Self::default()
         };
         self.questions.drop_open();
     }
 
-    /// What all attempts of this round cost, in US dollars, also those that are no longer kept.
+    /// What all attempts and reviews of this round cost, in US dollars, also those that are no longer kept.
     pub fn cost_usd(&self) -> f64 {
         let kept: f64 = self.tries.iter().filter_map(|t| t.cost_usd).sum();
-        self.earlier_cost_usd + kept
+        self.earlier_cost_usd + self.review_cost_usd + kept
     }
 }
 
@@ -454,6 +466,17 @@ impl State {
             Self::Claimed { attempt, .. }
             | Self::Running { attempt, .. }
             | Self::Stopping { attempt, .. } => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// Why its review could not be had so far, and when it is tried again.
+    pub fn review_waits(&self) -> Option<&Later> {
+        match self {
+            Self::Validating {
+                stage: Stage::Review { waits, .. },
+                ..
+            } => waits.as_ref(),
             _ => None,
         }
     }

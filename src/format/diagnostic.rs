@@ -62,6 +62,8 @@ codes! {
     UnknownPriority = "unknown-priority",
     /// A place for finished work that there is not.
     UnknownLanding = "unknown-landing",
+    /// No number of an issue.
+    BadIssue = "bad-issue",
     /// The type is neither `one-off` nor `continuous`.
     UnknownType = "unknown-type",
     /// The name of a task breaks the rules for names.
@@ -70,6 +72,8 @@ codes! {
     BadBudget = "bad-budget",
     /// The timeout is no length of time.
     BadTimeout = "bad-timeout",
+    /// Whether the task is reviewed is neither yes nor no.
+    BadReview = "bad-review",
     /// There is no such file in jobs/, or it has errors.
     UnknownJob = "unknown-job",
     /// No configured tier has this name.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::domain::gate::{CheckVerdict, GateReport, Receipt};
+use crate::domain::gate::{CheckSource, CheckVerdict, GateReport, Receipt};
 
 /// The longest feedback, in bytes.
 const LONGEST: usize = 6 * 1024;
@@ -44,9 +44,14 @@ fn section(receipt: &Receipt, commit: &str, share: usize) -> String {
     let command = head(receipt.command.trim(), share / 4);
     let _ = writeln!(text, "command: {command}");
     let room = share.saturating_sub(text.len() + 16);
-    let output = tail(receipt.output_tail.trim(), room);
+    let output = receipt.output_tail.trim();
+    // A reviewer's list begins with what matters most.
+    let (heading, output) = match receipt.source {
+        CheckSource::Reviewer => ("what it found", head(output, room)),
+        _ => ("last output", tail(output, room)),
+    };
     if !output.is_empty() {
-        let _ = writeln!(text, "last output:\n{output}");
+        let _ = writeln!(text, "{heading}:\n{output}");
     }
     text
 }
@@ -59,6 +64,7 @@ fn how(receipt: &Receipt, commit: &str) -> String {
         (CheckVerdict::TimedOut, _) => {
             format!("killed after {:.0} s", receipt.duration.as_secs_f64())
         }
+        (CheckVerdict::Failed, _) if receipt.source == CheckSource::Reviewer => "blockers".to_owned(),
         (CheckVerdict::Failed, Some(code)) => format!("exit {code}"),
         (verdict, _) => verdict.as_str().to_owned(),
     }
@@ -85,8 +91,8 @@ fn tail(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::gate::Category;
     use crate::domain::gate::Trace;
-    use crate::domain::gate::{Category, CheckSource};
     use chrono::DateTime;
     use std::time::Duration;
 

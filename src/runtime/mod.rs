@@ -29,6 +29,7 @@ pub mod claude_code;
 pub mod codex;
 pub mod command;
 pub mod environment;
+mod last_message;
 pub mod messages;
 pub mod outcome_file;
 pub mod printable;
@@ -297,4 +298,9 @@ pub trait Reader: Send + Sync {
 
     /// What the attempt used so far.
     fn account(&self) -> Account;
+
+    /// The worker's last message, whole; none where its output is no conversation, so that all of it is what it said.
+    fn last_message(&self) -> Option<&str> {
+        None
+    }
 }

@@ -48,13 +48,18 @@ async fn tried(cell: &Cell, means: &Means, folder: &Path) -> Result<(), String> 
     let word = uuid::Uuid::new_v4().simple().to_string();
     let canary = folder.join("canary");
     std::fs::write(&canary, &word).map_err(failed)?;
+    let works = cell.write.iter().any(|own| cell.workspace.starts_with(own));
+    let (open, mut closed) = (cell.workspace.clone(), vec![folder.join("escape")]);
+    if !works {
+        closed.push(cell.workspace.join(format!(".{word}")));
+    }
     let tasks = Tasks {
         allowed: allowed.local_addr().map_err(failed)?,
         denied: denied.local_addr().map_err(failed)?,
         word: word.clone(),
         hidden: secrets(cell).chain([canary]).collect(),
-        closed: vec![folder.join("escape")],
-        open: vec![cell.workspace.clone()],
+        closed,
+        open: works.then_some(open).into_iter().collect(),
     };
     let output = tokio::select! {
         output = run(cell, means, folder, &tasks) => output?,

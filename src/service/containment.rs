@@ -4,6 +4,7 @@
 
 mod caches;
 mod gate;
+mod review;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use crate::workspace::{Tracking, Workspace};
 use caches::Caches;
 pub use gate::GateCells;
 use gate::Gates;
+pub(super) use review::Booth;
 
 /// The containment of one instance.
 pub struct Containment {

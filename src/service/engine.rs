@@ -27,6 +27,7 @@ use super::judge;
 use super::landing;
 use super::outbox::Outbox;
 use super::queue_sync::QueueSync;
+use super::reviewer;
 use crate::domain::effect::{Duty, duty};
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
@@ -158,10 +159,10 @@ impl Engine {
         let resting = self.instance.fleet.rested_at(now).is_some();
         let held = family::waiting(&self.board);
         let coming = |t: &Task| {
-            matches!(t.state, State::Ready { .. })
+            let ready = matches!(t.state, State::Ready { .. })
                 && !held.contains(&t.id)
-                && !self.stopped
-                && (resting || self.instance.fleet.obstacle(t, now).is_none())
+                && (resting || self.instance.fleet.obstacle(t, now).is_none());
+            !self.stopped && (ready || (resting && t.state.review_waits().is_some()))
         };
         self.running.is_empty() && self.pending.is_empty() && !self.board.runnable().any(coming)
     }
@@ -418,7 +419,11 @@ impl Engine {
     /// What a task's state owes it; under the emergency stop only the care for workers.
     fn owed(&self, task: &Task) -> Option<Duty> {
         let only_care = self.stopped || self.board.is_quarantined(&task.id);
-        duty(task).filter(|d| !only_care || d.is_of_worker())
+        let later = task
+            .state
+            .review_waits()
+            .is_some_and(|later| later.at > self.looked_at);
+        duty(task).filter(|d| d.is_of_worker() || !(only_care || later))
     }
 
     fn begin(&mut self, id: &TaskId, duty: Duty) {
@@ -433,6 +438,7 @@ impl Engine {
             match duty {
                 Duty::Assess => assessor::assess(&instance, &task, &sender).await,
                 Duty::Judge => judge::judge(&instance, &task, &sender).await,
+                Duty::Review => reviewer::hold(&instance, &task, &sender).await,
                 Duty::Land => landing::land(&instance, &task, &sender).await,
                 Duty::Launch | Duty::Watch | Duty::Stop => {
                     driver::drive(&instance, &task, wishes, &sender).await
@@ -466,6 +472,10 @@ impl Engine {
         let stale_after = self.dispatcher.policy().heartbeat_stale_after;
         let due = self.board.live().filter_map(|task| match &task.state {
             State::Ready { next, .. } => next.not_before.filter(|t| *t > self.looked_at),
+            state @ State::Validating { .. } => state
+                .review_waits()
+                .map(|later| later.at)
+                .filter(|t| *t > self.looked_at),
             State::Claimed { attempt, .. } | State::Running { attempt, .. } => {
                 let last = self
                     .board

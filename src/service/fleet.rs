@@ -2,6 +2,8 @@
 //!
 //! Invariant: a runtime that is not there, or whose provider asked for a rest, is passed over, and why is known.
 
+mod review;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

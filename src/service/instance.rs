@@ -79,6 +79,8 @@ pub struct Instance {
     pub environment: BTreeMap<OsString, OsString>,
     /// Gates that may run at one time.
     pub gate_turns: Semaphore,
+    /// Reviews that may be held at one time.
+    pub review_turns: Semaphore,
     /// Workers that may be started at one time.
     pub start_turns: Semaphore,
     /// What was seen of workers and is not written down yet.
@@ -124,6 +126,7 @@ impl Instance {
             redactor: redactor(&config, &environment),
             tokens: Tokens::new(layout.token_key()),
             gate_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
+            review_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             start_turns: Semaphore::new(STARTS),
             signs: Signs::default(),
             layout,
@@ -186,7 +189,16 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             false => password_in(value).map(str::to_owned),
         }
     });
-    Redactor::new(config.runtimes.values().filter_map(key).chain(handed))
+    let forge = config.forge.token.as_ref().and_then(|s| s.value().ok());
+    let forge = forge.map(|s| s.expose_secret().to_owned());
+    Redactor::new(
+        config
+            .runtimes
+            .values()
+            .filter_map(key)
+            .chain(forge)
+            .chain(handed),
+    )
 }
 
 /// Whether a variable's name speaks of a secret.

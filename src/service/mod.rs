@@ -1,7 +1,7 @@
 //! Floor 3: the loops. Load, decide, commit, perform.
 //!
 //! [`engine`] is the one loop; [`dispatcher`] the only caller of `decide`; [`driver`] is beside each worker,
-//! [`judge`] beside each gate; [`containment`] says who is in which cell; [`outbox`] performs what was committed;
+//! [`judge`] beside each gate, [`reviewer`] beside each reviewer; [`containment`] says who is in which cell; [`outbox`] performs what was committed;
 //! [`queue_sync`] keeps file and store true to each other; [`operations`] are the use cases of every surface for people,
 //! [`seat`] is what a worker can say and read.
 //! Deliberately absent: rendering (surfaces), rules (domain), SQL, git and process handling (adapters).
@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod prompt;
 pub mod queue_sync;
 pub mod reading;
+pub mod reviewer;
 pub mod run;
 pub mod seat;
 pub mod signs;

@@ -90,14 +90,19 @@ impl Workspace {
         }
     }
 
-    /// Merges the base as it is now into the task's branch, which must stand at `commit` or at such a merge of it. The
-    /// work counts from that base from now on. Where they conflict the merge holds the marks, for somebody to resolve.
+    /// Brings the base as it is now into the task's branch (see [`Workspace::bring_in`]).
     pub async fn bring_up_to_date(&self, commit: &str) -> Result<UpToDate, WorkspaceError> {
         if let Tracking::Mirror { repository, url } = &self.tracking {
             mirror::refresh(repository, url).await?;
         }
-        let git = self.git().await?;
         let base = self.base_head(&self.git_of_repository().await?).await?;
+        self.bring_in(commit, base).await
+    }
+
+    /// Merges a head of the base into the task's branch, which must stand at `commit` or at such a merge of it. The work
+    /// counts from there from now on. Where they conflict the merge holds the marks, for somebody to resolve.
+    pub async fn bring_in(&self, commit: &str, base: String) -> Result<UpToDate, WorkspaceError> {
+        let git = self.git().await?;
         if git.is_ancestor(&base, commit).await? || git.is_ancestor(commit, &base).await? {
             return Ok(UpToDate::unmoved(commit, base));
         }
@@ -110,7 +115,7 @@ impl Workspace {
             return Err(WorkspaceError::tampered(&self.top, what));
         }
         let (tree, conflicts) = merged_tree(&git, commit, &base).await?;
-        let name = self.base.reference.trim_start_matches("refs/heads/");
+        let name = self.base_branch().unwrap_or("its base");
         let message = format!("Merge {name} into {}", self.branch);
         let call = git.call(["commit-tree", "-m", &message, "-p", commit, "-p", &base, &tree]);
         let merged = call.text().await?;
@@ -124,6 +129,26 @@ impl Workspace {
             base,
             conflicts,
         })
+    }
+
+    /// The name of the branch that the work was made from; none where it was none.
+    pub fn base_branch(&self) -> Option<&str> {
+        let reference = &self.base.reference;
+        let local = reference.strip_prefix("refs/heads/");
+        local.or_else(|| reference.strip_prefix("refs/remotes/origin/"))
+    }
+
+    /// Where the repository was cloned from; none where nobody says so.
+    pub async fn origin(&self) -> Result<Option<String>, WorkspaceError> {
+        match &self.tracking {
+            Tracking::Mirror { url, .. } => Ok(Some(url.clone())),
+            Tracking::Worktree { .. } => {
+                let git = self.git_of_repository().await?;
+                let call = git.call(["config", "--get", "remote.origin.url"]);
+                Ok(call.text_if_any().await?)
+            }
+            Tracking::Own { .. } | Tracking::Shadow { .. } => Ok(None),
+        }
     }
 
     /// The base is a branch of a repository of this machine, which is the orchestrator's to move.

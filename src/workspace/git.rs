@@ -26,7 +26,7 @@ const NETWORK: Duration = Duration::from_secs(1800);
 const COMPLAINT: usize = 600;
 
 /// Variables of the caller that would lead git astray.
-const STRIPPED: [&str; 22] = [
+const STRIPPED: [&str; 25] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -47,6 +47,9 @@ const STRIPPED: [&str; 22] = [
     "GIT_SEQUENCE_EDITOR",
     "GIT_PAGER",
     "GIT_TRACE",
+    "GIT_TRACE_CURL",
+    "GIT_TRACE_PACKET",
+    "GIT_CURL_VERBOSE",
     "GIT_ATTR_SOURCE",
     "GIT_REPLACE_REF_BASE",
 ];
@@ -121,6 +124,12 @@ impl Git {
     /// The same with one more variable.
     pub(super) fn with_env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The same with one more setting, which wins over every configuration and is in no argument.
+    pub(super) fn with_config(mut self, key: &str, value: &str) -> Self {
+        self.overrides.push((key.to_owned(), value.to_owned()));
         self
     }
 

@@ -8,7 +8,7 @@
 //! hooks, filters, file-system monitors and other programs that a repository's configuration may name switched off;
 //! nothing that a worker leaves is thrown away.
 //!
-//! Deliberately absent: running workers or checks, pushing, and whatever decides what a task becomes.
+//! Deliberately absent: running workers or checks, any push but [`Workspace::push`], and whatever decides what a task becomes.
 
 mod advance;
 mod artefact;
@@ -28,9 +28,11 @@ mod own;
 mod place;
 mod prepare;
 mod prune;
+mod push;
 mod record;
 mod removal;
 mod repository;
+mod review;
 mod root;
 mod shadow;
 mod source;
@@ -50,6 +52,8 @@ pub use merge::Merge;
 pub use place::{Base, Tracking, Workspace};
 pub use prepare::Workspaces;
 pub use prune::Pruned;
+pub use push::{Login, Push, Pushed};
+pub use review::ReviewCheckout;
 pub use root::Root;
 pub use spare::Spares;
 pub use take_in::TakenIn;

@@ -14,6 +14,7 @@ mod commands;
 mod config;
 mod containment;
 mod files;
+mod forge;
 mod gate;
 mod main_job;
 mod mcp;

@@ -5,6 +5,7 @@
 mod advance;
 mod hostile;
 mod leftovers;
+mod push;
 pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,7 +9,8 @@ use super::super::exit::{Failure, Outcome};
 use super::super::render;
 use super::ground::{Ground, of_store};
 use super::look::unknown;
-use crate::domain::gate::Receipt;
+use crate::domain::gate::{CheckSource, Receipt};
+use crate::domain::review;
 use crate::service::gate_output;
 use crate::service::instance::Instance;
 use crate::service::view::VERSION;
@@ -55,6 +56,10 @@ async fn receipt(instance: &Instance, args: &Logs, name: &str) -> Result<Receipt
     let receipts = run.record.report.receipts;
     let names: Vec<&str> = receipts.iter().map(|receipt| receipt.name.as_str()).collect();
     let help = format!("there are: {}", names.join(", "));
-    let found = receipts.iter().find(|receipt| receipt.name == name).cloned();
+    let is_named = |receipt: &&Receipt| {
+        let is_review = name == review::NAME && receipt.source == CheckSource::Reviewer;
+        receipt.name == name || is_review
+    };
+    let found = receipts.iter().find(is_named).cloned();
     found.ok_or_else(|| Failure::not_found(format!("the gate ran no check '{name}'")).help(help))
 }

@@ -11,7 +11,7 @@ pub struct Landing {
     pub to: Destination,
 }
 
-words!(Destination { "branch" => Branch, "base" => Base });
+words!(Destination { "branch" => Branch, "base" => Base, "pull-request" => PullRequest });
 
 /// Nobody's branch is moved unasked.
 fn to() -> Destination {

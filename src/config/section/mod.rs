@@ -1,12 +1,14 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
 mod containment;
+mod forge;
 mod gate;
 mod landing;
 mod limits;
 mod logging;
 mod policy;
 mod reports;
+mod review;
 mod runtimes;
 mod scheduler;
 mod server;
@@ -16,12 +18,14 @@ mod tiers;
 use std::time::Duration;
 
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
+pub use forge::{Forge, ForgeKind};
 pub use gate::{Containment as GateContainment, Gate};
 pub use landing::Landing;
 pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;
 pub use reports::{Console, Reports};
+pub use review::{Mode as ReviewMode, Review};
 pub use runtimes::{
     Acp, ClaudeCode, Codex, CodexSandbox, Kind, Messages, Permission, PermissionMode, Runtime,
 };

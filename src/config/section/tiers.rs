@@ -108,6 +108,10 @@ impl Rest {
             timeout: section.get_if("timeout", timeout, longer_than_zero),
             budget_usd: section.maybe::<Usd>("budget").map(|amount| amount.0),
         };
+        if rest.runtimes.is_empty() {
+            let at = section.origin_of("runtimes");
+            section.fault(at, "a tier needs at least one runtime", None);
+        }
         check_runtimes(section, &rest.runtimes, known);
         check_models(section, &rest.models, known);
         rest
@@ -126,11 +130,12 @@ impl Rest {
     }
 }
 
-fn check_runtimes(section: &mut Section<'_, '_>, named: &[String], known: &BTreeMap<String, Runtime>) {
-    if named.is_empty() {
-        let at = section.origin_of("runtimes");
-        section.fault(at, "a tier needs at least one runtime", None);
-    }
+/// A name without a runtime is a fault.
+pub(super) fn check_runtimes(
+    section: &mut Section<'_, '_>,
+    named: &[String],
+    known: &BTreeMap<String, Runtime>,
+) {
     let names: Vec<&str> = known.keys().map(String::as_str).collect();
     for (place, name) in named
         .iter()

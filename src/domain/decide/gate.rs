@@ -9,7 +9,7 @@ use super::super::report::Report;
 use super::super::stage::Stage;
 use super::super::task::{Block, Claim, State, Task};
 use super::draft::Draft;
-use super::{AttemptChange, Context, GateRecord, Ruling, landing};
+use super::{AttemptChange, Context, GateRecord, Ruling, landing, review};
 
 const STALE: Ruling = Ruling::NoChange("the verdict is of another claim");
 
@@ -26,27 +26,45 @@ pub(super) fn judged(task: &Task, epoch: u64, report: GateReport, cx: &Context<'
     if claim.epoch != epoch || moved {
         return STALE;
     }
-    match (report.verdict(), &claim.no_change) {
-        (Verdict::Passed, None) => {
-            landing::accepted(Draft::new(task, "judged", cx), claim, report, cx).done()
+    let draft = Draft::new(task, "judged", cx);
+    match report.verdict() {
+        Verdict::Failed => {
+            let reason = report.failure_line();
+            refused(draft, claim, Some(report), &reason, cx).done()
         }
+        Verdict::Passed | Verdict::NeedsPerson => match cx.policy.reviews(&task.definition) {
+            true => review::wanted(draft, claim, report, cx).done(),
+            false => settled(draft, claim, report, cx).done(),
+        },
+    }
+}
+
+/// Nothing is red, and no review is to come: it goes on by itself, or a person decides.
+pub(super) fn settled<'a>(
+    draft: Draft<'a>,
+    claim: &Claim,
+    report: GateReport,
+    cx: &Context<'_>,
+) -> Draft<'a> {
+    match (report.verdict(), &claim.no_change) {
+        (Verdict::Passed, None) => landing::accepted(draft, claim, report, cx),
         (Verdict::Passed, Some(reason)) => {
             let reason = format!("the worker says that nothing needs to change: {reason}");
-            for_approval(Draft::new(task, "judged", cx), claim, report, reason).done()
+            for_approval(draft, claim, report, reason)
         }
-        (Verdict::NeedsPerson, _) => {
+        (Verdict::NeedsPerson, said) => {
             let nothing = report
                 .referral()
                 .unwrap_or_else(|| "there is no check to run for this task".to_owned());
-            let reason = match &claim.no_change {
+            let reason = match said {
                 Some(said) => format!("{nothing}, and the worker says that nothing needs to change: {said}"),
                 None => nothing,
             };
-            for_approval(Draft::new(task, "judged", cx), claim, report, reason).done()
+            for_approval(draft, claim, report, reason)
         }
         (Verdict::Failed, _) => {
             let reason = report.failure_line();
-            refused(Draft::new(task, "judged", cx), claim, Some(report), &reason, cx).done()
+            refused(draft, claim, Some(report), &reason, cx)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The way of work that passed into where it belongs: the last step before `completed` where the project asks for it.
 
 use super::super::gate::{GateReport, Verdict};
+use super::super::landing::Landing;
 use super::super::stage::{Conflict, Destination, Stage};
 use super::super::task::{Block, Claim, End, Next, StartKind, State, Task};
 use super::draft::Draft;
@@ -19,7 +20,7 @@ pub(super) fn accepted<'a>(
     let draft = draft.gate(gate::record(claim, Verdict::Passed, report.clone()));
     match to {
         Destination::Branch => completed(draft, claim, &report, None),
-        Destination::Base => {
+        Destination::Base | Destination::PullRequest => {
             let draft = draft.why(format!(
                 "the gate passed at {}; it goes into its base",
                 report.commit
@@ -150,6 +151,38 @@ pub(super) fn rejudged(task: &Task, epoch: u64, report: GateReport, cx: &Context
             gate::refused(draft, claim, Some(report), &reason, cx).done()
         }
     }
+}
+
+/// What is known of the pull request is written down before anything is done with it.
+pub(super) fn noted(task: &Task, epoch: u64, known: Box<Landing>, cx: &Context<'_>) -> Ruling {
+    if landing(task, epoch).is_none() {
+        return STALE;
+    }
+    let why = match (&known.pull, &known.waits) {
+        (Some(pull), Some(waits)) => format!("pull request #{pull} waits for {}", waits.why),
+        (Some(pull), None) => format!("pull request #{pull} at {}", known.commit),
+        (None, _) => format!("{} goes into {} by a pull request", known.commit, known.base),
+    };
+    let mut draft = Draft::new(task, "landing-noted", cx).why(why);
+    draft.task.history.landing = Some(known);
+    draft.done()
+}
+
+/// Objections go back to the worker as a red receipt.
+pub(super) fn returned(
+    task: &Task,
+    epoch: u64,
+    known: Box<Landing>,
+    report: GateReport,
+    cx: &Context<'_>,
+) -> Ruling {
+    let Some((claim, ..)) = landing(task, epoch) else {
+        return STALE;
+    };
+    let mut draft = Draft::new(task, "returned", cx);
+    draft.task.history.landing = Some(known);
+    let reason = report.failure_line();
+    gate::refused(draft, claim, Some(report), &reason, cx).done()
 }
 
 pub(super) fn landed(task: &Task, epoch: u64, commit: String, cx: &Context<'_>) -> Ruling {

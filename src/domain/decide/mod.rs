@@ -12,6 +12,7 @@ mod draft;
 mod gate;
 mod landing;
 mod person;
+mod review;
 #[cfg(test)]
 mod tests;
 
@@ -155,8 +156,16 @@ pub fn decide(task: &Task, event: Event, cx: &Context<'_>) -> Result<Ruling, Ref
         Event::Condemned { epoch, reason } => attempt::condemned(task, epoch, reason, cx),
         Event::Finished { epoch, report } => attempt::finished(task, epoch, *report, cx),
         Event::Judged { epoch, report } => gate::judged(task, epoch, *report, cx),
+        Event::Reviewed { epoch, review } => review::reviewed(task, epoch, &review, cx),
+        Event::NotReviewed { epoch, not_had } => review::not_reviewed(task, epoch, not_had, cx),
         Event::Refreshed { epoch, commit } => landing::refreshed(task, epoch, commit, cx),
         Event::Rejudged { epoch, report } => landing::rejudged(task, epoch, *report, cx),
+        Event::LandingNoted { epoch, landing } => landing::noted(task, epoch, landing, cx),
+        Event::Returned {
+            epoch,
+            landing,
+            report,
+        } => landing::returned(task, epoch, landing, *report, cx),
         Event::Landed { epoch, commit } => landing::landed(task, epoch, commit, cx),
         Event::Conflicted { epoch, conflict } => landing::conflicted(task, epoch, conflict, cx),
         Event::NotLanded { epoch, reason } => landing::not_landed(task, epoch, reason, cx),

@@ -265,5 +265,8 @@ fn reject(task: &Task, by: &str, comment: &str, cx: &Context<'_>) -> Result<Ruli
         return Err(format!("nothing waits for approval; it is {}", task.state.name()));
     };
     let reason = format!("rejected by {by}: {comment}");
-    Ok(gate::refused(Draft::new(task, "rejected", cx), claim, None, &reason, cx).done())
+    let mut draft = Draft::new(task, "rejected", cx);
+    // What reviewer and worker did not agree about is settled.
+    draft.task.history.reviews.clear();
+    Ok(gate::refused(draft, claim, None, &reason, cx).done())
 }

@@ -29,6 +29,7 @@ struct FrontMatter {
     #[serde(default)]
     validation: Vec<Check>,
     tests_may_change: Option<bool>,
+    review: Option<bool>,
     landing: Option<Destination>,
     #[serde(default)]
     scope: Vec<String>,
@@ -76,7 +77,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, scope, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, scope, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -151,6 +152,7 @@ impl Reader<'_> {
             checks: self.checks(matter.validation),
             tests_may_change: matter.tests_may_change,
             scope: self.scope(matter.scope),
+            reviewed: matter.review,
             landing: matter.landing,
             params: matter
                 .params

@@ -46,6 +46,8 @@ pub struct Job {
     pub tests_may_change: Option<bool>,
     /// Patterns of the paths that its tasks may change; all where empty.
     pub scope: Vec<String>,
+    /// Whether another model reviews the work.
+    pub reviewed: Option<bool>,
     /// Where finished work goes.
     pub landing: Option<Destination>,
     /// Parameters and their defaults.
@@ -213,6 +215,7 @@ impl Job {
         if definition.scope.is_empty() {
             definition.scope.clone_from(&self.scope);
         }
+        fill_with(&mut definition.reviewed, &self.reviewed);
         fill_with(&mut definition.landing, &self.landing);
         let own: BTreeSet<String> = definition.checks.iter().map(|check| check.name.clone()).collect();
         let more = self.checks.iter().filter(|check| !own.contains(&check.name));

@@ -82,7 +82,9 @@ impl Reader<'_> {
             FieldKind::Timeout => self.timeout(field),
             FieldKind::Attachments => self.attach(value),
             FieldKind::Scope => self.scope(field),
+            FieldKind::Review => self.review(field),
             FieldKind::Landing => self.landing(field),
+            FieldKind::Issue => self.issue(field),
             FieldKind::Status | FieldKind::Written => {}
             FieldKind::Unknown => {
                 self.definition.extra.insert(field.name.clone(), value.to_owned());
@@ -168,6 +170,23 @@ impl Reader<'_> {
         }
     }
 
+    fn review(&mut self, field: &Field) {
+        let words = leading_words(&field.value);
+        self.definition.reviewed = match words.first().map(String::as_str) {
+            None => None,
+            Some("yes" | "true" | "on") => Some(true),
+            Some("no" | "none" | "false" | "off") => Some(false),
+            Some(_) => {
+                return self.unreadable(
+                    field,
+                    Code::BadReview,
+                    "answer to whether it is reviewed",
+                    "write yes or no",
+                );
+            }
+        };
+    }
+
     fn depends_on(&mut self, field: &Field) {
         for id in ids(&field.value) {
             match id {
@@ -230,7 +249,20 @@ impl Reader<'_> {
                 field,
                 Code::UnknownLanding,
                 "place for finished work",
-                "write branch or base",
+                "write branch, base or pull-request",
+            ),
+            None => {}
+        }
+    }
+
+    fn issue(&mut self, field: &Field) {
+        match name(&field.value).map(|text| issue(&text)) {
+            Some(Some(number)) => self.definition.issue = Some(number),
+            Some(None) => self.unreadable(
+                field,
+                Code::BadIssue,
+                "issue",
+                "write its number, for example #12",
             ),
             None => {}
         }
@@ -292,6 +324,12 @@ impl Reader<'_> {
             .diagnostic(field.span.clone(), Severity::Error, code, message, help);
         self.problems.push(found);
     }
+}
+
+/// `12`, `#12`, or the address of its page.
+fn issue(text: &str) -> Option<u64> {
+    let last = text.trim_end_matches('/').rsplit(['/', '#']).next()?;
+    last.trim().parse().ok().filter(|number| *number > 0)
 }
 
 fn tier(value: &str) -> Option<TierName> {

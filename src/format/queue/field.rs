@@ -43,8 +43,12 @@ pub enum FieldKind {
     Attachments,
     /// Folders and patterns of paths, by comma, that the work may change.
     Scope,
-    /// Where the finished work goes (`branch`, `base`).
+    /// Yes or no: whether another model reviews the work.
+    Review,
+    /// Where the finished work goes (`branch`, `base`, `pull-request`).
     Landing,
+    /// The issue on the forge that it settles (`Issue`, `Closes`).
+    Issue,
     /// Where the task stands.
     Status,
     /// Written by the orchestrator alone (`Escalation`, `Created`, `Started`, `Completed`, `Last Run`, `Model Used`).
@@ -74,7 +78,9 @@ impl FieldKind {
             "timeout" => Self::Timeout,
             "attachments" | "files" | "images" => Self::Attachments,
             "scope" => Self::Scope,
+            "review" => Self::Review,
             "landing" => Self::Landing,
+            "issue" | "closes" => Self::Issue,
             "status" => Self::Status,
             "escalation" | "created" | "started" | "completed" | "last-run" | "model-used" => Self::Written,
             _ => Self::Unknown,

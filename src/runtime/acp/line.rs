@@ -10,6 +10,8 @@ use crate::domain::outcome::EndKind;
 
 /// Longest text in a line, in characters.
 const MAX_TEXT: usize = 4_000;
+/// Longest piece of what the agent said, in characters: it may be an answer that somebody reads.
+const MAX_MESSAGE: usize = 64_000;
 
 /// One event of a worker's life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,7 +142,16 @@ pub struct Closing {
 
 /// Cuts a text to what a line may hold, and says so.
 pub fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_TEXT) {
+    cut_at(text, MAX_TEXT)
+}
+
+/// Cuts what the agent said.
+pub fn cut_message(text: &str) -> String {
+    cut_at(text, MAX_MESSAGE)
+}
+
+fn cut_at(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some((end, _)) => format!("{} [… {} more bytes]", &text[..end], text.len() - end),
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::calls::Calls;
-use super::line::{Limit, Line, cut};
+use super::line::{Limit, Line, cut, cut_message};
 use super::lull::Lull;
 use super::permission::{Permission, Question, option};
 use super::spend::Spend;
@@ -283,11 +283,12 @@ impl<W: Write> Listener<W> {
         if text.trim().is_empty() {
             return;
         }
-        let cut = cut(&text);
         if thought {
-            self.voice.say(&Line::Thought { text: cut });
+            self.voice.say(&Line::Thought { text: cut(&text) });
         } else {
-            self.voice.say(&Line::Text { text: cut });
+            self.voice.say(&Line::Text {
+                text: cut_message(&text),
+            });
             self.said = text;
         }
     }

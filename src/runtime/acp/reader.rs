@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::line::{Closing, Limit, Line, Used};
 use crate::domain::outcome::{EndKind, Ending};
+use crate::runtime::last_message::LastMessage;
 use crate::runtime::printable::brief;
 use crate::runtime::process::{Cause, Status};
 use crate::runtime::{Account, Exit, OutcomeFile, RateLimit, Reader, Signal, Spent, command};
@@ -22,6 +23,7 @@ pub struct LineReader {
     used: Option<Used>,
     planned: bool,
     closing: Option<Closing>,
+    last: LastMessage,
 }
 
 impl Reader for LineReader {
@@ -67,6 +69,10 @@ impl Reader for LineReader {
             model: self.model.clone(),
         }
     }
+
+    fn last_message(&self) -> Option<&str> {
+        Some(self.last.text())
+    }
 }
 
 impl LineReader {
@@ -78,8 +84,12 @@ impl LineReader {
                 self.session = Some(session);
                 self.model = model;
             }
-            Line::Text { text } => signals.push(Signal::Said(brief(&text, SHOWN))),
+            Line::Text { text } => {
+                self.last.say(&text);
+                signals.push(Signal::Said(brief(&text, SHOWN)));
+            }
             Line::ToolUse { name, input } => {
+                self.last.works_on();
                 let call = brief(&input, SHOWN);
                 if !self.planned {
                     signals.push(Signal::Phase(format!("{name}: {}", brief(&call, 80))));

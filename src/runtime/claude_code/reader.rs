@@ -166,6 +166,15 @@ impl Reader for Stream {
         self.usage
             .account(self.session.clone().filter(|_| !lost), self.model.clone())
     }
+
+    fn last_message(&self) -> Option<&str> {
+        let result = self.result.as_ref().filter(|result| !result.is_error);
+        Some(
+            result
+                .and_then(|result| result.result.as_str())
+                .unwrap_or_default(),
+        )
+    }
 }
 
 fn content(block: &Value, signals: &mut Vec<Signal>) {

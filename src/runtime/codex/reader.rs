@@ -123,6 +123,10 @@ impl Reader for Stream {
         let lost = verdict::is_lost(self.closing.as_ref());
         self.usage.account(self.thread.clone().filter(|_| !lost))
     }
+
+    fn last_message(&self) -> Option<&str> {
+        Some(self.last_words.as_deref().unwrap_or_default())
+    }
 }
 
 /// Why a call was not made, where the CLI itself refused it.

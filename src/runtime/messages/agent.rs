@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::assembly::Assembled;
 use super::client::Client;
 use super::conversation::Conversation;
-use super::line::{Closing, Line, cut};
+use super::line::{Closing, Line, cut, cut_message};
 use super::session::Session;
 use super::settings::Settings;
 use super::spend::Spend;
@@ -169,7 +169,9 @@ impl<W: Write + Send> Agent<W> {
         let calls = calls_of(&reply);
         let text = text_of(&reply);
         if !text.is_empty() {
-            self.voice.say(&Line::Text { text: cut(&text) });
+            self.voice.say(&Line::Text {
+                text: cut_message(&text),
+            });
         }
         let cut_off = reply.stop_reason == Some(StopReason::MaxTokens);
         course.cuts = if cut_off { course.cuts + 1 } else { 0 };

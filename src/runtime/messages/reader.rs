@@ -10,8 +10,12 @@ use chrono::{DateTime, Utc};
 use super::line::{Closing, Line};
 use super::spend::Totals;
 use crate::domain::outcome::{EndKind, Ending};
+use crate::runtime::last_message::LastMessage;
 use crate::runtime::process::{Cause, Status};
 use crate::runtime::{Account, Exit, OutcomeFile, RateLimit, Reader, Signal, Spent, command};
+
+/// The calls by which a worker ends; what it said before them is still its last word.
+const CLOSING_TOOLS: [&str; 2] = ["finish", "progress"];
 
 /// What was read so far.
 #[derive(Debug, Default)]
@@ -22,6 +26,7 @@ pub struct LineReader {
     closing: Option<Closing>,
     /// Retries in a row.
     retries: u32,
+    last: LastMessage,
 }
 
 impl Reader for LineReader {
@@ -56,6 +61,10 @@ impl Reader for LineReader {
             ..Account::default()
         }
     }
+
+    fn last_message(&self) -> Option<&str> {
+        Some(self.last.text())
+    }
 }
 
 impl LineReader {
@@ -66,7 +75,12 @@ impl LineReader {
                 self.model = Some(model.clone());
                 vec![Signal::Alive, Signal::Session(session), Signal::Model(model)]
             }
-            Line::ToolUse { name, input } => vec![Signal::Alive, Signal::Tool { name, call: input }],
+            Line::ToolUse { name, input } => {
+                if !CLOSING_TOOLS.contains(&name.as_str()) {
+                    self.last.works_on();
+                }
+                vec![Signal::Alive, Signal::Tool { name, call: input }]
+            }
             Line::Phase { text } => vec![Signal::Alive, Signal::Phase(text)],
             Line::Usage(totals) => {
                 self.totals = Some(totals);
@@ -91,7 +105,10 @@ impl LineReader {
                 limit.into_iter().chain([waits]).collect()
             }
             Line::Unknown => Vec::new(),
-            Line::Text { text } => vec![Signal::Alive, Signal::Said(text)],
+            Line::Text { text } => {
+                self.last.say(&text);
+                vec![Signal::Alive, Signal::Said(text)]
+            }
             Line::ToolResult { text, .. } => vec![Signal::Alive, Signal::Answered(text)],
             Line::Notice { .. } | Line::Alive => vec![Signal::Alive],
             Line::Result(closing) => self.close(closing),

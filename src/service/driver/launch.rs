@@ -1,7 +1,8 @@
 //! Starting a worker: its workspace, its prompt, its brief, its process.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use tokio::sync::SemaphorePermit;
 use tokio::sync::watch::Receiver;
@@ -13,6 +14,7 @@ use super::super::prompt::{Material, prompt};
 use super::super::token;
 use super::children::Child;
 use super::{Drive, NotStarted, StartFacts, stopped_first};
+use crate::config::Config;
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
 use crate::domain::task::StartKind;
@@ -279,37 +281,42 @@ impl Drive<'_> {
 
     fn launch(&self, brief: &Brief) -> Launch {
         let mut launch = self.runtime.launch(brief);
-        self.lend_our_path(&mut launch.env);
+        lend_path(&self.instance.exe, &mut launch.env);
         launch
     }
 
     fn spec(&self, brief: &Brief, launch: Launch) -> Spec {
-        let limits = &self.instance.config.limits;
-        let limits = Limits {
-            output_bytes: limits.output_bytes,
-            output_rate: limits.output_rate,
-            memory_bytes: limits.memory_bytes,
-            processes: Some(u64::from(limits.processes.get())),
-            disk_bytes: limits.disk_bytes,
-            file_bytes: limits.file_bytes,
-        };
+        let limits = limits(&self.instance.config);
         Spec {
             grace: self.instance.policy.kill_grace,
             lease: Some(self.instance.config.scheduler.lease),
             ..Spec::new(brief, launch, limits)
         }
     }
+}
 
-    /// A worker's `orchestrator agent …` must be this very program, wherever it is installed.
-    fn lend_our_path(&self, env: &mut BTreeMap<std::ffi::OsString, std::ffi::OsString>) {
-        let Some(ours) = self.instance.exe.parent() else {
-            return;
-        };
-        let theirs = env.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let paths = std::env::split_paths(&theirs).chain(std::iter::once(ours.to_owned()));
-        if let Ok(path) = std::env::join_paths(paths) {
-            env.insert("PATH".into(), path);
-        }
+/// What a worker or a reviewer may use.
+pub(in crate::service) fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        output_bytes: limits.output_bytes,
+        output_rate: limits.output_rate,
+        memory_bytes: limits.memory_bytes,
+        processes: Some(u64::from(limits.processes.get())),
+        disk_bytes: limits.disk_bytes,
+        file_bytes: limits.file_bytes,
+    }
+}
+
+/// A worker's `orchestrator agent …` must be this very program, wherever it is installed.
+pub(in crate::service) fn lend_path(exe: &Path, env: &mut BTreeMap<OsString, OsString>) {
+    let Some(ours) = exe.parent() else {
+        return;
+    };
+    let theirs = env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
+    let paths = std::env::split_paths(&theirs).chain(std::iter::once(ours.to_owned()));
+    if let Ok(path) = std::env::join_paths(paths) {
+        env.insert("PATH".into(), path);
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch as channel};
 
-pub(in crate::service) use self::launch::MEDIC;
+pub(in crate::service) use self::launch::{MEDIC, lend_path, limits};
 pub use self::start_facts::StartFacts;
 use super::board::Board;
 use super::engine::{Input, Wish};

@@ -194,7 +194,12 @@ impl World {
 
     /// Starts the service and waits until it is at work.
     pub fn up(&self) -> Up {
-        let up = self.up_at_once();
+        self.up_as(|_| {})
+    }
+
+    /// The same with another environment.
+    pub fn up_as(&self, change: impl FnOnce(&mut Command)) -> Up {
+        let up = self.start(change);
         self.until("the service runs", || {
             let status = self.status();
             (status["service"]["pid"] == up.pid()).then_some(())
@@ -204,11 +209,16 @@ impl World {
 
     /// Starts the service.
     pub fn up_at_once(&self) -> Up {
+        self.start(|_| {})
+    }
+
+    fn start(&self, change: impl FnOnce(&mut Command)) -> Up {
         let log = |name: &str| {
             let path = self.path(name);
             File::options().create(true).append(true).open(path).unwrap()
         };
         let mut command = self.command(&["up"]);
+        change(&mut command);
         let child = command.stdout(log("up.out")).stderr(log("up.err")).spawn();
         Up {
             child: child.unwrap(),

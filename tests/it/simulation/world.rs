@@ -387,7 +387,6 @@ impl World {
     }
 
     fn settle(&mut self, id: &TaskId) {
-        let by = || "jane".to_owned();
         match self.tasks[id].state.clone() {
             State::Claimed { .. } => self.start(id),
             State::Running { attempt, .. } | State::Stopping { attempt, .. } => {
@@ -414,39 +413,16 @@ impl World {
             State::Blocked {
                 block: Block::Approval { .. },
                 ..
-            } => {
-                self.apply(
-                    id,
-                    Event::Person {
-                        by: by(),
-                        command: super::approval(),
-                    },
-                );
-            }
-            State::Blocked { .. } => self.apply(
-                id,
-                Event::Person {
-                    by: by(),
-                    command: Command::Retry,
-                },
-            ),
-            State::Paused { .. } => self.apply(
-                id,
-                Event::Person {
-                    by: by(),
-                    command: Command::Resume,
-                },
-            ),
-            State::Ended { .. } if !self.tasks[id].state.is_completed() => {
-                self.apply(
-                    id,
-                    Event::Person {
-                        by: by(),
-                        command: Command::Retry,
-                    },
-                );
-            }
+            } => self.say(id, super::approval()),
+            State::Blocked { .. } => self.say(id, Command::Retry),
+            State::Paused { .. } => self.say(id, Command::Resume),
+            State::Ended { .. } if !self.tasks[id].state.is_completed() => self.say(id, Command::Retry),
             _ => {}
         }
+    }
+
+    fn say(&mut self, id: &TaskId, command: Command) {
+        let by = "jane".to_owned();
+        self.apply(id, Event::Person { by, command });
     }
 }

@@ -4,6 +4,9 @@
 //! One step a turn: what happened is told, and the next turn begins from the state that came of it. Whoever was
 //! interrupted finds what was done and goes on.
 
+mod forge;
+mod objections;
+
 use tokio::sync::mpsc::Sender;
 
 use super::engine::Input;
@@ -11,7 +14,7 @@ use super::instance::Instance;
 use super::judge::{self, NotJudged};
 use crate::domain::event::Event;
 use crate::domain::gate::GateReport;
-use crate::domain::stage::{Conflict, Stage};
+use crate::domain::stage::{Conflict, Destination, Stage};
 use crate::domain::task::{Claim, State, Task};
 use crate::workspace::{Advance, UpToDate, Workspace};
 
@@ -19,7 +22,7 @@ use crate::workspace::{Advance, UpToDate, Workspace};
 pub async fn land(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let State::Validating {
         claim,
-        stage: Stage::Landing { report, .. },
+        stage: Stage::Landing { report, to },
         ..
     } = &task.state
     else {
@@ -31,7 +34,11 @@ pub async fn land(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
         claim,
         report,
     };
-    let event = turn.step().await.unwrap_or_else(|refusal| Event::NotLanded {
+    let done = match to {
+        Destination::PullRequest => turn.by_forge().await,
+        Destination::Base | Destination::Branch => turn.step().await,
+    };
+    let event = done.unwrap_or_else(|refusal| Event::NotLanded {
         epoch: claim.epoch,
         reason: instance.redactor.redact(&refusal.reason).into_owned(),
     });
@@ -72,8 +79,12 @@ impl Turn<'_> {
 
     /// Brings the base into the work, and has the result judged.
     async fn catch_up(&self, workspace: &Workspace) -> Result<Event, NotJudged> {
-        let epoch = self.claim.epoch;
         let merged = workspace.bring_up_to_date(&self.report.commit).await?;
+        self.judged_anew(merged).await
+    }
+
+    async fn judged_anew(&self, merged: UpToDate) -> Result<Event, NotJudged> {
+        let epoch = self.claim.epoch;
         if let Some(conflict) = conflict(&merged) {
             return Ok(Event::Conflicted { epoch, conflict });
         }

@@ -1,0 +1,317 @@
+//! One answer of a reviewer: its process is started in its cell, watched to its end, and heard.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::{Missed, Sitting, budget_left};
+use crate::domain::outcome::{EndKind, Ending};
+use crate::runtime::process::{self, Cause, Exit, Running, Spec, file};
+use crate::runtime::scrub::scrub;
+use crate::runtime::transcript::{Tail, last_words};
+use crate::runtime::{Brief, Launch, OutcomeFile, Reader, Runtime, Signal};
+use crate::sandbox::{Command, Tier};
+use crate::service::containment::Booth;
+use crate::service::driver::{lend_path, limits};
+
+/// How often its output is read.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often a lease is renewed in its length.
+const RENEWALS: u32 = 10;
+/// How much of its standard error is looked at.
+const LAST_WORDS: u64 = 8 * 1024;
+/// How much of a plain program's output is taken for its answer, from its end.
+const OUTPUT: u64 = 256 * 1024;
+/// Variables that speak of the task's own files; they are no business of a reviewer's.
+const NOT_ITS: [&str; 2] = ["ORCHESTRATOR_TOKEN", "ORCHESTRATOR_HEARTBEAT_FILE"];
+
+/// What came of asking.
+pub(super) struct Answer {
+    /// The last message.
+    pub(super) message: String,
+    /// Whether it ended by its own will as done.
+    pub(super) claims_an_end: bool,
+    /// Why there is no message to be read.
+    pub(super) broken: Option<String>,
+    /// The session to go on in.
+    pub(super) session: Option<String>,
+}
+
+/// The provider's trouble.
+pub(super) struct Trouble {
+    pub(super) reason: String,
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+/// A process that is killed when nobody waits for it any more.
+struct Held {
+    running: Running,
+    ended: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if let Err(error) = self.running.kill_now() {
+            tracing::error!(%error, "a reviewer could not be stopped; its lease ends it");
+        }
+    }
+}
+
+/// What was heard until its end.
+struct Heard {
+    reader: Box<dyn Reader>,
+    exit: Exit,
+    /// Whether it waited for its provider when it was last heard.
+    waits: bool,
+}
+
+impl Sitting<'_> {
+    /// Asks, for the `n`th time; in the session that is named, where there is one.
+    pub(super) async fn ask(&mut self, n: u32, words: &str, session: Option<&str>) -> Result<Answer, Missed> {
+        let failed = |error: String| Missed::Failed(error);
+        let runtime = self.instance.fleet.runtime(&self.by.runtime);
+        let runtime = runtime.ok_or_else(|| failed("it is not in the configuration any more".to_owned()))?;
+        let dir = self.room.of_answer(n);
+        let desk = dir.join(file::DESK);
+        let laid = std::fs::create_dir_all(&desk).and_then(|()| std::fs::write(desk.join(PROGRESS), ""));
+        laid.map_err(|error| failed(format!("cannot write in {}: {error}", desk.display())))?;
+        let brief = self.brief(&dir, words, session);
+        let launch = self.launch(runtime.as_ref(), &brief);
+        let launch = self
+            .contain(runtime.as_ref(), &brief, launch)
+            .await
+            .map_err(failed)?;
+        let config = &self.instance.config;
+        let spec = Spec {
+            grace: Duration::ZERO,
+            lease: Some(config.scheduler.lease),
+            ..Spec::new(&brief, launch, limits(config))
+        };
+        let started = process::start(&self.instance.exe, &spec).await;
+        let running = started.map_err(|error| failed(error.to_string()))?;
+        let heard = self.hear(runtime.reader(&brief), running, &dir).await;
+        self.sweep(&dir).await;
+        self.conclude(heard, &dir).await
+    }
+
+    fn brief(&self, dir: &Path, words: &str, session: Option<&str>) -> Brief {
+        let (desk, task) = (dir.join(file::DESK), self.case.task);
+        let tier = self.instance.policy.tier(&self.by.tier);
+        let left = budget_left(task, self.cost_usd).into_iter();
+        let budget_usd = left.chain(tier.and_then(|tier| tier.budget_usd)).reduce(f64::min);
+        Brief {
+            task: task.id.clone(),
+            attempt: self.case.claim.attempt,
+            epoch: self.case.claim.epoch,
+            tier: self.by.tier.clone(),
+            model: self.by.model.clone(),
+            workspace: self.room.checkout.top().to_owned(),
+            attempt_dir: dir.to_owned(),
+            prompt: words.to_owned(),
+            heartbeat_file: desk.join("heartbeat.json"),
+            progress_file: desk.join(PROGRESS),
+            outcome_file: desk.join(file::OUTCOME),
+            // No token of the task's: only a word that no other session is named after.
+            token: uuid::Uuid::new_v4().to_string(),
+            url: None,
+            timeout: self.instance.config.review.timeout,
+            session: session.map(str::to_owned),
+            session_cost_usd_before: session.and(self.cost_usd),
+            session_tokens_before: None,
+            budget_usd,
+            max_turns: None,
+            attachments: Vec::new(),
+            tools: self.room.tools.clone(),
+            mcp: Vec::new(),
+            contained: self.tier() != Tier::None,
+            inherited: self.instance.environment.clone(),
+        }
+    }
+
+    fn tier(&self) -> Tier {
+        self.instance.containment.tier(&self.by.runtime)
+    }
+
+    fn launch(&self, runtime: &dyn Runtime, brief: &Brief) -> Launch {
+        let mut launch = runtime.launch(brief);
+        lend_path(&self.instance.exe, &mut launch.env);
+        for name in NOT_ITS {
+            launch.env.remove(std::ffi::OsStr::new(name));
+        }
+        launch
+    }
+
+    async fn contain(&self, runtime: &dyn Runtime, brief: &Brief, launch: Launch) -> Result<Launch, String> {
+        let containment = &self.instance.containment;
+        let Some(sandbox) = containment.sandbox(self.tier()) else {
+            return Ok(launch);
+        };
+        let shown = brief.attempt_dir.join(file::PROMPT);
+        // The cell mounts it, and the process that writes it comes later.
+        let written = std::fs::write(&shown, &brief.prompt);
+        let starts = runtime.starts();
+        let mut write = runtime.writes(brief);
+        write.push(brief.attempt_dir.join(file::DESK));
+        let cell = written.and_then(|()| {
+            containment.review_cell(Booth {
+                task: &brief.task,
+                runtime: &self.by.runtime,
+                folder: &brief.attempt_dir,
+                tree: self.room.checkout.top(),
+                home: &self.room.home(),
+                read: vec![shown, self.room.diff_file.clone()],
+                write,
+                hosts: runtime.hosts(),
+                commands: [&launch.argv, &starts],
+            })
+        });
+        let cell = cell.map_err(|error| format!("the reviewer's folders cannot be made: {error}"))?;
+        let refused = |refused: crate::sandbox::Refused| format!("sandbox: {refused}");
+        let probed = sandbox.probe(&cell).await.map_err(refused)?;
+        let Launch { argv, env, .. } = launch;
+        let wrapped = sandbox.wrap(Command { argv, env }, &cell, &probed);
+        let Command { argv, env } = wrapped.map_err(refused)?;
+        Ok(Launch { argv, env, ..launch })
+    }
+
+    /// What a cell left outside of its process tree goes before anything is concluded.
+    async fn sweep(&self, dir: &Path) {
+        let Some(sandbox) = self.instance.containment.sandbox(self.tier()) else {
+            return;
+        };
+        while let Err(refusal) = sandbox.sweep(dir).await {
+            tracing::warn!(task = %self.case.task.id, error = %refusal, "the container of a review is still there");
+            self.instance.clock.sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Reads its output until nobody of its process tree is left.
+    async fn hear(&self, mut reader: Box<dyn Reader>, running: Running, dir: &Path) -> Heard {
+        let mut tail = Tail::new(&dir.join(file::STDOUT), 0);
+        let mut waits = false;
+        let lease = self.instance.config.scheduler.lease;
+        let mut renewed = Instant::now();
+        let mut held = Held {
+            running,
+            ended: false,
+        };
+        let exit = loop {
+            tokio::select! {
+                exit = held.running.wait() => break exit,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            if renewed.elapsed() >= lease / RENEWALS {
+                renewed = Instant::now();
+                if let Err(error) = held.running.renew_lease(lease) {
+                    tracing::warn!(task = %self.case.task.id, %error, "a reviewer's lease was not renewed");
+                }
+            }
+            take(&mut tail, reader.as_mut(), &mut waits);
+        };
+        held.ended = true;
+        take(&mut tail, reader.as_mut(), &mut waits);
+        if let Some(line) = tail.rest() {
+            reader.read(&line.bytes);
+        }
+        Heard { reader, exit, waits }
+    }
+
+    async fn conclude(&mut self, heard: Heard, dir: &Path) -> Result<Answer, Missed> {
+        let Heard { reader, exit, waits } = heard;
+        let word = OutcomeFile::load(&dir.join(file::DESK).join(file::OUTCOME))
+            .ok()
+            .flatten();
+        let stderr = last_words(&dir.join(file::STDERR), LAST_WORDS).unwrap_or_default();
+        let ending = reader.ending(&exit, word.as_ref(), &stderr);
+        let account = reader.account();
+        let own = word.as_ref().map(|word| word.spent).unwrap_or_default();
+        if let Some(cost) = account.spent.or(own).cost_usd {
+            self.cost_usd = Some(self.cost_usd.unwrap_or_default() + cost);
+        }
+        if let Some(trouble) = trouble(&ending, &exit, waits) {
+            return Err(Missed::Trouble(trouble));
+        }
+        let message = match reader.last_message() {
+            Some(message) => message.to_owned(),
+            None => plain(dir, word.as_ref()),
+        };
+        self.clean(dir).await;
+        let claims_an_end = matches!(ending.kind, EndKind::Claimed | EndKind::NoChangeNeeded);
+        Ok(Answer {
+            message,
+            claims_an_end,
+            broken: (!is_own_end(ending.kind)).then_some(ending.reason),
+            session: account.session,
+        })
+    }
+
+    /// What was written stays for people to read, without secrets.
+    async fn clean(&self, dir: &Path) {
+        for name in [file::STDOUT, file::STDERR] {
+            let (path, redactor): (PathBuf, _) = (dir.join(name), self.instance.redactor.clone());
+            let scrubbed = tokio::task::spawn_blocking(move || scrub(&path, &redactor)).await;
+            if let Ok(Err(error)) = scrubbed {
+                tracing::error!(task = %self.case.task.id, %error, "a review's {name} was not cleaned of secrets");
+            }
+        }
+    }
+}
+
+/// Where a reviewer may write its log, on its desk.
+const PROGRESS: &str = "progress.md";
+
+fn take(tail: &mut Tail, reader: &mut dyn Reader, waits: &mut bool) {
+    while let Ok(lines) = tail.read() {
+        if lines.is_empty() {
+            return;
+        }
+        for signal in lines.iter().flat_map(|line| reader.read(&line.bytes)) {
+            match signal {
+                Signal::Retrying { .. } => *waits = true,
+                Signal::Alive | Signal::RateLimit(_) | Signal::Cost(_) => {}
+                _ => *waits = false,
+            }
+        }
+    }
+}
+
+/// Whether its end is its provider's doing.
+fn trouble(ending: &Ending, exit: &Exit, waits: bool) -> Option<Trouble> {
+    let until = match ending.kind {
+        EndKind::RateLimited { until } => until,
+        EndKind::Overloaded | EndKind::Auth | EndKind::Network => None,
+        _ if waits && exit.cause == Cause::Timeout => None,
+        _ => return None,
+    };
+    Some(Trouble {
+        reason: ending.reason.clone(),
+        until,
+    })
+}
+
+/// Whether it came to an end that it chose; whatever else it wrote is half an answer.
+fn is_own_end(kind: EndKind) -> bool {
+    matches!(
+        kind,
+        EndKind::Claimed
+            | EndKind::NoChangeNeeded
+            | EndKind::Continue
+            | EndKind::Blocked
+            | EndKind::NeedsStrongerModel
+    )
+}
+
+/// A plain program's answer: its outcome file's words where it wrote none to its standard output.
+fn plain(dir: &Path, word: Option<&OutcomeFile>) -> String {
+    let output = last_words(&dir.join(file::STDOUT), OUTPUT).unwrap_or_default();
+    let reason = word.and_then(|word| word.reason.clone());
+    match reason {
+        Some(reason) if !output.contains('{') => reason,
+        _ => output,
+    }
+}
