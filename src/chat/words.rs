@@ -24,9 +24,16 @@ fn parts(report: &Report) -> (&'static str, String) {
         Report::Reviewed { by, line } => ("🔎", format!("reviewed by {by}: {}", flat(line))),
         Report::Paused { by } => ("⏸️", format!("paused by {by}")),
         Report::Cancelled { by, reason } => ("🚫", format!("cancelled by {by}: {}", flat(reason))),
-        Report::Completed { validated } => {
+        Report::Completed { validated, evidence } => {
             let marks: Vec<String> = validated.iter().map(|c| format!("✓ {}", c.as_str())).collect();
-            ("✅", format!("completed! Validation: {}", marks.join(", ")))
+            let shown = match evidence.as_slice() {
+                [] => String::new(),
+                list => format!(". Evidence: {}", flat(&list.join("; "))),
+            };
+            (
+                "✅",
+                format!("completed! Validation: {}{shown}", marks.join(", ")),
+            )
         }
     }
 }
@@ -94,6 +101,7 @@ mod tests {
             (
                 Report::Completed {
                     validated: Category::ALL.to_vec(),
+                    evidence: vec![],
                 },
                 "✅ [fix-api] - completed! Validation: ✓ build, ✓ functionality, ✓ dependencies, ✓ integration, ✓ documentation",
             ),
@@ -101,5 +109,16 @@ mod tests {
         for (report, expected) in rows {
             assert_eq!(line(&id, &report), expected);
         }
+    }
+    #[test]
+    fn a_completion_names_its_evidence() {
+        let report = Report::Completed {
+            validated: vec![Category::Build],
+            evidence: vec!["home page (a.png, b.png)".into(), "bench\n(bench.txt)".into()],
+        };
+        let told = line(&TaskId::parse("t").unwrap(), &report);
+        let wanted =
+            "✅ [t] - completed! Validation: ✓ build. Evidence: home page (a.png, b.png); bench (bench.txt)";
+        assert_eq!(told, wanted);
     }
 }

@@ -97,6 +97,9 @@ pub enum Verb {
     /// What a worker wrote
     #[command(after_help = examples::LOGS)]
     Logs(look::Logs),
+    /// What the gate kept for you to look at: screenshots, reports, figures
+    #[command(after_help = examples::EVIDENCE)]
+    Evidence(look::Evidence),
 
     /// Write a task into the queue file
     #[command(after_help = examples::ADD)]

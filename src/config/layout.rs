@@ -131,6 +131,11 @@ impl Layout {
         self.state().join("reviews").join(task.as_str())
     }
 
+    /// What the gate kept of a task for people to look at, a folder a commit.
+    pub fn evidence(&self, task: &TaskId) -> PathBuf {
+        self.state().join("evidence").join(task.as_str())
+    }
+
     /// The attempts of a task.
     pub fn attempts(&self, task: &TaskId) -> PathBuf {
         self.state().join("attempts").join(task.as_str())

@@ -25,10 +25,11 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
-    Scheduler, Server, Store, Tier,
+    Bus, Containment, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules, Reports, Review,
+    Runtime, Scheduler, Server, Store, Tier,
 };
 
+use self::section::PlanGate;
 use crate::domain::policy::{Policy, TierPolicy};
 
 /// The whole configuration.
@@ -130,6 +131,7 @@ impl Config {
             medic: rules.medic,
             landing: self.landing.to,
             max_children: rules.max_children,
+            plan_gate: self.gate.plan == PlanGate::On,
             continuation_delay: rules.continuation_delay,
             backoff_initial: rules.backoff_initial,
             backoff_max: rules.backoff_max,

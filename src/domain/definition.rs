@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::exhibit::ExhibitSpec;
 use super::gate::CheckSpec;
 use super::id::TaskId;
 use super::stage::Destination;
@@ -122,6 +123,18 @@ pub struct Definition {
     /// The issue on the forge that it settles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issue: Option<u64>,
+    /// The evidence that the task picks, as it is written; all of its job's where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Vec<String>>,
+    /// The evidence that the gate keeps for people to look at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exhibits: Vec<ExhibitSpec>,
+    /// Whether the documentation must change, or be waived; as configured where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs_required: Option<bool>,
+    /// Whether it must be planned before its first attempt; as configured where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_gate: Option<bool>,
     /// Lines of a validation check list: for the reviewer, never run.
     pub review: Vec<String>,
     /// The prompt template of the job, already rendered for this task.

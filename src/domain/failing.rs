@@ -57,8 +57,8 @@ impl Failures {
     }
 }
 
-/// Whether a script is one command that runs all its tests: what comes behind a failure is not seen, so of a longer
-/// script the names of the failed tests do not tell the whole.
+/// Whether a script is one command of a test tool that runs all its tests: what comes behind a failure is not seen, so
+/// of a longer script the names of the failed tests do not tell the whole.
 pub fn tells_all(script: &str) -> bool {
     const EARLY: [&str; 8] = [
         "-x",
@@ -70,15 +70,43 @@ pub fn tells_all(script: &str) -> bool {
         "-b",
         "--exitfirst",
     ];
-    let script = script.trim();
-    let lines = script.lines().map(str::trim);
-    let mut lines = lines.filter(|l| !l.is_empty() && !l.starts_with('#'));
-    let one = lines.next().is_some() && lines.next().is_none();
-    let joined = ["&&", "||", ";", "|", "$(", "`", "&"]
-        .iter()
-        .any(|mark| script.contains(mark));
     let early = script
         .split_whitespace()
         .any(|word| EARLY.contains(&word) || word.starts_with("--maxfail") || word.starts_with("--bail="));
-    one && !joined && !early
+    tool(script).is_some() && !early
+}
+
+/// The test tool that a script calls, where it is one command of one that is known; of a tool that calls others (make, a
+/// shell) nobody can tell what it runs.
+pub fn tool(script: &str) -> Option<&str> {
+    const LAUNCHERS: [&str; 9] = [
+        "exec", "env", "time", "npx", "uv", "poetry", "pipenv", "run", "pnpm",
+    ];
+    const TOOLS: [&str; 10] = [
+        "cargo", "go", "pytest", "py.test", "unittest", "jest", "vitest", "mocha", "node", "deno",
+    ];
+    let lines = script.lines().map(str::trim);
+    let mut lines = lines.filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let (line, None) = (lines.next()?, lines.next()) else {
+        return None;
+    };
+    if line.contains(['&', ';', '|', '`']) || line.contains("$(") {
+        return None;
+    }
+    let set = |word: &&str| {
+        word.split_once('=')
+            .is_some_and(|(name, _)| !name.starts_with('-'))
+    };
+    let words = line.split_whitespace().skip_while(set);
+    let mut words = words.skip_while(|word| LAUNCHERS.contains(word));
+    let name = |word: &'_ str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let first = words.next()?;
+    let first_name = name(first);
+    let module = first_name.starts_with("python") || first_name == "py";
+    let called = if module {
+        words.skip_while(|word| *word != "-m").nth(1)?
+    } else {
+        first
+    };
+    TOOLS.into_iter().find(|tool| *tool == name(called))
 }

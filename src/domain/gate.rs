@@ -8,6 +8,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::exhibit::Exhibit;
+
 /// What a check speaks for. All five must hold before a task is archived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -149,7 +151,7 @@ impl Receipt {
     }
 }
 
-/// What a check ran on and in; empty where nobody looked, as in receipts of older versions.
+/// What a check ran on and in, and what it left; empty where nobody looked, as in receipts of older versions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trace {
     /// The tree that was checked out: the commit's, or that of its merge with the base.
@@ -160,6 +162,9 @@ pub struct Trace {
     pub sandbox: String,
     /// The length of the whole output, in bytes.
     pub output_bytes: u64,
+    /// The files that were kept for people to look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Exhibit>,
 }
 
 /// The verdict over all receipts.
@@ -263,6 +268,22 @@ impl GateReport {
                 .trim_end()
                 .to_owned(),
         )
+    }
+
+    /// What was kept for people to look at: the names of the evidence, each with the paths of its files.
+    pub fn exhibits(&self) -> Vec<String> {
+        let kept = self.receipts.iter().filter(|r| !r.trace.files.is_empty());
+        kept.map(|receipt| {
+            let paths: Vec<&str> = receipt
+                .trace
+                .files
+                .iter()
+                .map(|file| file.path.as_str())
+                .collect();
+            let name = receipt.name.trim_start_matches("evidence: ");
+            format!("{name} ({})", paths.join(", "))
+        })
+        .collect()
     }
 
     /// The same report with a person's word for what asks for it.

@@ -1,10 +1,12 @@
 //! Floor 0: what the product is about, pure. No I/O, no async, no clock, no randomness, no environment, no logging.
 
 pub mod assess;
+pub mod criteria;
 pub mod decide;
 pub mod definition;
 pub mod effect;
 pub mod event;
+pub mod exhibit;
 pub mod failing;
 pub mod family;
 pub mod fingerprint;
@@ -17,6 +19,7 @@ pub mod lane;
 pub mod liveness;
 pub mod mirror;
 pub mod outcome;
+pub mod plan;
 pub mod policy;
 pub mod question;
 pub mod ready;

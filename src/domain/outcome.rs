@@ -7,6 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::Fingerprint;
 use super::task::StopReason;
 
 /// How a worker ended, as its runtime tells from the exit status, the result event and the outcome file.
@@ -78,6 +79,11 @@ impl Evidence {
     /// Whether anything at all was brought.
     pub fn any(&self) -> bool {
         self.changed || self.progress_entries > 0
+    }
+
+    /// Whether nothing differs from the base, and all that was brought is words.
+    fn is_words(&self) -> bool {
+        self.any() && !self.changed && Fingerprint::read(&self.fingerprint).diff.is_empty()
     }
 }
 
@@ -218,7 +224,8 @@ pub struct Witnesses<'a> {
 /// The truth table: what the attempt is, from what its witnesses say.
 ///
 /// A stop that the orchestrator asked for outranks everything; a session that nobody saw end outranks the worker's
-/// word; a claim without evidence is a bail, and so is an end without a word.
+/// word; a claim without evidence is a bail, and so is an end without a word. A claim with nothing but words says that
+/// nothing needed to change.
 pub fn judge(seen: &Witnesses<'_>) -> Outcome {
     if let Some(stop) = seen.stopped {
         return stop.outcome();
@@ -227,6 +234,7 @@ pub fn judge(seen: &Witnesses<'_>) -> Outcome {
         return Outcome::Lost;
     }
     match (seen.ending.kind, seen.evidence.any()) {
+        (EndKind::Claimed, _) if seen.evidence.is_words() => Outcome::NoChangeNeeded,
         (EndKind::Claimed, true) => Outcome::Done,
         (EndKind::Silent, true) => Outcome::Continue,
         (EndKind::Claimed | EndKind::Silent, false) => Outcome::Bailed,

@@ -51,6 +51,9 @@ pub struct Policy {
     pub landing: Destination,
     /// The most sub-tasks that the workers of one task may make.
     pub max_children: u32,
+    /// Whether a task must be planned before its first attempt, where its job does not say.
+    #[serde(default)]
+    pub plan_gate: bool,
     /// Wait before the same work goes on.
     pub continuation_delay: Duration,
     /// First wait after a failure; doubled with each further one.
@@ -405,6 +408,7 @@ impl Policy {
             medic: false,
             landing: Destination::Branch,
             max_children: 8,
+            plan_gate: false,
             continuation_delay: Duration::from_secs(1),
             backoff_initial: Duration::from_secs(10),
             backoff_max: Duration::from_secs(300),

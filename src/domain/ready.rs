@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::family;
 use super::id::TaskId;
 use super::landing::Waits;
+use super::plan;
 use super::policy::{Order, Policy};
 use super::stage::Stage;
 use super::task::{Block, StartKind, State, Task};
@@ -39,6 +40,13 @@ pub fn unmet<'a>(
         .map(state)
         .filter(|(_, s)| *s != DependencyState::Completed)
         .collect()
+}
+
+/// Whether a task may be assessed: it is pending, planned as far as that is asked, and all that it depends on is met.
+pub fn is_eligible(task: &Task, policy: &Policy, lookup: impl Fn(&TaskId) -> DependencyState) -> bool {
+    matches!(task.state, State::Pending { .. })
+        && plan::holds(task, policy).is_none()
+        && unmet(task, lookup).is_empty()
 }
 
 /// Slots in use: tasks with a live attempt.
@@ -115,7 +123,8 @@ pub fn claims<'a>(
     policy: &Policy,
     route: impl Fn(&Task) -> Option<Route>,
 ) -> Vec<(TaskId, Route)> {
-    let mut due: Vec<&Task> = ready.filter(|t| is_due(t, now)).collect();
+    let may_go = |t: &&Task| is_due(t, now) && plan::holds(t, policy).is_none();
+    let mut due: Vec<&Task> = ready.filter(may_go).collect();
     if used.total >= policy.max_concurrent || due.is_empty() {
         return Vec::new();
     }
@@ -192,6 +201,8 @@ pub struct World<'a> {
     pub children: &'a [TaskId],
     /// The task that is merged into the same base before it.
     pub lane: Option<&'a TaskId>,
+    /// What the task's plan lacks, where it is held back for that (see [`plan::holds`]).
+    pub plan: Option<&'a str>,
 }
 
 /// Answers for a task what it waits for.
@@ -216,6 +227,9 @@ pub fn waiting(
     };
     if family::waits(task) && !world.children.is_empty() && world.stopped.is_none() {
         return on_children(world.children, answer);
+    }
+    if let Some(lacks) = world.plan.filter(|_| world.stopped.is_none()) {
+        return person(lacks.to_owned());
     }
     match &task.state {
         State::Pending { .. } | State::Ready { .. } if world.stopped.is_some() => {
@@ -247,18 +261,19 @@ pub fn waiting(
             "paused by {by}; `orchestrator resume {}` goes on",
             task.id
         )),
-        State::Assessing { .. } => answer(For::Nothing, "is being assessed".to_owned()),
-        State::Claimed { .. } => answer(For::Nothing, "its worker is being started".to_owned()),
-        State::Running { attempt, .. } => answer(
-            For::Nothing,
-            format!("attempt {} runs at {}", attempt.n, attempt.route.tier),
-        ),
-        State::Stopping { reason, .. } => answer(
-            For::Nothing,
-            format!("its worker is being stopped: {}", reason.sentence()),
-        ),
         State::Validating { stage, .. } => judged(task, stage, world, answer),
-        State::Ended { .. } => answer(For::Nothing, format!("is {}", task.state.name())),
+        working => answer(For::Nothing, doing(working)),
+    }
+}
+
+/// What is done for a task that waits for nothing.
+fn doing(state: &State) -> String {
+    match state {
+        State::Assessing { .. } => "is being assessed".to_owned(),
+        State::Claimed { .. } => "its worker is being started".to_owned(),
+        State::Running { attempt, .. } => format!("attempt {} runs at {}", attempt.n, attempt.route.tier),
+        State::Stopping { reason, .. } => format!("its worker is being stopped: {}", reason.sentence()),
+        other => format!("is {}", other.name()),
     }
 }
 

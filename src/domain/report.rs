@@ -75,5 +75,8 @@ pub enum Report {
     Completed {
         /// The categories that the gate found green.
         validated: Vec<Category>,
+        /// The evidence that can be looked at: names, each with the paths of its files.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<String>,
     },
 }

@@ -92,6 +92,8 @@ codes! {
     ScopeIsProse = "scope-is-prose",
     /// A scope leads out of the workspace.
     BadScope = "bad-scope",
+    /// Evidence that the task's job does not list, and that is no pattern of files; or a list of a job that cannot be read.
+    UnknownEvidence = "unknown-evidence",
     /// One field stands twice in a task; the first counts.
     DuplicateField = "duplicate-field",
     /// A heading with a task's fields has no id, so it is prose.

@@ -4,6 +4,7 @@
 //! entries can be told from them; any text can be read.
 //! Deliberately absent: the judgement whether a file is good enough (see `domain::gate`), and file access.
 
+mod criteria;
 mod merge;
 
 use std::ops::Range;
@@ -15,6 +16,7 @@ use crate::domain::id::TaskId;
 use crate::format::scan::{self, Line, Scan, scan};
 use crate::format::text::normal_key;
 
+pub use criteria::{answer, answered, answers, with_criteria};
 pub use merge::take_in;
 
 /// What an empty section reads.
@@ -39,6 +41,10 @@ pub enum Section {
     CompletedPhases,
     /// Continuous tasks alone.
     NextSteps,
+    /// A check list; tasks with acceptance criteria alone.
+    Criteria,
+    /// What was decided, where somebody wrote such a section.
+    Decisions,
 }
 
 impl Section {
@@ -52,6 +58,8 @@ impl Section {
             Self::Tests => "Tests / Verification Done",
             Self::CompletedPhases => "Completed Phases",
             Self::NextSteps => "Next Steps",
+            Self::Criteria => "Acceptance Criteria",
+            Self::Decisions => "Decisions",
         }
     }
 
@@ -173,7 +181,8 @@ pub fn ticked(text: &str) -> Vec<String> {
     found.scan.lines.iter().enumerate().filter_map(done).collect()
 }
 
-/// The sections that are missing or empty. `none` is not empty: it says that there is nothing.
+/// The sections that are missing or empty. `none` is not empty: it says that there is nothing. Decisions need no section;
+/// one that is there must hold more than a placeholder.
 pub fn completeness(text: &str, kind: Kind) -> Vec<Section> {
     let found = Found::of(text);
     let is_empty = |section: &Section| {
@@ -181,7 +190,47 @@ pub fn completeness(text: &str, kind: Kind) -> Vec<Section> {
         let blank = |line: &Line| matches!(line.kind, scan::Kind::Blank | scan::Kind::Comment);
         lines.is_none_or(|lines| lines.iter().all(blank))
     };
-    Section::wanted(kind).iter().copied().filter(is_empty).collect()
+    let left_open = found.lines(Section::Decisions).is_some_and(|lines| {
+        let says = |line: &Line| line.kind != scan::Kind::Comment && !is_placeholder(found.text_of(line));
+        !found.scan.lines[lines].iter().any(says)
+    });
+    let wanted = Section::wanted(kind).iter().copied().filter(is_empty);
+    wanted.chain(left_open.then_some(Section::Decisions)).collect()
+}
+
+/// Whether the documentation is said to need no change: a line `Docs: not needed - REASON` of at least some words.
+pub fn docs_waiver(text: &str) -> Option<String> {
+    const WORDS: usize = 3;
+    let found = Found::of(text);
+    let reason = |line: &Line| {
+        let shown = found.scan.visible_text(text.as_bytes(), line.range());
+        let plain = shown.replace(['*', '_', '`'], "");
+        let plain = plain.trim_start_matches(|c: char| c.is_whitespace() || "-+#>".contains(c));
+        let (key, said) = plain.split_once(':')?;
+        let is_docs = ["docs", "documentation"].contains(&normal_key(key).as_str());
+        let said = said.trim();
+        let head = said.get(.."not needed".len())?;
+        let is_not = is_docs && head.eq_ignore_ascii_case("not needed");
+        let why = said
+            .get(head.len()..)?
+            .trim_matches(|c: char| !c.is_alphanumeric());
+        (is_not && why.split_whitespace().count() >= WORDS).then(|| one_line(why))
+    };
+    let text_lines = found
+        .scan
+        .lines
+        .iter()
+        .filter(|line| line.kind == scan::Kind::Text);
+    text_lines.filter_map(reason).next_back()
+}
+
+/// Whether a line of a template was left as it was.
+fn is_placeholder(line: &str) -> bool {
+    let word = line
+        .trim()
+        .trim_matches(|c: char| "-*+_.:<>[]()`".contains(c) || c.is_whitespace());
+    let word = word.to_lowercase();
+    word.is_empty() || ["todo", "tbd", "fixme", "to do", "placeholder"].contains(&word.as_str())
 }
 
 fn begins_entry(line: &Line, raw: &str, after_blank: bool) -> bool {

@@ -1,6 +1,9 @@
 //! Checks that end well without having looked at anything: an empty script, a test run without a test.
 //!
-//! Pure. A run is refused only where its tools say that there was nothing, and none says that there was something.
+//! Pure. A run is refused only where its tools say that there was nothing, and none says that there was something; and
+//! where a tool that always tells a result tells none: whoever ends the process early cannot be green.
+
+use crate::domain::failing::tool;
 
 /// What is said of an empty script.
 pub(super) const BLANK: &str = "there is nothing in this check; write a command, or take the check out";
@@ -31,9 +34,60 @@ pub(super) fn ran_nothing(output: &str) -> Option<String> {
     ))
 }
 
+/// Why a run that ended well counts as one without a result: a program of tests began and told no result, or the only
+/// tool of the script, which always tells one, did not.
+pub(super) fn untold(script: &str, output: &str) -> Option<String> {
+    const QUIET: [&str; 13] = [
+        "--no-run",
+        "--list",
+        "--doc",
+        "--help",
+        "--version",
+        "-qq",
+        "-json",
+        "-c",
+        "--co",
+        "--collect-only",
+        "-h",
+        "--format",
+        "-o",
+    ];
+    let plain = super::capture::plain(output);
+    let lines = || plain.lines().map(str::trim);
+    let begun = lines().filter(|l| is_beginning(l)).count();
+    let ended = lines().filter(|l| l.starts_with("test result: ")).count();
+    if begun > ended {
+        return Some(format!(
+            "nothing ran to its end: {begun} programs of tests began, and {ended} told a result"
+        ));
+    }
+    let words: Vec<&str> = script.split_whitespace().collect();
+    let tests = match tool(script)? {
+        "cargo" => words.contains(&"test"),
+        tool => matches!(tool, "unittest" | "pytest" | "py.test"),
+    };
+    let quiet = script.contains('>')
+        || words
+            .iter()
+            .any(|w| QUIET.contains(w) || w.starts_with("--format"));
+    let silent = tests && !quiet && !lines().any(|l| sign(l).is_some());
+    silent.then(|| "nothing ran to its end: the tests' tool ended well, and told no result".to_owned())
+}
+
+/// `running 3 tests`, as a test program of cargo's begins.
+fn is_beginning(line: &str) -> bool {
+    let rest = line.strip_prefix("running ");
+    let rest = rest.and_then(|rest| rest.strip_suffix(" tests").or(rest.strip_suffix(" test")));
+    rest.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// Whether a line tells that tests ran (`true`), or that none did (`false`).
 fn sign(line: &str) -> Option<bool> {
     let lower = line.to_ascii_lowercase();
+    // A file of the target's name: make has nothing to do.
+    if lower.starts_with("make: ") && lower.ends_with("is up to date.") {
+        return Some(false);
+    }
     const NONE: [&str; 13] = [
         "no tests ran",
         "no tests found",
@@ -160,6 +214,7 @@ mod tests {
             "0 examples, 0 failures",
             "> Task :test NO-SOURCE",
             "ok | 0 passed | 0 failed (1ms)",
+            "make: 'test' is up to date.",
         ] {
             assert!(ran_nothing(output).is_some(), "{output}");
         }
@@ -187,6 +242,37 @@ mod tests {
             "we found that no test is slow",
         ] {
             assert_eq!(ran_nothing(output), None, "{output}");
+        }
+    }
+
+    /// Seen to fail with the comparison of the two counts, or the look at the tool, taken out.
+    #[test]
+    fn a_run_that_tells_no_result_is_none() {
+        let begun = "running 2 tests\n";
+        let done = "running 1 test\ntest result: ok. 1 passed; 0 failed; finished in 0.00s\n";
+        for (script, output, wanted) in [
+            ("cargo test", format!("{begun}{done}"), true),
+            ("make test", begun.to_owned(), true),
+            ("cargo test", done.to_owned(), false),
+            ("cargo test", String::new(), true),
+            ("cargo test --no-run", String::new(), false),
+            ("cargo build", String::new(), false),
+            ("python3 -m unittest", "0 failed\n".to_owned(), true),
+            (
+                "python3 -m unittest -q",
+                "Ran 2 tests in 0.1s\n\nOK\n".to_owned(),
+                false,
+            ),
+            ("python3 -m unittest 2> log", String::new(), false),
+            (
+                "python3 -m pytest -q",
+                "..\n2 passed in 0.01s\n".to_owned(),
+                false,
+            ),
+            ("pytest -qq", "..\n".to_owned(), false),
+            ("make test", String::new(), false),
+        ] {
+            assert_eq!(untold(script, &output).is_some(), wanted, "{script}: {output}");
         }
     }
 

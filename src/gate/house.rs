@@ -156,6 +156,37 @@ pub(super) fn tests_and_checks(found: Result<&Vec<Finding>, &WorkspaceError>, ma
     look
 }
 
+/// Files that are not as they should be in the commit, and need a person's word; none where there are none.
+fn referred(
+    name: &'static str,
+    at: &str,
+    found: &Result<Vec<String>, WorkspaceError>,
+    words: &str,
+) -> Option<Look> {
+    let seen = match found {
+        Ok(files) if files.is_empty() => return None,
+        Ok(files) => Ok(format!("{words}: {}", listed(files))),
+        Err(_) => Err(String::new()),
+    };
+    let mut look = Look::new(name, Category::Integration, at, seen).or_error(found.as_ref().err());
+    if found.is_ok() {
+        look.verdict = CheckVerdict::NeedsPerson;
+    }
+    Some(look)
+}
+
+/// What the base brought since the work began, and the commit has thrown away.
+pub(super) fn taken_back(found: &Result<Vec<String>, WorkspaceError>) -> Option<Look> {
+    let words = "the commit takes back what its base brought meanwhile, which needs a person's word";
+    referred("base-kept", "git diff-tree, base to commit", found, words)
+}
+
+/// What the project ignores, and the commit holds.
+pub(super) fn ignored(found: &Result<Vec<String>, WorkspaceError>) -> Option<Look> {
+    let words = "the commit holds files that the project ignores, which needs a person's word";
+    referred("nothing-ignored", "git ls-files --ignored", found, words)
+}
+
 /// Whether the progress file is complete; `missing` is none where there is no file.
 pub(super) fn progress_file(missing: Option<&[String]>) -> Look {
     let seen = match missing {

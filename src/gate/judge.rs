@@ -1,18 +1,21 @@
 //! One run of the gate, from the commit to the report.
 
+mod asked_for;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sha2::{Digest, Sha256};
 
+use super::asked::Asked;
 use super::capture::hex;
 use super::confine::{Confine, Confined, Room};
 use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
 use super::work::{self, Rules};
-use super::{changes, empty, environment, older, select};
+use super::{changes, empty, environment, exhibits, older, select};
 use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt, Trace};
 use crate::workspace::{Diff, GateCheckout, Merge, Spares, Workspace, WorkspaceError};
 
@@ -55,6 +58,8 @@ pub struct GateRequest<'a> {
     pub rules: Rules,
     /// Spare checkouts, where somebody keeps some.
     pub spares: Option<&'a Spares>,
+    /// What the task asks for besides its checks.
+    pub asked: Asked<'a>,
 }
 
 /// The gate.
@@ -84,18 +89,23 @@ impl Gate {
             request,
             commit: &commit,
             now,
+            keep: request.keep,
         };
+        let lay_there = exhibits::find(checkout.root(), request.asked.exhibits).await;
         let mut receipts = bench.at(&checkout, &checks).await?;
         let base = &request.workspace.base.commit;
         bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
         let (clean, (diff, changes), merge) =
             tokio::join!(bench.clean(&checkout), bench.changes(&checks), bench.merge());
-        checkout.remove();
         receipts.push(clean);
+        receipts.extend(bench.ignored(&checkout).await);
+        receipts.extend(bench.exhibits(&checkout, &lay_there).await?);
+        checkout.remove();
         receipts.extend(changes);
         receipts.extend(bench.integration(&diff, merge, &checks).await?);
         receipts.extend(bench.documentation());
+        receipts.extend(bench.asked_for(&receipts).await);
         for look in receipts.iter_mut().filter(|r| r.trace.tree.is_empty()) {
             look.trace.tree.clone_from(&tree);
         }
@@ -135,6 +145,7 @@ struct Bench<'a> {
     request: &'a GateRequest<'a>,
     commit: &'a str,
     now: Clock<'a>,
+    keep: Option<&'a dyn Keep>,
 }
 
 impl Bench<'_> {
@@ -203,6 +214,7 @@ impl Bench<'_> {
                 .map(|confined| confined.told().to_owned())
                 .unwrap_or_default(),
             output_bytes: 0,
+            files: Vec::new(),
         };
         let mut receipt = Receipt {
             trace,
@@ -244,7 +256,8 @@ impl Bench<'_> {
             receipt.exit_code = status.code();
         }
         let passed = receipt.verdict == CheckVerdict::Passed && receipt.category == Category::Functionality;
-        if let Some(words) = passed.then(|| empty::ran_nothing(&whole)).flatten() {
+        let nothing = || empty::ran_nothing(&whole).or_else(|| empty::untold(&receipt.command, &whole));
+        if let Some(words) = passed.then(nothing).flatten() {
             receipt.verdict = CheckVerdict::Failed;
             receipt.output_tail.push_str(&format!("\n{words}\n"));
         }
@@ -261,10 +274,7 @@ impl Bench<'_> {
         if whole.is_empty() {
             return;
         }
-        let kept = self
-            .request
-            .keep
-            .map(|keep| keep.keep(&receipt.output_sha256, whole));
+        let kept = self.keep.map(|keep| keep.keep(&receipt.output_sha256, whole));
         if let Some(Err(error)) = kept {
             tracing::error!(check = receipt.name, %error, "its output was not stored");
         }
@@ -272,7 +282,14 @@ impl Bench<'_> {
 
     async fn clean(&self, checkout: &GateCheckout) -> Receipt {
         let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
-        let look = house::clean(&checkout.dirt().await);
+        let mut dirt = checkout.dirt().await;
+        if let Ok(files) = &mut dirt {
+            // What is asked for as evidence is made by checks, and is no dirt.
+            let patterns = || self.request.asked.exhibits.iter().flat_map(|spec| &spec.files);
+            let here = |path: &str| self.request.workspace.from_root(path).to_owned();
+            files.retain(|path| !patterns().any(|pattern| pattern.matches(&here(path))));
+        }
+        let look = house::clean(&dirt);
         let directory = checkout.root().display().to_string();
         look.receipt(self.commit, &directory, at, began.elapsed())
     }
@@ -306,6 +323,19 @@ impl Bench<'_> {
         }
     }
 
+    /// Read by the index that no check sees.
+    async fn ignored(&self, checkout: &GateCheckout) -> Option<Receipt> {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let look = house::ignored(&self.request.workspace.ignored_in(checkout).await);
+        look.map(|look| self.seen(look, at, began.elapsed()))
+    }
+
+    async fn taken_back(&self, base: &str) -> Option<Receipt> {
+        let (at, began) = ((self.now)().trunc_subsecs(6), Instant::now());
+        let found = self.request.workspace.taken_back(base, self.commit).await;
+        house::taken_back(&found).map(|look| self.seen(look, at, began.elapsed()))
+    }
+
     /// Whether it fits the base as that is now, and whether what depends on it still works there.
     async fn integration(
         &self,
@@ -322,6 +352,9 @@ impl Bench<'_> {
         let marks = diff.as_ref().and(marks.as_ref());
         let look = house::merges(&merge, marks, reference);
         let mut receipts = vec![self.seen(look, at, took)];
+        if let Ok(Merge::Unmoved { base }) = &merge {
+            receipts.extend(self.taken_back(base).await);
+        }
         let spoken_for = checks.iter().any(|c| c.category == Category::Dependencies);
         match merge {
             Ok(Merge::Unmoved { base }) if !checks.is_empty() && !spoken_for => {

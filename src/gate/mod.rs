@@ -7,12 +7,15 @@
 //!
 //! Deliberately absent: the verdict (that is [`crate::domain::gate::GateReport::verdict`]) and what follows from it.
 
+mod asked;
 mod capture;
 mod changes;
 mod confine;
+mod criteria;
 mod detect;
 mod empty;
 mod environment;
+mod exhibits;
 mod feedback;
 mod house;
 mod judge;
@@ -23,6 +26,7 @@ mod select;
 mod standing;
 mod work;
 
+pub use asked::{Asked, Criteria, Docs, Gallery, Kept, Without};
 pub use confine::{Call, Confine, Confined, Room};
 pub use detect::{RootFiles, detect};
 pub use feedback::feedback;

@@ -3,7 +3,7 @@
 
 use super::detect::RootFiles;
 use crate::domain::failing::{Failures, tells_all};
-use crate::domain::gate::{CheckSpec, CheckVerdict, Receipt};
+use crate::domain::gate::{CheckSource, CheckSpec, CheckVerdict, Receipt};
 
 /// So many names are told.
 const SHOWN: usize = 20;
@@ -28,7 +28,7 @@ pub(super) fn stands_for(check: &CheckSpec, base: &RootFiles) -> String {
 }
 
 /// Puts into a failed check's receipt how the same check ended at the base; it passes where every test that fails is
-/// known by name and failed there, too.
+/// known by name and failed there, too. A check that the task itself brings says what its work is: it is not excused.
 ///
 /// `script` is the command that the check stands for. Where the names are not known, it stays red.
 pub(super) fn compare(receipt: &mut Receipt, before: &Receipt, script: &str, base: &str) {
@@ -56,6 +56,12 @@ fn both(receipt: &Receipt, before: &Receipt) -> Option<(Failures, Failures)> {
 
 fn differ(receipt: &mut Receipt, now: &Failures, old: &Failures, at: &str) -> String {
     let new = now.beyond(old);
+    if new.is_empty() && receipt.source == CheckSource::Task {
+        return format!(
+            "this check is the task's own and fails as it did at the base ({at}): {}; to make it pass is the work",
+            listed(&now.names())
+        );
+    }
     if new.is_empty() {
         receipt.verdict = CheckVerdict::Passed;
         let names = listed(&now.names());

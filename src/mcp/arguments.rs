@@ -26,7 +26,29 @@ pub struct Text {
     pub text: String,
 }
 
-/// `done`, `blocked`.
+/// `done`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Done {
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The task's acceptance criteria that hold, each with what shows it.
+    #[serde(default)]
+    pub criteria: Vec<Criterion>,
+}
+
+/// An acceptance criterion that holds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Criterion {
+    /// Its number in the task, from 1.
+    #[schemars(range(min = 1))]
+    pub number: usize,
+    /// What shows it and can be looked up: `check NAME`, a file of your work with its line (`src/a.rs:12`), or a commit.
+    pub evidence: String,
+}
+
+/// `blocked`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {

@@ -7,7 +7,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use serde::Serialize;
 use serde_json::json;
 
-use super::arguments::{Heartbeat, MayBeReason, Reason, Spawn, Text};
+use super::arguments::{Criterion, Done, Heartbeat, MayBeReason, Reason, Spawn, Text};
 use crate::format::request::Request;
 use crate::runtime::outcome_file::Claim;
 use crate::service::seat::{Seat, SeatError};
@@ -95,10 +95,21 @@ impl Tools {
     }
 
     #[tool(
-        description = "Your claim that the task is complete. The orchestrator then runs its checks on your work."
+        description = "Your claim that the task is complete. The orchestrator then runs its checks on your work, and looks up \
+                       the evidence for each acceptance criterion."
     )]
-    async fn done(&self, Parameters(said): Parameters<Reason>) -> Said {
-        self.claim(Claim::Done, Some(said.reason)).await
+    async fn done(&self, Parameters(said): Parameters<Done>) -> Said {
+        let unfit = |criterion: &Criterion| criterion.number == 0 || criterion.evidence.trim().is_empty();
+        if said.criteria.iter().any(unfit) {
+            return Err("a criterion has a number from 1 on, and evidence that is not empty".to_owned());
+        }
+        let act = move |seat: &Seat| {
+            for criterion in &said.criteria {
+                seat.criterion(criterion.number, &criterion.evidence)?;
+            }
+            seat.claim(Claim::Done, Some(said.reason))
+        };
+        self.say(END, act).await
     }
 
     #[tool(description = "Only a person can help; say precisely with what.")]
@@ -122,7 +133,7 @@ impl Tools {
     }
 
     #[tool(
-        description = "Your task: description, acceptance criteria, the checks that will be run.",
+        description = "Your task: description, acceptance criteria (numbered from 1, in their order), the checks that will be run.",
         annotations(read_only_hint = true)
     )]
     async fn task(&self) -> Read {

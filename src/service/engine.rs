@@ -33,6 +33,7 @@ use crate::domain::event::Event;
 use crate::domain::id::TaskId;
 use crate::domain::lane;
 use crate::domain::liveness::{self, Liveness, Session};
+use crate::domain::plan;
 use crate::domain::ready::{self, DependencyState, Used};
 use crate::domain::task::{State, StopReason, Task};
 use crate::files::FileError;
@@ -161,6 +162,7 @@ impl Engine {
         let coming = |t: &Task| {
             let ready = matches!(t.state, State::Ready { .. })
                 && !held.contains(&t.id)
+                && plan::holds(t, self.dispatcher.policy()).is_none()
                 && (resting || self.instance.fleet.obstacle(t, now).is_none());
             !self.stopped && (ready || (resting && t.state.review_waits().is_some()))
         };
@@ -367,8 +369,7 @@ impl Engine {
     }
 
     fn is_eligible(&self, task: &Task) -> bool {
-        matches!(task.state, State::Pending { .. })
-            && ready::unmet(task, |id| self.board.dependency(id)).is_empty()
+        ready::is_eligible(task, self.dispatcher.policy(), |id| self.board.dependency(id))
     }
 
     async fn learn_dependencies(&mut self) -> Result<(), StoreError> {

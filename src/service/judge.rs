@@ -6,16 +6,21 @@ use tokio::sync::mpsc::Sender;
 
 use super::driver::StartFacts;
 use super::engine::Input;
+use super::exhibits::Exhibits;
 use super::gate_output::GateOutput;
 use super::instance::Instance;
 use super::landing;
+use crate::config::GateCriteria;
 use crate::domain::definition::Kind;
 use crate::domain::event::{Event, StartFault};
 use crate::domain::gate::{Category, CheckVerdict, GateReport};
 use crate::domain::stage::Destination;
 use crate::domain::task::{Claim, State, Task};
 use crate::format::progress::{self, Section};
-use crate::gate::{Confine, Gate, GateError, GateRequest, Rules, select};
+use crate::gate::{
+    Asked, Confine, Criteria, Docs, Gallery, Gate, GateError, GateRequest, Rules, Without, select,
+};
+use crate::store::StoreError;
 use crate::workspace::{Workspace, WorkspaceError};
 
 /// Runs the gate for a task that claims to be done, and reports.
@@ -104,6 +109,15 @@ impl From<GateError> for NotJudged {
     }
 }
 
+impl From<StoreError> for NotJudged {
+    fn from(error: StoreError) -> Self {
+        Self {
+            fault: StartFault::Workspace,
+            reason: error.to_string(),
+        }
+    }
+}
+
 /// Runs the gate over a claim.
 pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<GateReport, NotJudged> {
     let d = &task.definition;
@@ -116,6 +130,10 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
     let text = instance.files.progress_text(&task.id);
     let cells = instance.containment.gate(&task.id);
     let kept = GateOutput::new(instance, &task.id);
+    let gallery = match d.exhibits.is_empty() {
+        true => None,
+        false => Some(Exhibits::load(instance, &task.id).await?),
+    };
     let request = GateRequest {
         workspace: &workspace,
         commit: &commit,
@@ -137,6 +155,7 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
             known: instance.redactor.clone(),
         },
         worker_entries: worker_entries(instance, task, claim, text.as_deref()),
+        asked: asked(instance, task, claim, text.as_deref(), gallery.as_ref()),
     };
     let clock = instance.clock.clone();
     let report = Gate.run(&request, &move || clock.now()).await?;
@@ -152,6 +171,37 @@ fn missing(text: &str, kind: Kind) -> Vec<String> {
         .collect()
 }
 
+/// What the task asks for besides its checks, with what its worker answers in the progress file.
+fn asked<'a>(
+    instance: &Instance,
+    task: &'a Task,
+    claim: &Claim,
+    text: Option<&str>,
+    gallery: Option<&'a Exhibits<'a>>,
+) -> Asked<'a> {
+    let (d, text) = (&task.definition, text.unwrap_or_default());
+    let config = &instance.config.gate;
+    let docs = d.docs_required.unwrap_or(config.require_docs);
+    let without = match config.criteria {
+        GateCriteria::Never => None,
+        _ if require_progress(instance, task, claim) => Some(Without::Red),
+        GateCriteria::Worker => Some(Without::Checks),
+        GateCriteria::Always => Some(Without::Person),
+    };
+    Asked {
+        criteria: without.map(|without| Criteria {
+            list: &d.acceptance,
+            answers: progress::answers(text),
+            without,
+        }),
+        docs: docs.then(|| Docs {
+            waiver: progress::docs_waiver(text),
+        }),
+        exhibits: &d.exhibits,
+        gallery: gallery.map(|gallery| gallery as &dyn Gallery),
+    }
+}
+
 /// A claim by hand and a plain command need not have written anything.
 fn require_progress(instance: &Instance, task: &Task, claim: &Claim) -> bool {
     let attempt = task.history.tries.iter().rev().find(|t| t.n == claim.attempt);
@@ -160,9 +210,14 @@ fn require_progress(instance: &Instance, task: &Task, claim: &Claim) -> bool {
 }
 
 fn worker_entries(instance: &Instance, task: &Task, claim: &Claim, text: Option<&str>) -> u32 {
-    let before = StartFacts::load(&instance.layout.attempt(&task.id, claim.epoch)).worker_entries;
-    let now = text.map_or(0, |t| progress::worker_entries(t).len());
-    u32::try_from(now.saturating_sub(before)).unwrap_or(u32::MAX)
+    let before = StartFacts::load(&instance.layout.attempt(&task.id, claim.epoch));
+    let text = text.unwrap_or_default();
+    let entries = progress::worker_entries(text)
+        .len()
+        .saturating_sub(before.worker_entries);
+    // Who shows that a criterion holds has written something down.
+    let shown = progress::answered(text).saturating_sub(before.answered);
+    u32::try_from(entries + shown).unwrap_or(u32::MAX)
 }
 
 fn redacted(instance: &Instance, mut report: GateReport) -> GateReport {

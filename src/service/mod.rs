@@ -13,6 +13,7 @@ pub mod containment;
 pub mod dispatcher;
 pub mod driver;
 pub mod engine;
+pub mod exhibits;
 pub mod family;
 pub mod files;
 pub mod fleet;

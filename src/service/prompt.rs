@@ -4,7 +4,9 @@
 
 use std::fmt::Write;
 
+use crate::domain::criteria::numbered;
 use crate::domain::definition::{Definition, Kind};
+use crate::domain::exhibit::ExhibitSpec;
 use crate::domain::policy::repeats;
 use crate::domain::task::{Attempt, StartKind, Task};
 
@@ -31,6 +33,12 @@ pub struct Material {
     pub branch: Option<String>,
     /// Where the progress file is.
     pub progress_file: String,
+    /// Whether evidence is asked for of the acceptance criteria.
+    pub asks_for_criteria: bool,
+    /// The names of the checks that are known; where there are none, the project's own are found by its files.
+    pub checks: Vec<String>,
+    /// Whether the documentation must change, or be waived.
+    pub asks_for_docs: bool,
     /// Whether the worker sees the repository's history and cannot write it.
     pub history_is_read_only: bool,
     /// Where the outcome may be written.
@@ -89,7 +97,7 @@ fn what(task: &Task) -> String {
     list(
         &mut text,
         "Acceptance criteria",
-        d.acceptance.iter().map(|c| c.text.clone()),
+        numbered(&d.acceptance).map(|(number, c)| format!("{number}. {}", c.text)),
     );
     list(
         &mut text,
@@ -105,6 +113,11 @@ fn what(task: &Task) -> String {
     );
     list(
         &mut text,
+        "Evidence that will be kept from a fresh checkout of your commit, for people to look at",
+        d.exhibits.iter().map(exhibit),
+    );
+    list(
+        &mut text,
         "What a reviewer will look at",
         d.review.iter().cloned(),
     );
@@ -115,6 +128,14 @@ fn what(task: &Task) -> String {
     );
     section(&mut text, "\n## Context", Some(&d.context));
     text
+}
+
+fn exhibit(spec: &ExhibitSpec) -> String {
+    let run = spec.run.as_ref().map(|run| format!("by `{}`", one_line(run)));
+    let files: Vec<&str> = spec.files.iter().map(|pattern| pattern.as_str()).collect();
+    let files = (!files.is_empty()).then(|| files.join(", "));
+    let parts: Vec<String> = files.into_iter().chain(run).collect();
+    format!("{}: {}", spec.name, parts.join(" "))
 }
 
 fn list(text: &mut String, heading: &str, items: impl Iterator<Item = String>) {
@@ -176,6 +197,30 @@ fn guides(material: &Material) -> Option<String> {
         .then(|| format!("How this repository wants to be worked in stands in {names}: read that first."))
 }
 
+fn docs(material: &Material) -> Option<String> {
+    material.asks_for_docs.then(|| {
+        "The documentation changes with the work (README, CHANGELOG, docs/); where it need not, write the line `Docs: not \
+         needed - REASON` into the progress file."
+            .to_owned()
+    })
+}
+
+fn criteria(material: &Material) -> Option<String> {
+    let checks = match material.checks.as_slice() {
+        [] => "its name is its command, such as `cargo test`".to_owned(),
+        names => format!("there are: {}", names.join(", ")),
+    };
+    material.asks_for_criteria.then(|| {
+        format!(
+            "Show for each acceptance criterion that it holds: `orchestrator agent criterion NUMBER EVIDENCE`, or make its \
+             line below `## Acceptance Criteria` in {} read `- [x] NUMBER. … - evidence: EVIDENCE`. EVIDENCE names what the \
+             orchestrator can look up: a check that passes (`check NAME`; {checks}), a file of your work with its line \
+             (`src/a.rs:12`), or a commit. Words alone are none.",
+            material.progress_file
+        )
+    })
+}
+
 fn rules(task: &Task, attempt: &Attempt, material: &Material) -> String {
     let mut rules = house_rules(material);
     rules.extend(of_this_place(material));
@@ -223,6 +268,8 @@ fn of_this_place(material: &Material) -> Vec<String> {
         );
     }
     rules.extend(guides(material));
+    rules.extend(criteria(material));
+    rules.extend(docs(material));
     if let Some(branch) = &material.branch {
         rules.push(format!(
             "You are on branch {branch}; stay on it, and push nothing."

@@ -137,6 +137,18 @@ impl Seat {
         Ok(())
     }
 
+    /// Ticks an acceptance criterion, and says what shows it.
+    pub fn criterion(&self, number: usize, evidence: &str) -> Result<(), SeatError> {
+        let evidence = &printable(evidence.as_bytes());
+        let path = self.path("ORCHESTRATOR_PROGRESS_FILE")?;
+        let answered = |old: Option<&[u8]>| {
+            let old = String::from_utf8_lossy(old.unwrap_or_default()).into_owned();
+            Some(progress::answer(&old, number, evidence).into_bytes())
+        };
+        files::update_own(&path, files::progress::LIMIT, answered)?;
+        Ok(())
+    }
+
     /// How it ends, in its own words: a claim.
     pub fn claim(&self, claim: Claim, reason: Option<String>) -> Result<(), SeatError> {
         let path = self.path("ORCHESTRATOR_OUTCOME_FILE")?;

@@ -267,10 +267,55 @@ pub struct Show {
     pub parent: Option<String>,
     /// The sub-tasks that its workers made.
     pub children: Vec<String>,
+    /// What the last run of its gate kept for people to look at.
+    pub evidence: Vec<ExhibitView>,
     /// Its progress file.
     pub progress: Option<String>,
     /// What happened, oldest first.
     pub events: Vec<EventView>,
+}
+
+/// `evidence ID --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// [`VERSION`]
+    pub version: u32,
+    /// The task.
+    pub id: String,
+    /// The commit that was judged last.
+    pub commit: Option<String>,
+    /// What was kept of it.
+    pub evidence: Vec<ExhibitView>,
+}
+
+/// One piece of evidence that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExhibitView {
+    /// Its name.
+    pub name: String,
+    /// `passed` where all that was asked for is there.
+    pub verdict: String,
+    /// Its files.
+    pub files: Vec<KeptView>,
+}
+
+/// A file that was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptView {
+    /// Its path from the folder of the work.
+    pub path: String,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// Its media type.
+    pub kind: String,
+    /// SHA-256 of what is kept.
+    pub sha256: String,
+    /// Whether the worker committed it; else a command of the gate made it.
+    pub committed: bool,
+    /// Whether secrets were taken out.
+    pub redacted: bool,
+    /// Where it lies; none where it is not kept any more.
+    pub stored: Option<String>,
 }
 
 /// A question of a worker.

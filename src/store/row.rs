@@ -172,6 +172,7 @@ pub(super) struct ReceiptRow {
     environment: String,
     sandbox: String,
     output_bytes: i64,
+    files: String,
 }
 
 impl ReceiptRow {
@@ -194,6 +195,7 @@ impl ReceiptRow {
                 environment: self.environment,
                 sandbox: self.sandbox,
                 output_bytes: nat(self.output_bytes),
+                files: read(&what, &self.files)?,
             },
             name: self.name,
         })

@@ -55,7 +55,7 @@ const STRIPPED: [&str; 25] = [
 ];
 
 /// Fixed variables of every call.
-const FIXED: [(&str, &str); 18] = [
+const FIXED: [(&str, &str); 19] = [
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
     ("GIT_CONFIG_SYSTEM", "/dev/null"),
     ("GIT_CONFIG_NOSYSTEM", "1"),
@@ -67,6 +67,7 @@ const FIXED: [(&str, &str); 18] = [
     ("GIT_ALLOW_PROTOCOL", "https:ssh:file"),
     ("GIT_LITERAL_PATHSPECS", "1"),
     ("GIT_NO_REPLACE_OBJECTS", "1"),
+    ("GIT_GRAFT_FILE", "/dev/null"),
     ("GIT_NO_LAZY_FETCH", "1"),
     ("GIT_LFS_SKIP_SMUDGE", "1"),
     ("GIT_AUTHOR_NAME", "orchestrator"),

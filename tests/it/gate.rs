@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
+mod asked;
 mod cell;
 mod checks;
 mod older;
@@ -17,7 +18,7 @@ use chrono::Utc;
 use orchestrator::domain::gate::{
     Category, CheckSource, CheckSpec, CheckVerdict, GateReport, Receipt, Verdict,
 };
-use orchestrator::gate::{Gate, GateRequest, Rules, Standing, feedback, standings};
+use orchestrator::gate::{Asked, Gate, GateRequest, Rules, Standing, feedback, standings};
 use orchestrator::workspace::Workspace;
 
 use crate::workspace::world::{World, commit_all};
@@ -59,6 +60,7 @@ impl Case {
             tests_may_change: false,
             rules: Rules::default(),
             spares: None,
+            asked: Asked::default(),
         }
     }
 

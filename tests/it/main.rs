@@ -16,6 +16,8 @@ mod containment;
 mod files;
 mod forge;
 mod gate;
+mod honest;
+mod liars;
 mod main_job;
 mod mcp;
 mod messages;

@@ -9,6 +9,7 @@ mod choices;
 mod commands;
 mod crashes;
 mod edits;
+mod evidence;
 mod families;
 mod forge;
 mod landing;

@@ -207,6 +207,13 @@ fn what_is_said_is_written_where_the_environment_points() {
     );
     client.done("log", json!({ "text": "Found the cause." }));
     assert!(client.done("progress", json!({})).contains("Found the cause."));
+    let shown = json!({ "reason": "r0", "criteria": [{ "number": 1, "evidence": "check tests" }] });
+    client.done("done", shown);
+    let progress = client.done("progress", json!({}));
+    assert!(
+        progress.contains("- [x] 1. - evidence: check tests"),
+        "{progress}"
+    );
     for (tool, arguments, word) in [
         ("done", json!({ "reason": "r1" }), "done"),
         ("blocked", json!({ "reason": "r2" }), "blocked"),

@@ -158,7 +158,7 @@ async fn the_foreign_key_alone_keeps_the_proof() {
 
 fn receipt(gate: u32, verdict: &str, commit: &str) -> String {
     format!(
-        "INSERT INTO receipt VALUES ({gate}, 9, 'x', 'build', 'task', '/', '{commit}', 'x', 1, '{verdict}', 0, 0, '', '', '', '', '', 0)"
+        "INSERT INTO receipt VALUES ({gate}, 9, 'x', 'build', 'task', '/', '{commit}', 'x', 1, '{verdict}', 0, 0, '', '', '', '', '', 0, '[]')"
     )
 }
 

@@ -50,6 +50,13 @@ Examples:
   orchestrator logs fix-login -f
   orchestrator logs fix-login --attempt 1 --raw > attempt-1.jsonl";
 
+pub(super) const EVIDENCE: &str = "\
+It is of the newest run of the task's gate, made in a fresh checkout of the commit that was judged.
+
+Examples:
+  orchestrator evidence fix-login
+  orchestrator evidence fix-login 'home page' --to /tmp/look    then open /tmp/look/home-page/";
+
 pub(super) const ADD: &str = "\
 Examples:
   orchestrator add fix-login \"Fix the login\" -d 'Users with a plus in their address cannot log in.' \\
@@ -92,6 +99,7 @@ These need nothing but the environment that the orchestrator gives to its worker
 Examples:
   orchestrator agent heartbeat --pct 40 --phase 'writing tests'
   orchestrator agent log Found the cause: the address is not escaped.
+  orchestrator agent criterion 2 'check tests, src/login.rs:40'
   orchestrator agent ask May an address hold a plus sign?
   orchestrator agent spawn --id docs --title 'Document it' --description 'Write docs/login.md.'
   orchestrator agent done --reason 'the login accepts every valid address'";

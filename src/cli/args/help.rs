@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Get going", &["init", "demo", "doctor"]),
     ("Run", &["up", "tick", "stop", "start"]),
-    ("Look", &["status", "show", "why", "plan", "logs"]),
+    ("Look", &["status", "show", "why", "plan", "logs", "evidence"]),
     ("Queue", &["add", "lint", "validate"]),
     (
         "Decide",

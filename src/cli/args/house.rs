@@ -77,6 +77,15 @@ pub enum Agent {
         #[arg(value_name = "TEXT", required = true, num_args = 1..)]
         text: Vec<String>,
     },
+    /// An acceptance criterion holds, and what shows it
+    Criterion {
+        /// Its number in the task
+        #[arg(value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+        number: u16,
+        /// A check that passes, a file with its line, a commit
+        #[arg(value_name = "EVIDENCE", required = true, num_args = 1..)]
+        evidence: Vec<String>,
+    },
     /// A question to a person; the answer stands in the next prompt
     Ask {
         /// The question

@@ -1,5 +1,7 @@
 //! Arguments of the verbs that only read.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::domain::id::TaskId;
@@ -24,6 +26,20 @@ pub struct One {
     /// The task
     #[arg(value_name = "ID")]
     pub id: TaskId,
+}
+
+/// `evidence`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Evidence {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// One piece of it; all where absent
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Copy the files into this folder, below the name of the evidence
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
 }
 
 /// `logs`.

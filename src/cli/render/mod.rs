@@ -7,6 +7,7 @@ pub mod age;
 pub mod attempts;
 pub mod doctor;
 pub mod events;
+pub mod evidence;
 pub mod facts;
 pub mod gate;
 pub mod lint;

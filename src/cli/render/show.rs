@@ -1,7 +1,7 @@
 //! `show`: one task in full.
 
 use super::look::{BOLD, DIM, Look};
-use super::{age, attempts, events, facts, gate, text, waiting};
+use super::{age, attempts, events, evidence, facts, gate, text, waiting};
 use crate::service::view::{QuestionView, Show, TaskView};
 
 /// The page.
@@ -35,6 +35,11 @@ pub fn show(view: &Show, look: &Look) -> String {
         look,
     ));
     page.push_str(&facts::part("Gate", &gate::gate(&view.task.gate, &inner), look));
+    page.push_str(&facts::part(
+        "Evidence",
+        &evidence::evidence(&view.evidence, &inner),
+        look,
+    ));
     let progress = view.progress.as_deref().unwrap_or_default();
     page.push_str(&facts::part("Progress file", &facts::prose(progress, look), look));
     page.push_str(&facts::part(

@@ -40,6 +40,7 @@ fn full() -> Show {
     };
     task.gate = gate("failed", vec![check("build", "passed"), red, late]);
     Show {
+        evidence: Vec::new(),
         version: VERSION,
         task,
         description: "Fix the audit API.\n\n  - keep the format\n\tof the answer".into(),

@@ -29,6 +29,7 @@ fn say(seat: &Seat, verb: Agent) -> Result<(), SeatError> {
     match verb {
         Agent::Heartbeat { pct, phase } => seat.heartbeat(pct, phase),
         Agent::Log { text } => seat.log(&text.join(" ")),
+        Agent::Criterion { number, evidence } => seat.criterion(number.into(), &evidence.join(" ")),
         Agent::Ask { text } => {
             let text = text.join(" ");
             seat.request(Request::Ask { text })?;

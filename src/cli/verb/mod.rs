@@ -2,6 +2,7 @@
 
 mod agent;
 mod check_log;
+mod evidence;
 mod ground;
 mod house;
 mod init;
@@ -54,6 +55,7 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Why(one) => look::why(&ground, one).await,
         Verb::Plan => look::plan(&ground).await,
         Verb::Logs(logs) => logs::logs(&ground, logs).await,
+        Verb::Evidence(args) => evidence::evidence(&ground, args).await,
         Verb::Add(add) => queue::add(&ground, add).await,
         Verb::Lint(lint) => queue::lint(&ground, lint).await,
         Verb::Validate(one) => steer::validate(&ground, one).await,

@@ -16,6 +16,12 @@ pub struct Gate {
     pub checks: Vec<CheckSpec>,
     /// Whether a worker must bring an entry of its own in the progress file's work log.
     pub require_progress: bool,
+    /// Of whom evidence is asked for each acceptance criterion.
+    pub criteria: Criteria,
+    /// Whether the documentation must change with the work, or be waived with a reason.
+    pub require_docs: bool,
+    /// Whether a task must be planned before its first attempt.
+    pub plan: PlanGate,
     /// Whether every task may change tests and checks without a person's word.
     pub tests_may_change: bool,
     /// The largest file that work may add or change, in bytes.
@@ -39,6 +45,30 @@ pub enum Containment {
     Sandbox,
 }
 
+/// Of whom evidence is asked for each acceptance criterion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Criteria {
+    /// Of workers that can write it; what a plain command or a claim by hand leaves open rests on the checks.
+    Worker,
+    /// Of everybody: what a plain command or a claim by hand leaves open needs a person's word.
+    Always,
+    /// Of nobody.
+    Never,
+}
+
+words!(Criteria { "worker" => Worker, "always" => Always, "never" => Never });
+
+/// Whether a task must be planned before its first attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanGate {
+    /// Only where its job says so.
+    Off,
+    /// Unless its job says otherwise.
+    On,
+}
+
+words!(PlanGate { "off" => Off, "on" => On });
+
 words!(Containment { "none" => None, "sandbox" => Sandbox });
 
 words!(Category {
@@ -52,6 +82,21 @@ words!(Category {
 /// What is not written down did not happen.
 fn require_progress() -> bool {
     true
+}
+
+/// What must hold at the end is shown by whoever did it.
+fn criteria() -> Criteria {
+    Criteria::Worker
+}
+
+/// Not every change has a word for users.
+fn require_docs() -> bool {
+    false
+}
+
+/// A line is enough to begin with.
+fn plan() -> PlanGate {
+    PlanGate::Off
 }
 
 /// What judges the work is not the worker's to change.
@@ -90,6 +135,9 @@ impl Gate {
         Self {
             checks: checks.into_iter().flatten().collect(),
             require_progress: section.get("require_progress", require_progress),
+            criteria: section.get("criteria", criteria),
+            require_docs: section.get("require_docs", require_docs),
+            plan: section.get("plan", plan),
             tests_may_change: section.get("tests_may_change", tests_may_change),
             max_file_bytes: section.get_if("max_file_size", max_file_size, some).0,
             secrets_ignore: patterns(section),

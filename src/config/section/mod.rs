@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use forge::{Forge, ForgeKind};
-pub use gate::{Containment as GateContainment, Gate};
+pub use gate::{Containment as GateContainment, Criteria as GateCriteria, Gate, PlanGate};
 pub use landing::Landing;
 pub use limits::Limits;
 pub use logging::{Format, Logging};

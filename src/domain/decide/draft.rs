@@ -95,6 +95,12 @@ impl<'a> Draft<'a> {
         // A question was told when it was asked.
         let draft = match &block {
             Block::Question { .. } => draft,
+            Block::Approval { report, .. } if !report.exhibits().is_empty() => {
+                let evidence = report.exhibits().join("; ");
+                draft.report(Report::Blocked {
+                    reason: format!("{reason}. Evidence: {evidence}"),
+                })
+            }
             _ => draft.report(Report::Blocked { reason }),
         };
         draft.to(State::Blocked { since, block })
@@ -123,8 +129,8 @@ impl<'a> Draft<'a> {
         draft.to(State::Ended { since, end })
     }
 
-    pub(super) fn complete(self, end: End, validated: Vec<Category>) -> Self {
-        self.end(end).report(Report::Completed { validated })
+    pub(super) fn complete(self, end: End, validated: Vec<Category>, evidence: Vec<String>) -> Self {
+        self.end(end).report(Report::Completed { validated, evidence })
     }
 
     /// Asks the policy what follows the last try, and plans it.

@@ -110,7 +110,7 @@ fn completed<'a>(
         commit: report.commit.clone(),
         landed,
     };
-    draft.complete(end, gate::green(report))
+    draft.complete(end, gate::green(report), report.exhibits())
 }
 
 /// The landing that an event of this epoch is about.

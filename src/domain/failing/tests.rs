@@ -143,6 +143,14 @@ fn only_a_single_whole_command_tells_all() {
         ("pytest --maxfail=3", false),
         ("jest --bail", false),
         ("cargo test | tee log", false),
+        ("RUST_BACKTRACE=1 cargo test", true),
+        ("python3 -W error -m unittest", true),
+        ("venv/bin/python -m pytest -q", true),
+        ("npx vitest run", true),
+        ("make test", false),
+        ("./check.sh", false),
+        ("bash scripts/test.sh", false),
+        ("npm test", false),
         ("", false),
     ] {
         assert_eq!(tells_all(script), wanted, "{script}");

@@ -81,9 +81,17 @@ const TABLE: [(EndKind, Outcome, Outcome); 16] = [
 fn the_truth_table() {
     for (kind, with, without) in TABLE {
         let ending = ending(kind);
+        // Words alone, at a branch that differs in nothing from its base.
+        let worded = match kind {
+            EndKind::Claimed => Outcome::NoChangeNeeded,
+            _ => with,
+        };
+        let mut earlier = brought(false, 1);
+        earlier.fingerprint = "diff:0a1b".to_owned();
         for (evidence, expected) in [
             (brought(true, 0), with),
-            (brought(false, 1), with),
+            (brought(false, 1), worded),
+            (earlier, with),
             (brought(true, 2), with),
             (brought(false, 0), without),
         ] {
@@ -129,7 +137,7 @@ proptest! {
         let (ending, evidence) = (ending(TABLE[row].0), brought(changed, entries));
         let session = if vanished { Session::Vanished } else { Session::Ended };
         let seen = Witnesses { ending: &ending, evidence: &evidence, session, stopped: None };
-        let proven = ending.kind == EndKind::Claimed && evidence.any() && !vanished;
+        let proven = ending.kind == EndKind::Claimed && evidence.changed && !vanished;
         prop_assert_eq!(judge(&seen) == Outcome::Done, proven);
     }
 }

@@ -265,6 +265,10 @@ fn every_waiting_task_answers() {
         stopped: Some(("jane", since)),
         ..World::default()
     };
+    let unplanned = World {
+        plan: Some("the plan lacks a goal"),
+        ..World::default()
+    };
     let bare = World {
         unavailable: Some("claude: not found"),
         ..World::default()
@@ -272,6 +276,7 @@ fn every_waiting_task_answers() {
     use DependencyState as D;
     let rows = [
         (dependent.clone(), &free, D::Live, (For::Dependency, None, false)),
+        (dependent.clone(), &unplanned, D::Live, (For::Person, None, true)),
         (
             dependent.clone(),
             &free,

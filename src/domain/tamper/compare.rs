@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::path::{Language, is_collected, is_test, language};
 use super::suite::{self, Assertion, OUTSIDE, Test};
+use super::turns::is_reached;
 use super::{Base, Change, Finding, Side, What, is_run};
 
 /// A test and the file that it stands in.
@@ -20,7 +21,13 @@ pub(super) fn tests(changes: &[Change<'_>], base: &Base<'_>) -> Vec<Finding> {
     let was = placed(changes, base, |c| &c.was);
     let is = placed(changes, base, |c| &c.is);
     let old_places: HashSet<&str> = was.iter().map(|p| p.path).collect();
-    let reached = |p: &Placed| is_collected(p.path) || old_places.contains(p.path);
+    let new: HashSet<&str> = changes
+        .iter()
+        .filter(|c| c.was == Side::Absent)
+        .map(|c| c.path)
+        .filter(|path| language(path) == Some(Language::Rust) && !is_reached(path, changes))
+        .collect();
+    let reached = |p: &Placed| old_places.contains(p.path) || (is_collected(p.path) && !new.contains(p.path));
     let pairs = pair(&was, &is, &reached);
     let (mut pool, mut tests) = (Pool::default(), Pool::default());
     let sides = was.iter().map(|p| (p, -1));
@@ -187,8 +194,8 @@ fn weaker(a: &Test, b: &Test, pool: &Pool) -> Option<Weaker> {
     {
         return Some((is.line, What::Expectation, was.words.clone(), is.words.clone()));
     }
-    let (strong, still) = (a.strong(), b.strong());
-    (still < strong && !missing.is_empty()).then(|| {
+    let less = b.strong() < a.strong() || b.comparing() < a.comparing();
+    (less && !missing.is_empty()).then(|| {
         let is = new.first().map_or(String::new(), |n| n.words.clone());
         (b.line, What::WeakerAssertion, missing[0].words.clone(), is)
     })

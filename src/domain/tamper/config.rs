@@ -242,7 +242,7 @@ pub(super) fn guards(path: &str, text: &str) -> bool {
 
 /// What is looser than it was.
 pub(super) fn loosened(path: &str, was: &str, is: &str) -> Vec<Finding> {
-    let mut found = hooks(path, was, is);
+    let mut found = ignores(path, was, is);
     let Some(style) = style(path) else {
         return found;
     };
@@ -263,25 +263,14 @@ pub(super) fn loosened(path: &str, was: &str, is: &str) -> Vec<Finding> {
     found
 }
 
-/// Words by which a `conftest.py` leaves tests out or turns their results.
-fn hooks(path: &str, was: &str, is: &str) -> Vec<Finding> {
-    const HOOKS: [&str; 6] = [
-        "collect_ignore",
-        "pytest_collection_modifyitems",
-        "pytest_ignore_collect",
-        "pytest_runtest_makereport",
-        "pytest_sessionfinish",
-        "pytest_runtest_call",
-    ];
-    if name(path) != "conftest.py" {
+/// Words by which a `conftest.py` leaves tests out.
+fn ignores(path: &str, was: &str, is: &str) -> Vec<Finding> {
+    let word = "collect_ignore";
+    if name(path) != "conftest.py" || !is.contains(word) || was.contains(word) {
         return Vec::new();
     }
-    let new = HOOKS
-        .iter()
-        .filter(|hook| is.contains(**hook) && !was.contains(**hook));
-    let line = |hook: &str| is.lines().position(|l| l.contains(hook)).map_or(1, |n| n + 1);
-    new.map(|hook| Finding::new(path, line(hook), What::Configuration, "", hook))
-        .collect()
+    let line = is.lines().position(|l| l.contains(word)).map_or(1, |n| n + 1);
+    vec![Finding::new(path, line, What::Configuration, "", word)]
 }
 
 /// Switches of `[package]`, `[lib]` and `[[test]]` that leave tests out.

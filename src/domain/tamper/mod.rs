@@ -14,9 +14,12 @@ mod recipe;
 mod sheet;
 mod suite;
 mod token;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use path::Language;
 
 /// So many findings of one file are told.
 const OF_A_FILE: usize = 6;
@@ -182,6 +185,7 @@ fn guarded(path: &str, commands: &[String]) -> bool {
         || path::shadows_tool(path)
         || config::is_one(path)
         || recipe::is_one(path)
+        || path::turns_tool(path)
         || is_check_script(path, commands)
 }
 
@@ -246,6 +250,7 @@ pub fn findings(changes: &[Change<'_>], base: &Base<'_>) -> Vec<Finding> {
         })
         .collect();
     let mut found = compare::tests(&changes, base);
+    found.extend(turns::modules(&changes));
     for change in &changes {
         found.extend(of_file(change, base, &arrived));
     }
@@ -292,6 +297,7 @@ fn arriving(path: &str, is: &str, base: &Base<'_>) -> Vec<Finding> {
     let mut found = lint::silenced(path, "", is);
     found.extend(config::loosened(path, "", is));
     found.extend(recipe::arrived(path, base.commands));
+    found.extend(turns::turned(path, "", is));
     found
 }
 
@@ -299,6 +305,7 @@ fn rewritten(path: &str, was: &str, is: &str, base: &Base<'_>) -> Vec<Finding> {
     let mut found = lint::silenced(path, was, is);
     found.extend(config::loosened(path, was, is));
     found.extend(recipe::loosened(path, was, is, base.commands));
+    found.extend(turns::turned(path, was, is));
     let asserts = path::language(path).is_some_and(|language| suite::asserts(language, path, was));
     if is_check_script(path, base.commands)
         && !asserts

@@ -104,11 +104,26 @@ pub(super) fn is_collected(path: &str) -> bool {
     match language(path) {
         Some(Language::Rust) => true,
         Some(Language::Python) => stem.starts_with("test_") || stem.ends_with("_test") || stem == "tests",
-        Some(Language::Go) => name.ends_with("_test.go"),
+        Some(Language::Go) => name.ends_with("_test.go") && !is_passed_by(path),
         Some(Language::Script) => is_test(path),
         Some(Language::Java | Language::Shell) => is_test(path),
         None => false,
     }
+}
+
+/// Whether Go does not look at the file: by its folder, or because it is for another system.
+fn is_passed_by(path: &str) -> bool {
+    const SYSTEMS: [&str; 12] = [
+        "windows", "darwin", "freebsd", "plan9", "js", "wasm", "solaris", "aix", "android", "ios", "netbsd",
+        "openbsd",
+    ];
+    let hidden = |part: &str| part == "testdata" || part.starts_with(['_', '.']);
+    let stem = name(path).trim_end_matches("_test.go");
+    let system = stem
+        .rsplit('_')
+        .next()
+        .is_some_and(|last| SYSTEMS.contains(&last));
+    folders(path).any(hidden) || (system && stem.contains('_'))
 }
 
 /// Whether it holds what a test expects: a snapshot or a golden file.
@@ -144,6 +159,22 @@ pub(super) fn is_ci(path: &str) -> bool {
         ".cirrus.yml",
     ];
     (yaml && (hosted || service || named)) || own.contains(&file)
+}
+
+/// Whether a setting in it can turn a tool round, or a module begin with it.
+pub(super) fn turns_tool(path: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        ".npmrc",
+        ".yarnrc",
+        ".yarnrc.yml",
+        "rust-toolchain",
+        "rust-toolchain.toml",
+        "maven.config",
+        "jvm.config",
+        "gradle.properties",
+        "go.mod",
+    ];
+    NAMES.contains(&name(path))
 }
 
 /// Whether the file, at the top, takes the place of a tool that runs tests or of what it imports first.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::evidence::{self, Evidence};
 use super::{Job, Place};
+use crate::domain::exhibit::ExhibitSpec;
 use crate::domain::gate::{Category, CheckSource, CheckSpec};
 use crate::domain::glob;
 use crate::domain::stage::Destination;
@@ -34,7 +36,19 @@ struct FrontMatter {
     #[serde(default)]
     scope: Vec<String>,
     #[serde(default)]
+    evidence: Vec<Evidence>,
+    docs: Option<Docs>,
+    plan_gate: Option<bool>,
+    #[serde(default)]
     params: BTreeMap<String, Scalar>,
+}
+
+/// Whether the documentation must change with the work.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Docs {
+    Required,
+    Optional,
 }
 
 /// A check in full, or its script alone.
@@ -77,7 +91,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, scope, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, scope, evidence, docs, plan_gate, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -154,6 +168,9 @@ impl Reader<'_> {
             reviewed: matter.review,
             scope: self.scope(matter.scope),
             landing: matter.landing,
+            exhibits: self.exhibits(matter.evidence),
+            docs_required: matter.docs.map(|docs| docs == Docs::Required),
+            plan_gate: matter.plan_gate,
             params: matter
                 .params
                 .into_iter()
@@ -241,6 +258,16 @@ impl Reader<'_> {
             }
         });
         specs.collect()
+    }
+
+    fn exhibits(&mut self, entries: Vec<Evidence>) -> Vec<ExhibitSpec> {
+        let (specs, faults) = evidence::specs(entries);
+        let line = line_of(self.front, "evidence").unwrap_or(1);
+        let help = "write - name: NAME, with run: COMMAND, files: [PATTERN], or both; NAME only once";
+        let faults = faults.into_iter();
+        let found = faults.map(|fault| self.place.error(line, 1, Code::UnknownEvidence, fault, help));
+        self.problems.extend(found);
+        specs
     }
 
     fn bad(&mut self, key: &str, code: Code, message: String) {

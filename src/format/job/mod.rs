@@ -4,6 +4,7 @@
 //! named like a parameter of the job gives that parameter its value (`- **Max Pages:** 4` for `max_pages`).
 //! Deliberately absent: schedules; a job is made a task of by a line in the queue, and cron can write that line.
 
+mod evidence;
 mod front_matter;
 mod template;
 
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::definition::Definition;
+use crate::domain::exhibit::ExhibitSpec;
 use crate::domain::gate::CheckSpec;
 use crate::domain::id::TaskId;
 use crate::domain::stage::Destination;
@@ -50,6 +52,12 @@ pub struct Job {
     pub scope: Vec<String>,
     /// Where finished work goes.
     pub landing: Option<Destination>,
+    /// The evidence that the gate keeps for people to look at.
+    pub exhibits: Vec<ExhibitSpec>,
+    /// Whether the documentation must change, or be waived.
+    pub docs_required: Option<bool>,
+    /// Whether its tasks must be planned before their first attempt.
+    pub plan_gate: Option<bool>,
     /// Parameters and their defaults.
     pub params: BTreeMap<String, String>,
     /// The prompt's template.
@@ -217,6 +225,8 @@ impl Job {
             definition.scope.clone_from(&self.scope);
         }
         fill_with(&mut definition.landing, &self.landing);
+        fill_with(&mut definition.docs_required, &self.docs_required);
+        fill_with(&mut definition.plan_gate, &self.plan_gate);
         let own: BTreeSet<String> = definition.checks.iter().map(|check| check.name.clone()).collect();
         let more = self.checks.iter().filter(|check| !own.contains(&check.name));
         definition.checks.extend(more.cloned());

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::cycle::cycles;
 use super::document::Document;
+use super::evidence;
 use super::field::FieldKind;
 use super::heading::Mark;
 use super::outline::{Place, Section};
@@ -267,6 +268,28 @@ fn names(document: &Document, known: &Known, candidate: &mut Candidate) {
     }
     agent(document, known, candidate);
     runtimes(document, known, candidate);
+    unknown_evidence(document, known, candidate);
+}
+
+/// Where jobs are not known here, the names of their evidence are not either.
+fn unknown_evidence(document: &Document, known: &Known, candidate: &mut Candidate) {
+    if candidate.definition.job.is_some() && known.jobs.is_none() {
+        return;
+    }
+    for entry in evidence::unknown(&candidate.definition) {
+        let message = format!(
+            "'{}' is no evidence of the task's job, and no pattern of files",
+            shown(&entry)
+        );
+        let help = "name what the job lists under evidence:, or write a path such as shots/*.png";
+        candidate.error(
+            document,
+            FieldKind::Evidence,
+            Code::UnknownEvidence,
+            message,
+            help,
+        );
+    }
 }
 
 fn attachments(document: &Document, known: &Known, candidate: &mut Candidate) {

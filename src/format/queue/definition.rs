@@ -3,6 +3,7 @@
 //! Deliberately absent: values of fields that the orchestrator owns (Status and the like), and defaults of jobs.
 
 use super::document::Document;
+use super::evidence;
 use super::field::{Field, FieldKind};
 use super::outline::Section;
 use super::{scope, subsection};
@@ -47,9 +48,11 @@ fn same_field(first: &Field, second: &Field) -> bool {
     match second.kind {
         FieldKind::Unknown | FieldKind::Written => first.name == second.name,
         // `Dependencies` beside `Depends On`, or more text, adds to the first.
-        FieldKind::MoreDescription | FieldKind::DependsOn | FieldKind::Attachments | FieldKind::Scope => {
-            false
-        }
+        FieldKind::MoreDescription
+        | FieldKind::DependsOn
+        | FieldKind::Attachments
+        | FieldKind::Scope
+        | FieldKind::Evidence => false,
         kind => first.kind == kind,
     }
 }
@@ -85,6 +88,10 @@ impl Reader<'_> {
             FieldKind::Scope => self.scope(field),
             FieldKind::Landing => self.landing(field),
             FieldKind::Issue => self.issue(field),
+            FieldKind::Evidence => {
+                let wanted = self.definition.evidence.get_or_insert_default();
+                wanted.extend(evidence::entries(value));
+            }
             FieldKind::Status | FieldKind::Written => {}
             FieldKind::Unknown => {
                 self.definition.extra.insert(field.name.clone(), value.to_owned());

@@ -49,6 +49,8 @@ pub enum FieldKind {
     Landing,
     /// The issue on the forge that it settles (`Issue`, `Closes`).
     Issue,
+    /// Names of its job's evidence or patterns of files, by comma.
+    Evidence,
     /// Where the task stands.
     Status,
     /// Written by the orchestrator alone (`Escalation`, `Created`, `Started`, `Completed`, `Last Run`, `Model Used`).
@@ -81,6 +83,7 @@ impl FieldKind {
             "scope" => Self::Scope,
             "landing" => Self::Landing,
             "issue" | "closes" => Self::Issue,
+            "evidence" => Self::Evidence,
             "status" => Self::Status,
             "escalation" | "created" | "started" | "completed" | "last-run" | "model-used" => Self::Written,
             _ => Self::Unknown,

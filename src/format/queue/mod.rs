@@ -12,6 +12,7 @@ mod cycle;
 mod definition;
 mod document;
 mod edit;
+mod evidence;
 mod field;
 mod heading;
 mod insert;

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::check::{Candidate, Known, cross_check, declared};
 use super::document::Document;
+use super::evidence;
 use super::outline::{Place, Section};
 use super::status::Status;
 use crate::domain::definition::{Declared, Definition};
@@ -136,13 +137,16 @@ fn fill(known: &Known, candidate: &mut Candidate) {
         return;
     }
     let definition = &mut candidate.definition;
-    let job = known.jobs.as_ref().zip(definition.job.as_ref());
+    let named = definition.job.clone();
+    let job = known.jobs.as_ref().zip(named.as_ref());
     if let Some(job) = job.and_then(|(jobs, name)| jobs.ready.get(name))
         && let Err(mut problem) = job.fill(&candidate.section.id, definition)
     {
         problem.task = Some(candidate.section.id.clone());
         candidate.problems.push(*problem);
     }
+    let offered = job.and_then(|(jobs, name)| jobs.ready.get(name));
+    evidence::resolve(definition, offered.map_or(&[], |job| &job.exhibits));
     let agent = known.agents.as_ref().zip(definition.agent.as_ref());
     if let Some(agent) = agent.and_then(|(agents, name)| agents.ready.get(name)) {
         agent.fill(definition, known.tiers.as_deref());

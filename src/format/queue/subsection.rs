@@ -49,10 +49,11 @@ struct Reader<'a> {
     context: Vec<String>,
 }
 
-/// A list item: its text, and its box where it has one.
+/// A list item: its text, its box where it has one, and how far it is indented.
 struct Item {
     text: String,
     ticked: Option<bool>,
+    indent: usize,
 }
 
 impl Reader<'_> {
@@ -85,12 +86,20 @@ impl Reader<'_> {
     }
 
     fn acceptance(&mut self, block: &Block) {
+        let mut boxed: Option<usize> = None;
         let rest = self.items(block.lines.clone(), |body, item| {
-            let checked = item.ticked.unwrap_or(false);
-            body.acceptance.push(Criterion {
-                text: item.text,
-                checked,
-            });
+            let detail = item.ticked.is_none() && boxed.is_some_and(|indent| item.indent > indent);
+            match body.acceptance.last_mut().filter(|_| detail) {
+                // What stands below a box without one of its own is a part of it.
+                Some(above) => above.text.extend(["; ", item.text.as_str()]),
+                None => {
+                    boxed = item.ticked.map(|_| item.indent);
+                    body.acceptance.push(Criterion {
+                        checked: item.ticked.unwrap_or(false),
+                        text: item.text,
+                    });
+                }
+            }
         });
         self.left_over(block, &rest);
     }
@@ -115,7 +124,7 @@ impl Reader<'_> {
     }
 
     /// Hands every list item to `take`; returns the other lines.
-    fn items(&mut self, lines: Range<usize>, take: impl Fn(&mut Body, Item)) -> Vec<usize> {
+    fn items(&mut self, lines: Range<usize>, mut take: impl FnMut(&mut Body, Item)) -> Vec<usize> {
         let (scan, bytes) = (&self.document.scan, self.document.bytes());
         let mut rest = Vec::new();
         let mut at = lines.start;
@@ -139,7 +148,11 @@ impl Reader<'_> {
                         .trim(),
                 );
             }
-            take(&mut self.body, item(text.trim()));
+            let item = Item {
+                indent: bullet.indent,
+                ..item(text.trim())
+            };
+            take(&mut self.body, item);
             at = end;
         }
         rest
@@ -272,10 +285,12 @@ fn item(text: &str) -> Item {
         Some((rest, ticked)) => Item {
             text: rest.trim().to_owned(),
             ticked: Some(ticked),
+            indent: 0,
         },
         None => Item {
             text: text.to_owned(),
             ticked: None,
+            indent: 0,
         },
     }
 }

@@ -116,7 +116,8 @@ impl Drive<'_> {
             .progress_text(&self.task.id)
             .unwrap_or_default();
         let entries = progress::worker_entries(&text);
-        let new = entries.len().saturating_sub(facts.worker_entries);
+        let shown = progress::answered(&text).saturating_sub(facts.answered);
+        let new = entries.len().saturating_sub(facts.worker_entries) + shown;
         evidence.progress_entries = u32::try_from(new).unwrap_or(u32::MAX);
         let diff = Fingerprint::read(&evidence.fingerprint).diff;
         let added = entries.iter().skip(facts.worker_entries);

@@ -15,6 +15,7 @@ use super::super::token;
 use super::children::Child;
 use super::{Drive, NotStarted, StartFacts, stopped_first};
 use crate::config::Config;
+use crate::config::GateCriteria;
 use crate::domain::event::StartFault;
 use crate::domain::gate::Verdict;
 use crate::domain::task::StartKind;
@@ -22,6 +23,7 @@ use crate::domain::tool::Tool;
 use crate::format::agent::{self, Agent};
 use crate::format::progress;
 use crate::gate;
+use crate::gate::select;
 use crate::runtime::process::{self, Limits, Spec, file};
 use crate::runtime::{Brief, Launch};
 use crate::workspace::{Tracking, Workspace};
@@ -40,13 +42,14 @@ impl Drive<'_> {
         let workspace = self.prepare_workspace().await?;
         // Before the start is marked: what sub-tasks did is no work of this attempt.
         let children = self.children(&workspace).await;
-        let worker_entries = self.prepare_progress().map_err(workspace_fault)?;
+        let (worker_entries, answered) = self.prepare_progress().map_err(workspace_fault)?;
         let commit = workspace.head().await.map_err(workspace_fault)?;
         let (session_cost_usd, session_tokens) = self.session_before().await;
         let mut facts = StartFacts {
             claimed_at: Some(self.attempt.started_at),
             commit,
             worker_entries,
+            answered,
             session_cost_usd,
             session_tokens,
             contained: None,
@@ -102,15 +105,27 @@ impl Drive<'_> {
             .map_err(workspace_fault)
     }
 
-    /// Makes sure that the progress file has its sections, and counts what workers have written into it so far.
-    fn prepare_progress(&self) -> Result<usize, crate::files::FileError> {
+    /// Whether evidence is asked for of the acceptance criteria that there are.
+    fn asks_for_criteria(&self) -> bool {
+        self.instance.config.gate.criteria != GateCriteria::Never
+            && !self.task.definition.acceptance.is_empty()
+    }
+
+    /// Makes sure that the progress file has its sections, and counts what workers have written into it so far:
+    /// entries of the work log, and criteria with evidence.
+    fn prepare_progress(&self) -> Result<(usize, usize), crate::files::FileError> {
         let (id, d) = (&self.task.id, &self.task.definition);
         self.instance.files.log(id, |text| match text {
             "" => progress::create(id, &d.title, d.kind),
             text => progress::ensure(text, d.kind),
         })?;
+        if self.asks_for_criteria() {
+            self.instance
+                .files
+                .log(id, |text| progress::with_criteria(text, &d.acceptance))?;
+        }
         let text = self.instance.files.progress_text(id).unwrap_or_default();
-        Ok(progress::worker_entries(&text).len())
+        Ok((progress::worker_entries(&text).len(), progress::answered(&text)))
     }
 
     async fn session_before(&self) -> (Option<f64>, Option<(u64, u64)>) {
@@ -169,6 +184,12 @@ impl Drive<'_> {
                 .map(|path| path.display().to_string())
                 .collect(),
             progress_file: self.progress_path().display().to_string(),
+            asks_for_criteria: self.asks_for_criteria(),
+            checks: select(&d.checks, &[], &self.instance.config.gate.checks, Vec::new())
+                .into_iter()
+                .map(|check| check.name)
+                .collect(),
+            asks_for_docs: d.docs_required.unwrap_or(self.instance.config.gate.require_docs),
             history_is_read_only: self.is_contained() && !matches!(workspace.tracking, Tracking::Own { .. }),
             outcome_file: self.outcome_path().display().to_string(),
         };

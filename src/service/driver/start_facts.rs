@@ -20,6 +20,9 @@ pub struct StartFacts {
     pub commit: String,
     /// Entries of workers in the progress file's work log.
     pub worker_entries: usize,
+    /// Acceptance criteria with evidence in the progress file.
+    #[serde(default)]
+    pub answered: usize,
     /// What the session had cost before, as the runtime reports it.
     pub session_cost_usd: Option<f64>,
     /// The tokens of the session before, read and written.

@@ -5,6 +5,7 @@
 
 mod add;
 mod doctor;
+mod evidence;
 mod plan;
 mod show;
 mod status;
@@ -14,6 +15,7 @@ mod unread;
 
 pub use add::{AddError, add};
 pub use doctor::{Finding, Level, doctor};
+pub use evidence::evidence;
 pub use plan::plan;
 pub use show::{show, why};
 pub use status::{Scope, problem, status};

@@ -17,8 +17,9 @@ use crate::domain::event::{Command, Event};
 use crate::domain::family::children;
 use crate::domain::id::TaskId;
 use crate::domain::lane;
+use crate::domain::plan as plan_gate;
 use crate::domain::ready::{self, DependencyState, Used, World};
-use crate::domain::task::{State, Task};
+use crate::domain::task::Task;
 use crate::store::StoreError;
 
 /// Makes the plan.
@@ -158,9 +159,7 @@ fn schedule(instance: &Instance, board: &mut Board, steps: &mut Vec<PlanStep>) {
         roll: 0.0,
         policy: &instance.policy,
     };
-    let eligible = |t: &&Task| {
-        matches!(t.state, State::Pending { .. }) && ready::unmet(t, |id| board.dependency(id)).is_empty()
-    };
+    let eligible = |t: &&Task| ready::is_eligible(t, &instance.policy, |id| board.dependency(id));
     let eligible: Vec<Task> = board.runnable().filter(eligible).cloned().collect();
     for task in eligible {
         let Ok(Ruling::Change(taken)) = decide(&task, Event::Eligible, &cx) else {
@@ -213,11 +212,13 @@ fn waits(
             let obstacle = instance.fleet.obstacle(task, now);
             let children = families.get(&task.id).into_iter().flatten();
             let children: Vec<TaskId> = children.map(|id| (*id).clone()).collect();
+            let lacks = plan_gate::holds(task, &instance.policy);
             let world = World {
                 stopped,
                 unavailable: obstacle.as_deref(),
                 children: &children,
                 lane: lane.get(&task.id),
+                plan: lacks.as_deref(),
             };
             step(
                 steps,

@@ -2,6 +2,7 @@
 
 use super::super::instance::Instance;
 use super::super::view::{EventView, Show, VERSION, Why};
+use super::evidence::of_run;
 use super::task_view::{Records, event_view, question_view, waiting_view};
 use super::unread;
 use crate::domain::id::TaskId;
@@ -41,6 +42,10 @@ pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, Stor
         questions: task.history.questions.iter().map(question_view).collect(),
         parent: d.parent.as_ref().map(ToString::to_string),
         children: task.history.children.iter().map(ToString::to_string).collect(),
+        evidence: records
+            .gate(&task.id)
+            .map(|run| of_run(instance, id, run))
+            .unwrap_or_default(),
         progress: instance.files.progress_text(id),
         events: events(instance, &task, EVENTS).await?,
         task: records.task(instance, &task, true),

@@ -15,6 +15,7 @@ use crate::domain::gate::{GateReport, Receipt, Verdict};
 use crate::domain::id::TaskId;
 use crate::domain::lane;
 use crate::domain::outcome::Outcome;
+use crate::domain::plan;
 use crate::domain::question::Question;
 use crate::domain::ready::{DependencyState, Waiting, World, waiting};
 use crate::domain::task::{State, Task};
@@ -68,13 +69,20 @@ impl Records {
         })
     }
 
+    /// The newest run of a task's gate.
+    pub(super) fn gate(&self, id: &TaskId) -> Option<&GateRun> {
+        self.gates.get(id)
+    }
+
     pub(super) fn waiting(&self, instance: &Instance, task: &Task) -> Waiting {
         let obstacle = instance.fleet.known_obstacle(task, self.now);
+        let lacks = plan::holds(task, &instance.policy);
         let world = World {
             stopped: self.stopped.as_ref().map(|s| (s.by.as_str(), s.at)),
             unavailable: obstacle.as_deref(),
             children: self.children.get(&task.id).map(Vec::as_slice).unwrap_or_default(),
             lane: self.lane.get(&task.id),
+            plan: lacks.as_deref(),
         };
         let standing = |id: &TaskId| {
             self.standings

@@ -133,8 +133,8 @@ async fn put_receipt(
     let duration = i64::try_from(receipt.duration.as_micros()).unwrap_or(i64::MAX);
     sqlx::query(
         "INSERT INTO receipt (gate_seq, position, name, category, source, directory, commit_id, command, exit_code, \
-         verdict, started_at, duration_us, output_tail, output_sha256, tree, environment, sandbox, output_bytes) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+         verdict, started_at, duration_us, output_tail, output_sha256, tree, environment, sandbox, output_bytes, files) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
     )
     .bind(gate)
     .bind(position)
@@ -154,6 +154,7 @@ async fn put_receipt(
     .bind(&receipt.trace.environment)
     .bind(&receipt.trace.sandbox)
     .bind(int(receipt.trace.output_bytes))
+    .bind(body(&receipt.trace.files)?)
     .execute(conn)
     .await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use orchestrator::domain::gate::{CheckSpec, CheckVerdict, Receipt, Verdict};
+use orchestrator::domain::gate::{CheckSource, CheckSpec, CheckVerdict, Receipt, Verdict};
 
 use super::{Case, check};
 use crate::workspace::world::{World, commit_all};
@@ -32,7 +32,11 @@ const PYTHON: &str = "import unittest, m\n\n\nclass T(unittest.TestCase):\n    d
 async fn what_failed_before_is_told_and_what_is_new_is_red() {
     let base = "def old():\n    return 0\n\n\ndef good():\n    return 1\n";
     let case = project(&[("m.py", base), ("test_m.py", PYTHON)]).await;
-    let checks = [check("python3 -m unittest")];
+    let own = [check("python3 -m unittest")];
+    let checks = own.clone().map(|check| CheckSpec {
+        source: CheckSource::Config,
+        ..check
+    });
     case.write("m.py", &format!("{base}\n\ndef more():\n    return 2\n"));
     let (honest, verdict) = judged(&case, &checks).await;
     assert_eq!(
@@ -45,6 +49,10 @@ async fn what_failed_before_is_told_and_what_is_new_is_red() {
         "{honest:#?}"
     );
     assert_eq!(verdict, Verdict::Passed);
+    // What the task itself brings says what its work is.
+    let (idle, verdict) = judged(&case, &own).await;
+    assert_eq!((idle.verdict, verdict), (CheckVerdict::Failed, Verdict::Failed));
+    assert!(idle.output_tail.contains("the task's own"), "{idle:#?}");
 
     case.write(
         "m.py",

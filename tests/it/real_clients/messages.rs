@@ -24,6 +24,49 @@ async fn a_question_reaches_a_person_and_its_answer_the_session() {
     whole::a_question_reaches_a_person_and_its_answer_the_session(lines, ask, end).await;
 }
 
+/// The criteria come back with how to show them, and are shown in the same session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_criterion_without_evidence_comes_back_and_is_shown() {
+    let work = Scenario::new("work")
+        .marked("# Task fix-add")
+        .step(Step::shell(&format!("{}; {}", whole::FIX, whole::LOG)))
+        .step(finish("done", "It adds, believe me."))
+        .step(Step::shell(
+            "orchestrator agent criterion 1 'check Tests, calc.sh:1'",
+        ))
+        .step(finish("done", "It adds, look there."));
+    let Some((world, model)) = whole::instance(lines, Script::new().scenario(work)).await else {
+        return;
+    };
+    let path = world.root().join("orchestrator.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(&path, config.replace("[policy]\n", "[policy]\nreworks = 1\n")).unwrap();
+    let criteria = "#### Acceptance Criteria\n- [ ] 2 and 2 make 4\n\n#### Validation";
+    world.edit(|text| text.replace("#### Validation", criteria));
+    let ran = world.done(&["tick", "--wait"]);
+    let task = world.task("fix-add");
+    let progress = fs::read_to_string(world.root().join("progress/fix-add.md")).unwrap();
+    assert_eq!(task["state"], "completed", "{task:#}\n{}\n{progress}", ran.out);
+    assert_eq!(world.outcomes("fix-add"), ["haiku:gate-failed", "haiku:done"]);
+    let reason = task["attempts"][0]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("1 of") && reason.contains("criteria (failed)"),
+        "{reason}"
+    );
+    let shown = "- [x] 1. 2 and 2 make 4 - evidence: check Tests, calc.sh:1";
+    assert!(progress.contains(shown), "{progress}");
+    let asked = model.requests();
+    let told = asked.iter().map(|request| request.body.to_string());
+    assert!(
+        told.clone()
+            .any(|text| text.contains("nothing that can be looked up") || text.contains("is not ticked"))
+    );
+    assert!(
+        told.clone()
+            .any(|text| text.contains("- 1. 2 and 2 make 4") && text.contains("Words alone are none"))
+    );
+}
+
 /// Seen to fail where the model itself was to `git merge`: the history is read-only in the cell.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sub_task_is_made_waited_for_and_brought_into_the_work() {

@@ -10,12 +10,14 @@ use crate::domain::tamper::path::Language;
 use crate::domain::tamper::token::{Kind, Tokens};
 
 /// How much an assertion says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::domain::tamper) enum Strength {
     /// Nothing: it holds whatever the program does.
     Trivial,
     /// That something is there, or true.
     Weak,
+    /// It compares, within a tolerance.
+    Near,
     /// It compares.
     Strong,
 }
@@ -297,6 +299,7 @@ impl Finder<'_, '_> {
         }
         match LOOSE.contains(&matcher) {
             true => Strength::Weak,
+            false if is_near(matcher) => Strength::Near,
             false => Strength::Strong,
         }
     }
@@ -319,10 +322,10 @@ impl Finder<'_, '_> {
                 [a, b, ..] => same(a, b),
                 _ => false,
             };
-        if trivial {
-            Strength::Trivial
-        } else {
-            Strength::Strong
+        match trivial {
+            true => Strength::Trivial,
+            false if is_near(callee) => Strength::Near,
+            false => Strength::Strong,
         }
     }
 
@@ -362,6 +365,7 @@ impl Finder<'_, '_> {
             )
         };
         match words.iter().any(compares) {
+            true if words.iter().any(|w| is_near(w)) => Strength::Near,
             true => Strength::Strong,
             false => Strength::Weak,
         }
@@ -380,6 +384,14 @@ impl Finder<'_, '_> {
         matches!(self.tokens.kind(at), Some(Kind::Text | Kind::Number))
             || matches!(word, "true" | "false" | "True" | "False")
     }
+}
+
+/// Whether a comparison of this name has a tolerance.
+fn is_near(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    ["almost", "approx", "closeto", "isclose", "indelta", "inepsilon"]
+        .iter()
+        .any(|near| word.contains(near))
 }
 
 /// What reports a failure in Go.

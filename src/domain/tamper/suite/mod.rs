@@ -252,12 +252,18 @@ impl Test {
             .filter(|a| a.strength != assertion::Strength::Trivial)
     }
 
-    /// How many of its assertions compare with something.
+    /// How many of its assertions compare with something, exactly.
     pub(super) fn strong(&self) -> usize {
-        self.asserts
-            .iter()
-            .filter(|a| a.strength == assertion::Strength::Strong)
-            .count()
+        self.at_least(assertion::Strength::Strong)
+    }
+
+    /// How many of its assertions compare with something, also within a tolerance.
+    pub(super) fn comparing(&self) -> usize {
+        self.at_least(assertion::Strength::Near)
+    }
+
+    fn at_least(&self, least: assertion::Strength) -> usize {
+        self.asserts.iter().filter(|a| a.strength >= least).count()
     }
 }
 

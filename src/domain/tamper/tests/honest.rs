@@ -309,13 +309,18 @@ fn moves_merges_and_new_projects() {
         &[
             ("tests/a.rs", Some(RUST), None),
             ("tests/it/a.rs", None, Some(RUST)),
+            ("tests/it/main.rs", Some("mod b;\n"), Some("mod a;\nmod b;\n")),
         ],
         &[
             ("tests/test_a.py", Some(PYTHON), None),
             ("tests/unit/test_a.py", None, Some(PYTHON)),
         ],
         &[
-            ("src/a.rs", Some(RUST), Some("fn f() {}\n")),
+            (
+                "src/a.rs",
+                Some(RUST),
+                Some("fn f() {}\n#[cfg(test)]\nmod tests;\n"),
+            ),
             ("src/a/tests.rs", None, Some(RUST)),
         ],
         &[("a.snap", Some("x\n"), None), ("b.snap", None, Some("x\n"))],
