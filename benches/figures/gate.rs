@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use orchestrator::domain::gate::{Category, CheckSource, CheckSpec, Verdict};
 use orchestrator::domain::id::TaskId;
-use orchestrator::gate::{Confine, Gate, GateRequest, Rules};
+use orchestrator::gate::{Asked, Confine, Gate, GateRequest, Rules};
 use orchestrator::service::instance::Instance;
 use orchestrator::workspace::{Spares, Workspace};
 
@@ -102,6 +102,7 @@ impl Bench<'_> {
             tests_may_change: false,
             rules: Rules::default(),
             spares,
+            asked: Asked::default(),
         };
         let report = Gate.run(&request, &move || clock.now()).await?;
         let whole = begun.elapsed();

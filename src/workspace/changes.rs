@@ -91,15 +91,6 @@ impl Workspace {
         })
     }
 
-    /// Of that, the files whose path is `wanted`, with the content of both sides.
-    pub async fn changes_since_base(
-        &self,
-        commit: &str,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<Vec<ChangedFile>, WorkspaceError> {
-        self.diff_since_base(commit).await?.files(wanted).await
-    }
-
     /// Of the difference, what is not just as the base is now: a branch that took the moved base in holds the work of others, too.
     /// None where the base has not moved.
     pub async fn own_part(&self, diff: &Diff, commit: &str) -> Result<Option<Diff>, WorkspaceError> {

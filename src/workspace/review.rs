@@ -68,7 +68,7 @@ impl Workspace {
         fs::remove_file(&borrowed).map_err(WorkspaceError::io(&borrowed))?;
         let files = Git::open_top(top).await?;
         files.call(["read-tree", "--reset", "-u", &work]).text().await?;
-        let gone = gone(&git, &base, &work).await?;
+        let gone = gone(&unled(&git_dir).await?, &base, &work).await?;
         let all = git.call(["ls-tree", "-r", "-z", "--name-only", "--full-tree", &work]);
         let all = all.list().await?.into_iter().collect();
         Ok(ReviewCheckout {
@@ -112,6 +112,12 @@ impl Workspace {
     }
 }
 
+/// Git in the git folder and without an index: no attribute in the work says what is shown of it and how.
+async fn unled(git_dir: &Path) -> Result<Git, WorkspaceError> {
+    let git = Git::open_top(git_dir).await?;
+    Ok(git.with_env("GIT_INDEX_FILE", git_dir.join("no-index")))
+}
+
 /// The files that are not there any more, with their lines.
 async fn gone(git: &Git, base: &str, work: &str) -> Result<BTreeMap<String, u32>, WorkspaceError> {
     let call = git.call([
@@ -141,10 +147,7 @@ impl ReviewCheckout {
 
     /// The whole change as a patch. No attribute in the work hides anything of it.
     pub async fn diff(&self) -> Result<String, WorkspaceError> {
-        // In the git folder and without an index, so that nothing in the work says what is shown of it and how.
-        let git_dir = self.top.join(".git");
-        let git = Git::open_top(&git_dir).await?;
-        let git = git.with_env("GIT_INDEX_FILE", git_dir.join("no-index"));
+        let git = unled(&self.top.join(".git")).await?;
         let call = git.call([
             "diff-tree",
             "-r",

@@ -164,12 +164,12 @@ pub(super) fn modules(changes: &[Change<'_>]) -> Vec<Finding> {
 /// Whether Rust compiles a file that is new: it stands where cargo looks, or a changed file names it.
 pub(super) fn is_reached(path: &str, changes: &[Change<'_>]) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    let root = match parts[..] {
-        [.., "tests" | "benches" | "examples" | "bin", _] => true,
-        [.., "tests" | "benches" | "examples" | "bin", _, "main.rs"] => true,
-        [.., "lib.rs" | "main.rs"] => true,
-        _ => false,
-    };
+    let root = matches!(
+        parts[..],
+        [.., "tests" | "benches" | "examples" | "bin", _]
+            | [.., "tests" | "benches" | "examples" | "bin", _, "main.rs"]
+            | [.., "lib.rs" | "main.rs"]
+    );
     let stem = match parts[..] {
         [.., folder, "mod.rs"] => folder,
         _ => name(path).trim_end_matches(".rs"),
@@ -196,71 +196,73 @@ pub(super) fn is_reached(path: &str, changes: &[Change<'_>]) -> bool {
 mod tests {
     use super::*;
 
+    const ROWS: &[(&str, &str, bool)] = &[
+        (".npmrc", "script-shell=/bin/true\n", true),
+        (".npmrc", "node-options = --require ./x.js", true),
+        (".npmrc", "save-exact=true\n", false),
+        ("pytest.ini", "[pytest]\naddopts = -p kind\n", true),
+        (
+            "pytest.ini",
+            "[pytest]\naddopts = -q -p no:cacheprovider\n",
+            false,
+        ),
+        ("pyproject.toml", "python_files = [\"only.py\"]", true),
+        ("pyproject.toml", "python_files = [\"test_*.py\"]", false),
+        ("setup.cfg", "testpaths = nothing\n", true),
+        ("setup.cfg", "testpaths = tests\n", false),
+        (
+            "conftest.py",
+            "def pytest_runtestloop(session):\n    return True\n",
+            true,
+        ),
+        ("conftest.py", "def pytest_addoption(parser):\n    pass\n", false),
+        (
+            "conftest.py",
+            "def pytest_configure(config):\n    config.addinivalue_line('markers', 'slow')\n",
+            false,
+        ),
+        (
+            "conftest.py",
+            "def pytest_configure(config):\n    config.option.collectonly = True\n",
+            true,
+        ),
+        (
+            "tests/__init__.py",
+            "def load_tests(a, b, c):\n    return b\n",
+            true,
+        ),
+        ("a_test.go", "func TestMain(m *testing.M) {}\n", true),
+        (
+            "a_test.go",
+            "func TestMain(m *testing.M) { os.Exit(m.Run()) }\n",
+            false,
+        ),
+        ("Makefile", "include more.mk\n", true),
+        (".mvn/maven.config", "-DskipTests\n", true),
+        ("rust-toolchain.toml", "[toolchain]\npath = \"here\"\n", true),
+        ("rust-toolchain.toml", "[toolchain]\nchannel = \"1.90\"\n", false),
+        (
+            "Cargo.toml",
+            "[[test]]\nname = \"it\"\nrequired-features = [\"x\"]\n",
+            true,
+        ),
+        (
+            "Cargo.toml",
+            "[[test]]\nname = \"it\"\npath = \"src/easy.rs\"\n",
+            true,
+        ),
+        (
+            "Cargo.toml",
+            "[[test]]\nname = \"it\"\npath = \"tests/it/main.rs\"\n",
+            false,
+        ),
+    ];
+
     /// Seen to fail with each of the arms of `turned` taken out.
     #[test]
     fn what_turns_a_tool_is_seen() {
-        for (path, is, wanted) in [
-            (".npmrc", "script-shell=/bin/true\n", true),
-            (".npmrc", "node-options = --require ./x.js", true),
-            (".npmrc", "save-exact=true\n", false),
-            ("pytest.ini", "[pytest]\naddopts = -p kind\n", true),
-            (
-                "pytest.ini",
-                "[pytest]\naddopts = -q -p no:cacheprovider\n",
-                false,
-            ),
-            ("pyproject.toml", "python_files = [\"only.py\"]", true),
-            ("pyproject.toml", "python_files = [\"test_*.py\"]", false),
-            ("setup.cfg", "testpaths = nothing\n", true),
-            ("setup.cfg", "testpaths = tests\n", false),
-            (
-                "conftest.py",
-                "def pytest_runtestloop(session):\n    return True\n",
-                true,
-            ),
-            ("conftest.py", "def pytest_addoption(parser):\n    pass\n", false),
-            (
-                "conftest.py",
-                "def pytest_configure(config):\n    config.addinivalue_line('markers', 'slow')\n",
-                false,
-            ),
-            (
-                "conftest.py",
-                "def pytest_configure(config):\n    config.option.collectonly = True\n",
-                true,
-            ),
-            (
-                "tests/__init__.py",
-                "def load_tests(a, b, c):\n    return b\n",
-                true,
-            ),
-            ("a_test.go", "func TestMain(m *testing.M) {}\n", true),
-            (
-                "a_test.go",
-                "func TestMain(m *testing.M) { os.Exit(m.Run()) }\n",
-                false,
-            ),
-            ("Makefile", "include more.mk\n", true),
-            (".mvn/maven.config", "-DskipTests\n", true),
-            ("rust-toolchain.toml", "[toolchain]\npath = \"here\"\n", true),
-            ("rust-toolchain.toml", "[toolchain]\nchannel = \"1.90\"\n", false),
-            (
-                "Cargo.toml",
-                "[[test]]\nname = \"it\"\nrequired-features = [\"x\"]\n",
-                true,
-            ),
-            (
-                "Cargo.toml",
-                "[[test]]\nname = \"it\"\npath = \"src/easy.rs\"\n",
-                true,
-            ),
-            (
-                "Cargo.toml",
-                "[[test]]\nname = \"it\"\npath = \"tests/it/main.rs\"\n",
-                false,
-            ),
-        ] {
-            assert_eq!(!turned(path, "", is).is_empty(), wanted, "{path}: {is}");
+        for (path, is, wanted) in ROWS {
+            assert_eq!(!turned(path, "", is).is_empty(), *wanted, "{path}: {is}");
             assert_eq!(turned(path, is, is), [], "{path}");
         }
     }

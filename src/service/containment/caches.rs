@@ -30,6 +30,8 @@ pub(super) struct Lent {
 const CARGO: [&str; 4] = ["registry/cache", "registry/src", "git/db", "git/checkouts"];
 /// What cargo can do without writing to it.
 const CARGO_INDEX: &str = "registry/index";
+/// So many files are looked at for what cargo needs.
+const LOOKED_AT: usize = 50_000;
 
 impl Caches {
     /// Where the environment says, else where they are by default.
@@ -48,8 +50,8 @@ impl Caches {
     }
 }
 
-/// Makes what is needed in this scratch folder.
-pub(super) fn lend(caches: &Caches, scratch: &Path) -> io::Result<Lent> {
+/// Makes what checks of these folders need in this scratch folder.
+pub(super) fn lend(caches: &Caches, scratch: &Path, work: &[PathBuf]) -> io::Result<Lent> {
     let mut lent = Lent::default();
     let mut set = |name: &str, value: String| lent.env.insert(name.to_owned(), value);
     if caches.rustup.is_dir() {
@@ -59,7 +61,12 @@ pub(super) fn lend(caches: &Caches, scratch: &Path) -> io::Result<Lent> {
     if caches.cargo.is_dir() {
         let own = scratch.join("cargo");
         set("CARGO_HOME", own.display().to_string());
-        lent.read.extend(cargo(&caches.cargo, &own)?);
+        // A link for each crate takes longer than most checks that have nothing to do with cargo.
+        if work.iter().any(|folder| has_cargo(folder)) {
+            lent.read.extend(cargo(&caches.cargo, &own)?);
+        } else {
+            fs::create_dir_all(&own)?;
+        }
     }
     let downloads = caches.go.join("cache/download");
     if downloads.is_dir() {
@@ -70,6 +77,24 @@ pub(super) fn lend(caches: &Caches, scratch: &Path) -> io::Result<Lent> {
         lent.read.push(downloads);
     }
     Ok(lent)
+}
+
+/// Whether something for cargo lies in a folder. One that is too large to look through may well have it.
+fn has_cargo(folder: &Path) -> bool {
+    let mut left = LOOKED_AT;
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            left -= 1;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if left == 0 || entry.file_name() == "Cargo.toml" {
+                return true;
+            } else if is_folder && entry.file_name() != ".git" {
+                folders.push(entry.path());
+            }
+        }
+    }
+    false
 }
 
 /// A home of cargo's own, in which each crate that is there already is a link; what it downloads lies beside.
@@ -117,13 +142,18 @@ mod tests {
             ("home/.cargo/registry/cache/r-1/a-1.crate", "a"),
             ("home/.cargo/registry/src/r-1/a-1/lib.rs", "a"),
             ("home/.cargo/registry/index/r-1/config.json", "{}"),
+            ("work/a/b/Cargo.toml", ""),
+            ("other/.git/Cargo.toml", ""),
         ] {
             fs::create_dir_all(at(name).parent().unwrap()).unwrap();
             fs::write(at(name), text).unwrap();
         }
         fs::create_dir(at("scratch")).unwrap();
         let caches = Caches::new(&at("home"), &BTreeMap::new());
-        let lent = lend(&caches, &at("scratch")).unwrap();
+        let without = lend(&caches, &at("bare"), &[at("other"), at("none")]).unwrap();
+        assert!(at("bare/cargo").is_dir() && !at("bare/cargo/registry").exists());
+        assert!(without.env.contains_key("CARGO_HOME"));
+        let lent = lend(&caches, &at("scratch"), &[at("other"), at("work")]).unwrap();
         let own = at("scratch/cargo");
         assert_eq!(lent.env["CARGO_HOME"], own.display().to_string());
         assert_eq!(
@@ -146,6 +176,6 @@ mod tests {
     fn nothing_is_lent_where_nothing_is() {
         let folder = tempfile::tempdir().unwrap();
         let caches = Caches::new(&folder.path().join("home"), &BTreeMap::new());
-        assert_eq!(lend(&caches, folder.path()).unwrap(), Lent::default());
+        assert_eq!(lend(&caches, folder.path(), &[]).unwrap(), Lent::default());
     }
 }

@@ -76,7 +76,7 @@ impl Containment {
         let mut read = room.read.clone();
         read.extend(self.read.iter().filter(|path| path.exists()).cloned());
         read.extend(std::env::split_paths(&self.path).filter(|folder| self.holds_programs(folder)));
-        let caches = caches::lend(&self.caches, &room.scratch)?;
+        let caches = caches::lend(&self.caches, &room.scratch, &room.write)?;
         read.extend(caches.read);
         let mut hidden = self.hidden.clone();
         // What a worker may write could make the checks of others green.

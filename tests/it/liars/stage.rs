@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -117,7 +118,9 @@ impl Stage {
         }
         let world = self.world(rows, &[]);
         self.tick(&world, &[]);
-        let wrong: Vec<String> = rows.iter().filter_map(|row| through(&world, row)).collect();
+        let status = world.status();
+        let wrong = rows.iter().filter_map(|row| through(&world, &status, row));
+        let wrong: Vec<String> = wrong.collect();
         assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     }
 
@@ -141,7 +144,10 @@ impl Stage {
     pub fn archives(&self, rows: &[Row]) {
         let world = self.world(rows, &[]);
         self.tick(&world, &[]);
-        let refused = rows.iter().filter(|row| !is_archived(&world, row.name));
+        let status = world.status();
+        let refused = rows
+            .iter()
+            .filter(|row| of(&status, row.name)["state"] != "completed");
         let refused: Vec<String> = refused
             .map(|row| {
                 format!(
@@ -235,13 +241,42 @@ pub(crate) fn tell(row: &Row, archived: bool) {
 }
 
 /// What went wrong with a row that should have been refused; none where it was.
-fn through(world: &World, row: &Row) -> Option<String> {
-    let story = story(world, row.name);
-    if is_archived(world, row.name) {
+fn through(world: &World, status: &Value, row: &Row) -> Option<String> {
+    let task = of(status, row.name);
+    if task["state"] == "completed" {
+        let story = story(world, row.name);
         return Some(format!("{} IS ARCHIVED ({}):\n{story}", row.name, row.why));
     }
+    if outcomes(task).contains(row.seen) {
+        return None;
+    }
+    let story = story(world, row.name);
     let told = story.contains(row.seen);
     (!told).then(|| format!("{}: nothing tells of {:?}:\n{story}", row.name, row.seen))
+}
+
+/// A task in the status document.
+fn of<'s>(status: &'s Value, name: &str) -> &'s Value {
+    let found = status["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|task| task["id"] == name);
+    found.unwrap_or(&Value::Null)
+}
+
+/// The state of a task, and how its attempts ended.
+fn outcomes(task: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut told = format!("{}: {}\n", text(&task["state"]), text(&task["blocked_reason"]));
+    for attempt in task["attempts"].as_array().into_iter().flatten() {
+        told.push_str(&format!(
+            "attempt: {}: {}\n",
+            text(&attempt["outcome"]),
+            text(&attempt["reason"])
+        ));
+    }
+    told
 }
 
 /// Whether a task counts as done, in the state or in the queue.
@@ -251,17 +286,8 @@ pub(crate) fn is_archived(world: &World, name: &str) -> bool {
 
 /// What is told of a task: outcomes with their reasons, what is not green.
 pub(crate) fn story(world: &World, name: &str) -> String {
-    let task = world.task(name);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let mut story = format!("{}: {}\n", text(&task["state"]), text(&task["blocked_reason"]));
-    for attempt in list(&task["attempts"]) {
-        story.push_str(&format!(
-            "attempt: {}: {}\n",
-            text(&attempt["outcome"]),
-            text(&attempt["reason"])
-        ));
-    }
+    let mut story = outcomes(&world.task(name));
     let shown = world.run(&["show", name, "--json"]).out;
     let shown: Value = serde_json::from_str(&shown).unwrap_or_default();
     let gate = [&shown["task"]["gate"], &shown["gate"]];
@@ -317,16 +343,13 @@ pub(crate) fn section(row: &Row) -> String {
 
 /// The folders of tools: the compiler's own (its front door asks for a home that is not here), the system's, the caller's.
 pub(crate) fn tools() -> OsString {
-    let mut folders: Vec<PathBuf> = Vec::new();
-    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output();
-    if let Ok(out) = sysroot {
-        let text = String::from_utf8_lossy(&out.stdout).trim().to_owned();
-        folders.push(PathBuf::from(text).join("bin"));
-    }
-    folders.push("/usr/bin".into());
+    static SYSROOT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let out = Command::new("rustc").args(["--print", "sysroot"]).output().ok()?;
+        Some(PathBuf::from(String::from_utf8_lossy(&out.stdout).trim()).join("bin"))
+    });
     let path = std::env::var_os("PATH").unwrap();
-    folders.extend(std::env::split_paths(&path));
-    std::env::join_paths(folders).unwrap()
+    let first = SYSROOT.iter().cloned().chain(["/usr/bin".into()]);
+    std::env::join_paths(first.chain(std::env::split_paths(&path))).unwrap()
 }
 
 /// The folder of a Python that has pytest, as `./test` makes it.
