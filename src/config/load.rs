@@ -9,8 +9,8 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Approvals, Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review, Runtime,
-    Scheduler, Server, Store, Tier,
+    Approvals, Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review,
+    Runtime, Scheduler, Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
 

@@ -2,6 +2,7 @@
 
 pub mod approval;
 pub mod assess;
+pub mod block;
 pub mod criteria;
 pub mod decide;
 pub mod definition;

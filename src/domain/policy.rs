@@ -3,6 +3,7 @@
 //! Pure and driven by data alone ([`Policy`]), so that recorded outcomes can be replayed over the very same code.
 //! Deliberately absent: time and randomness (they come in with the caller's context).
 
+mod finished;
 mod repeat;
 
 pub use repeat::repeats;
@@ -11,9 +12,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::approval;
 use super::assess::Assessment;
 use super::definition::{Definition, Kind};
 use super::outcome::Outcome;
+use super::review;
 use super::stage::Destination;
 use super::task::{History, StartKind, StopReason, Try};
 use super::tier::TierName;
@@ -68,10 +71,10 @@ pub struct Policy {
     pub kill_grace: Duration,
     /// When a person's word is asked for, and whose counts.
     #[serde(default)]
-    pub approvals: super::approval::Rules,
+    pub approvals: approval::Rules,
     /// When and how work is reviewed.
     #[serde(default)]
-    pub review: super::review::Rules,
+    pub review: review::Rules,
 }
 
 /// One rung of the ladder.
@@ -164,24 +167,6 @@ pub enum Wait {
 }
 
 impl Policy {
-    /// Whether green work of this definition waits for a person all the same.
-    pub fn asks_person(&self, definition: &Definition) -> bool {
-        definition.approval.unwrap_or(self.approvals.required)
-    }
-
-    /// Whether another model looks at the work of a task before it is accepted.
-    pub fn reviews(&self, definition: &Definition) -> bool {
-        definition.reviewed.unwrap_or(self.review.on)
-    }
-
-    /// Where the work of a task goes. A sub-task's goes into its parent's, which the parent's own attempts see to.
-    pub fn destination(&self, definition: &Definition) -> Destination {
-        match definition.parent {
-            Some(_) => Destination::Branch,
-            None => definition.landing.unwrap_or(self.landing),
-        }
-    }
-
     /// The part of the ladder between a task's Min Model and Max Model, or why there is none.
     pub fn bounds(&self, definition: &Definition) -> Result<Bounds, String> {
         let index = |name: &TierName| {
@@ -423,8 +408,8 @@ impl Policy {
             ageing: Duration::from_secs(4 * 3600),
             heartbeat_stale_after: Duration::from_secs(1200),
             kill_grace: Duration::from_secs(10),
-            approvals: super::approval::Rules::default(),
-            review: super::review::Rules::default(),
+            approvals: approval::Rules::default(),
+            review: review::Rules::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::approval::Asked;
 use super::family;
 use super::id::TaskId;
 use super::landing::Waits;
@@ -256,7 +257,10 @@ pub fn waiting(
                 None => answer(For::Slot, format!("a free slot of tier {}", next.tier)),
             },
         },
-        State::Blocked { block, .. } => person(block_words(&task.id, block)),
+        State::Blocked { block, .. } => Waiting {
+            until: block.until(),
+            ..person(block_words(&task.id, block))
+        },
         State::Paused { by, .. } => person(format!(
             "paused by {by}; `orchestrator resume {}` goes on",
             task.id
@@ -318,6 +322,22 @@ fn judged(task: &Task, stage: &Stage, world: &World<'_>, answer: impl Fn(For, St
     }
 }
 
+/// Who has approved it already, and as what it is shown.
+fn heard(asked: Option<&Asked>) -> String {
+    let Some(asked) = asked else {
+        return String::new();
+    };
+    let names: Vec<&str> = asked.words.iter().map(|word| word.by.as_str()).collect();
+    let names = match names.is_empty() {
+        true => String::new(),
+        false => format!("; approved by {} so far", names.join(", ")),
+    };
+    format!(
+        " (as shown: {}){names}",
+        asked.shown.get(..10).unwrap_or(&asked.shown)
+    )
+}
+
 fn on_children(children: &[TaskId], answer: impl Fn(For, String) -> Waiting) -> Waiting {
     let names: Vec<&str> = children.iter().map(TaskId::as_str).collect();
     Waiting {
@@ -328,7 +348,9 @@ fn on_children(children: &[TaskId], answer: impl Fn(For, String) -> Waiting) -> 
 
 fn block_words(id: &TaskId, block: &Block) -> String {
     match block {
-        Block::Approval { reason, .. } => format!("{reason}; approve or reject it"),
+        Block::Approval { reason, asked, .. } => {
+            format!("{reason}; approve or reject it{}", heard(asked.as_ref()))
+        }
         Block::Question { .. } => format!("{}; `orchestrator answer {id} TEXT`", block.reason()),
         Block::Landing { .. } => format!(
             "{}; `orchestrator resume {id}` when that is settled",

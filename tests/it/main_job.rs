@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test from outside starts programs")]
 
 mod agents;
+mod approvals;
 mod bad_input;
 mod choices;
 mod commands;

@@ -1,7 +1,7 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
-mod containment;
 mod approvals;
+mod containment;
 mod forge;
 mod gate;
 mod landing;
@@ -18,8 +18,8 @@ mod tiers;
 
 use std::time::Duration;
 
-pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use approvals::Approvals;
+pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use forge::{Forge, ForgeKind};
 pub use gate::{Containment as GateContainment, Criteria as GateCriteria, Gate, PlanGate};
 pub use landing::Landing;

@@ -32,7 +32,9 @@ fn waiting<'a>(task: &'a Task, by: &str, cx: &Context<'_>) -> Result<Waiting<'a>
     let rules = &cx.policy.approvals;
     if !rules.allow(by) {
         let people = rules.people.join(", ");
-        return Err(format!("the word of {by} does not count; it is for {people} to say"));
+        return Err(format!(
+            "the word of {by} does not count; it is for {people} to say"
+        ));
     }
     Ok(Waiting {
         reason,
@@ -65,7 +67,11 @@ pub(super) fn approve(
     let said_it = words.iter().any(|word| word.by == by);
     let claimed_it = waits.claim.by_hand.as_deref() == Some(by);
     if said_it || (claimed_it && eyes > 1) {
-        let what = if said_it { "approved it" } else { "said that it is complete" };
+        let what = if said_it {
+            "approved it"
+        } else {
+            "said that it is complete"
+        };
         return Err(format!("{by} has {what} already; somebody else's word is needed"));
     }
     words.push(Word {
@@ -142,7 +148,10 @@ fn heard<'a>(draft: Draft<'a>, waits: &Waiting<'_>, words: Vec<Word>) -> Draft<'
 pub(super) fn reject(task: &Task, by: &str, comment: &str, cx: &Context<'_>) -> Result<Ruling, String> {
     let claim = waiting(task, by, cx)?.claim.clone();
     let reason = format!("rejected by {by}: {comment}");
-    Ok(gate::refused(Draft::new(task, "rejected", cx), &claim, None, &reason, cx).done())
+    let mut draft = Draft::new(task, "rejected", cx);
+    // What reviewer and worker did not agree about is settled.
+    draft.task.history.reviews.clear();
+    Ok(gate::refused(draft, &claim, None, &reason, cx).done())
 }
 
 fn receipt(word: &Word, report: &GateReport) -> Receipt {

@@ -1,6 +1,7 @@
 //! What the gate's verdict makes of a task. The only road to `completed`, besides a person's approval of exactly
 //! what the gate saw.
 
+use super::super::approval::Asked;
 use super::super::event::StartFault;
 use super::super::fingerprint::Fingerprint;
 use super::super::gate::{Category, CheckVerdict, GateReport, Verdict};
@@ -47,10 +48,15 @@ pub(super) fn settled<'a>(
     cx: &Context<'_>,
 ) -> Draft<'a> {
     match (report.verdict(), &claim.no_change) {
+        (Verdict::Passed, None) if cx.policy.asks_person(&draft.task.definition) => {
+            let reason =
+                "everything is green, and a person's word is wanted before it is accepted".to_owned();
+            for_approval(draft, claim, report, reason, cx)
+        }
         (Verdict::Passed, None) => landing::accepted(draft, claim, report, cx),
         (Verdict::Passed, Some(reason)) => {
             let reason = format!("the worker says that nothing needs to change: {reason}");
-            for_approval(draft, claim, report, reason)
+            for_approval(draft, claim, report, reason, cx)
         }
         (Verdict::NeedsPerson, said) => {
             let nothing = report
@@ -60,7 +66,7 @@ pub(super) fn settled<'a>(
                 Some(said) => format!("{nothing}, and the worker says that nothing needs to change: {said}"),
                 None => nothing,
             };
-            for_approval(draft, claim, report, reason)
+            for_approval(draft, claim, report, reason, cx)
         }
         (Verdict::Failed, _) => {
             let reason = report.failure_line();
@@ -75,11 +81,15 @@ pub(super) fn for_approval<'a>(
     claim: &Claim,
     report: GateReport,
     reason: String,
+    cx: &Context<'_>,
 ) -> Draft<'a> {
+    let until = cx.now + cx.policy.approvals.expires;
+    let asked = Asked::new(&draft.task.definition_hash, &reason, &report, until);
     let block = Block::Approval {
         reason,
         claim: claim.clone(),
         report: Box::new(report.clone()),
+        asked: Some(asked),
     };
     draft
         .block(block)

@@ -132,6 +132,10 @@ pub(super) fn rejudged(task: &Task, epoch: u64, report: GateReport, cx: &Context
     };
     let draft = Draft::new(task, "rejudged", cx);
     match report.verdict() {
+        Verdict::Passed if cx.policy.asks_person(&task.definition) => {
+            let reason = "its base has moved on, so what was approved is another commit now".to_owned();
+            gate::for_approval(draft, claim, report, reason, cx).done()
+        }
         Verdict::Passed => {
             let draft = draft
                 .why(format!(
@@ -144,7 +148,7 @@ pub(super) fn rejudged(task: &Task, epoch: u64, report: GateReport, cx: &Context
         Verdict::NeedsPerson => {
             let nothing = || "there is no check to run for this task".to_owned();
             let reason = report.referral().unwrap_or_else(nothing);
-            gate::for_approval(draft, claim, report, reason).done()
+            gate::for_approval(draft, claim, report, reason, cx).done()
         }
         Verdict::Failed => {
             let reason = format!("merged with its base as it is now, {}", report.failure_line());

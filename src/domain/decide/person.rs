@@ -1,13 +1,12 @@
 //! What a person's word does to a task, state by state.
 
 use super::super::event::Command;
-use super::super::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace};
 use super::super::outcome::{AttemptReport, Evidence, Outcome};
 use super::super::stage::Stage;
 use super::super::task::{Attempt, Block, Claim, End, StartKind, State, StopReason, Task};
 use super::super::tier::{Route, TierName};
 use super::draft::Draft;
-use super::{AttemptChange, Context, Refused, Ruling, desk, gate, landing};
+use super::{AttemptChange, Context, Refused, Ruling, approval, desk, landing};
 
 pub(super) fn decide(task: &Task, by: String, command: Command, cx: &Context<'_>) -> Result<Ruling, Refused> {
     let verb = command.verb();

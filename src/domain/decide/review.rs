@@ -75,7 +75,7 @@ pub(super) fn reviewed(task: &Task, epoch: u64, review: &Review, cx: &Context<'_
             let by = review.by.name();
             let worker = worker_says(task);
             let reason = format!("{by} and the worker do not agree: {why}; the worker says: {worker}");
-            gate::for_approval(draft, claim, with(CheckVerdict::NeedsPerson), reason).done()
+            gate::for_approval(draft, claim, with(CheckVerdict::NeedsPerson), reason, cx).done()
         }
     }
 }
@@ -112,7 +112,7 @@ pub(super) fn not_reviewed(task: &Task, epoch: u64, not_had: NotHad, cx: &Contex
             let receipt = missed(&report.commit, &report.tree, &reason, cx.now);
             report.receipts.push(receipt);
             let reason = format!("no review was had: {reason}");
-            gate::for_approval(draft, claim, report, reason).done()
+            gate::for_approval(draft, claim, report, reason, cx).done()
         }
     }
 }

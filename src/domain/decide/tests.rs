@@ -1,3 +1,4 @@
+mod approval;
 mod review;
 mod scene;
 mod table;

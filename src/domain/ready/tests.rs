@@ -255,6 +255,7 @@ fn every_waiting_task_answers() {
         no_change: None,
     };
     let approval = Block::Approval {
+        asked: None,
         reason: "r".into(),
         claim: claim.clone(),
         report: Box::new(report),

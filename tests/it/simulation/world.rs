@@ -412,7 +412,11 @@ impl World {
             State::Blocked {
                 block: Block::Approval { .. },
                 ..
-            } => self.say(id, super::approval()),
+            } => {
+                self.say(id, super::approval());
+                // What was changed since it was shown is judged again.
+                self.say(id, Command::Resume);
+            }
             State::Blocked { .. } => self.say(id, Command::Retry),
             State::Paused { .. } => self.say(id, Command::Resume),
             State::Ended { .. } if !self.tasks[id].state.is_completed() => self.say(id, Command::Retry),

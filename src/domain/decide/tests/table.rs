@@ -13,6 +13,7 @@ use crate::domain::task::Block;
 pub(super) fn states() -> Vec<(&'static str, State)> {
     let since = now();
     let approval = Block::Approval {
+        asked: None,
         reason: "nothing to run".into(),
         claim: claim(),
         report: Box::new(gate_report(CheckVerdict::Passed)),
