@@ -21,6 +21,7 @@ pub mod lane;
 pub mod liveness;
 pub mod mirror;
 pub mod outcome;
+pub mod overlap;
 pub mod plan;
 pub mod policy;
 pub mod question;

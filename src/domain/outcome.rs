@@ -195,6 +195,8 @@ pub struct AttemptReport {
     pub session: Option<String>,
     /// When a provider said to come back.
     pub retry_at: Option<DateTime<Utc>>,
+    /// Files that the task's branch changes; none where nobody looked.
+    pub touched: Vec<String>,
 }
 
 /// How the session of an attempt came to its end. Nothing is judged before nobody of it is left.

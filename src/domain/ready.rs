@@ -202,6 +202,8 @@ pub struct World<'a> {
     pub children: &'a [TaskId],
     /// The task that is merged into the same base before it.
     pub lane: Option<&'a TaskId>,
+    /// The task at work that is likely to touch the same files, and one of them.
+    pub beside: Option<(&'a TaskId, String)>,
     /// What the task's plan lacks, where it is held back for that (see [`plan::holds`]).
     pub plan: Option<&'a str>,
 }
@@ -254,7 +256,10 @@ pub fn waiting(
             },
             None => match world.unavailable {
                 Some(reason) => person(format!("no runtime for tier {}: {reason}", next.tier)),
-                None => answer(For::Slot, format!("a free slot of tier {}", next.tier)),
+                None => match &world.beside {
+                    Some((other, path)) => on_other(other, path, answer),
+                    None => answer(For::Slot, format!("a free slot of tier {}", next.tier)),
+                },
             },
         },
         State::Blocked { block, .. } => Waiting {
@@ -278,6 +283,14 @@ fn doing(state: &State) -> String {
         State::Running { attempt, .. } => format!("attempt {} runs at {}", attempt.n, attempt.route.tier),
         State::Stopping { reason, .. } => format!("its worker is being stopped: {}", reason.sentence()),
         other => format!("is {}", other.name()),
+    }
+}
+
+fn on_other(other: &TaskId, path: &str, answer: impl Fn(For, String) -> Waiting) -> Waiting {
+    let why = format!("{other} is likely to touch the same files ({path}), and is merged first");
+    Waiting {
+        on: vec![other.clone()],
+        ..answer(For::Dependency, why)
     }
 }
 

@@ -93,6 +93,9 @@ pub struct History {
     /// What reviews of this round cost, in US dollars.
     #[serde(default)]
     pub review_cost_usd: f64,
+    /// Files that its branch changes, as its latest attempt left it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touched: Vec<String>,
     /// The conflict with its base that an agent was given in this round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,

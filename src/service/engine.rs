@@ -5,6 +5,7 @@
 //! that could not be committed is kept until it can. Deliberately absent: decisions (domain), I/O of its own.
 
 mod running;
+mod schedule;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -34,7 +35,6 @@ use crate::domain::id::TaskId;
 use crate::domain::lane;
 use crate::domain::liveness::{self, Liveness, Session};
 use crate::domain::plan;
-use crate::domain::ready::{self, DependencyState, Used};
 use crate::domain::task::{State, StopReason, Task};
 use crate::files::FileError;
 use crate::store::StoreError;
@@ -335,54 +335,6 @@ impl Engine {
             .collect();
         for (id, epoch, reason) in condemned {
             self.apply(&id, Event::Condemned { epoch, reason }).await?;
-        }
-        Ok(())
-    }
-
-    /// Assesses what is eligible and claims what is due, as far as slots go.
-    async fn schedule(&mut self) -> Result<(), StoreError> {
-        self.looked_at = self.instance.clock.now();
-        if self.stopped || self.draining {
-            return Ok(());
-        }
-        self.learn_dependencies().await?;
-        let eligible: Vec<TaskId> = self
-            .board
-            .runnable()
-            .filter(|t| self.is_eligible(t))
-            .map(|t| t.id.clone())
-            .collect();
-        for id in eligible {
-            self.apply(&id, Event::Eligible).await?;
-        }
-        let now = self.looked_at;
-        let used = Used::count(self.board.live());
-        let fleet = &self.instance.fleet;
-        let held = family::waiting(&self.board);
-        let due = self.board.runnable().filter(|t| !held.contains(&t.id));
-        let policy = self.dispatcher.policy();
-        let claims = ready::claims(due, used, now, policy, |t| fleet.route(t, now));
-        for (id, route) in claims {
-            self.apply(&id, Event::Claimed(route)).await?;
-        }
-        Ok(())
-    }
-
-    fn is_eligible(&self, task: &Task) -> bool {
-        ready::is_eligible(task, self.dispatcher.policy(), |id| self.board.dependency(id))
-    }
-
-    async fn learn_dependencies(&mut self) -> Result<(), StoreError> {
-        let unknown = self.board.unknown_dependencies();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let found = self.instance.store.dependency_states(&unknown).await?;
-        for id in unknown {
-            let state = found
-                .get(&id)
-                .map_or(DependencyState::Unknown, |s| super::standing(*s));
-            self.board.note(id, state);
         }
         Ok(())
     }

@@ -115,6 +115,7 @@ pub fn report(outcome: Outcome) -> AttemptReport {
         output_tokens: Some(20),
         session: Some("s-1".into()),
         retry_at: None,
+        touched: Vec::new(),
     }
 }
 

@@ -180,6 +180,7 @@ fn nothing_ran(outcome: Outcome, reason: String) -> AttemptReport {
         output_tokens: None,
         session: None,
         retry_at: None,
+        touched: Vec::new(),
     }
 }
 
@@ -335,6 +336,9 @@ fn close<'a>(
     let goes_on =
         report.outcome == Outcome::Continue && progressed && task.definition.kind == Kind::Continuous;
     let trouble = report.outcome.is_provider_trouble();
+    if !report.touched.is_empty() {
+        history.touched = report.touched.clone();
+    }
     history.troubles = if trouble { history.troubles + 1 } else { 0 };
     history.spent += u32::from(weight.spends && !trouble && !goes_on);
     history.push(Try {

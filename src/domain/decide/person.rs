@@ -201,5 +201,6 @@ fn report_by_hand(by: &str) -> AttemptReport {
         output_tokens: None,
         session: None,
         retry_at: None,
+        touched: Vec::new(),
     }
 }

@@ -1,8 +1,8 @@
 //! What work must go through that its worker says is finished, and where it goes then.
 
-use super::Policy;
 use super::super::definition::Definition;
 use super::super::stage::Destination;
+use super::Policy;
 
 impl Policy {
     /// Whether green work of this definition waits for a person all the same; of a sub-task only where it says so.

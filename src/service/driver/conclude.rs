@@ -5,6 +5,7 @@ use super::watch::Watch;
 use super::{Drive, StartFacts};
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::outcome::{AttemptReport, EndKind, Ending, Evidence, Outcome, Session, Witnesses, judge};
+use crate::domain::overlap;
 use crate::domain::retry::come_back;
 use crate::domain::task::StopReason;
 use crate::format::progress::{self, Section};
@@ -48,7 +49,8 @@ impl Drive<'_> {
         let now = self.instance.clock.now();
         watch.persist(now).await;
         watch.write_heartbeat(now, outcome.as_str());
-        self.log_end(outcome, &reason, facts).await;
+        let touched = self.changed_files(facts).await;
+        self.log_end(outcome, &reason, &touched).await;
         self.clean_transcript().await;
         let retry_at = match (&stopped, ending.kind) {
             (Some(StopReason::ProviderWait { until, .. }), _) => *until,
@@ -67,6 +69,7 @@ impl Drive<'_> {
             output_tokens: spent.output_tokens,
             session: account.session,
             retry_at,
+            touched: touched.into_iter().take(overlap::KEPT).collect(),
         }
     }
 
@@ -159,8 +162,7 @@ impl Drive<'_> {
     }
 
     /// The orchestrator's own line in the work log, and the list of changed files.
-    async fn log_end(&self, outcome: Outcome, reason: &str, facts: &StartFacts) {
-        let changed = self.changed_files(facts).await;
+    async fn log_end(&self, outcome: Outcome, reason: &str, changed: &[String]) {
         let now = self.instance.clock.now();
         let line = format!(
             "attempt {} at {}: {}, {reason}",
@@ -170,9 +172,9 @@ impl Drive<'_> {
         );
         let written = self.instance.files.log(&self.task.id, |text| {
             let text = progress::append_log(&self.redactor.redact(text), now, &line);
-            match &changed {
-                Some(list) => progress::set_section(&text, Section::FilesChanged, list),
-                None => text,
+            match changed.is_empty() {
+                true => text,
+                false => progress::set_section(&text, Section::FilesChanged, &listed(changed)),
             }
         });
         if let Err(error) = written {
@@ -181,24 +183,15 @@ impl Drive<'_> {
     }
 
     /// All files that the task's branch changes so far; none where that cannot be told.
-    async fn changed_files(&self, facts: &StartFacts) -> Option<String> {
-        let workspace = self
-            .instance
-            .workspaces
-            .find(&self.task.id)
-            .await
-            .ok()
-            .flatten()?;
-        let files = workspace.changed_files(&workspace.base.commit).await.ok()?;
-        if files.is_empty() || facts.commit.is_empty() {
-            return None;
+    async fn changed_files(&self, facts: &StartFacts) -> Vec<String> {
+        let found = self.instance.workspaces.find(&self.task.id).await;
+        match found.ok().flatten().filter(|_| !facts.commit.is_empty()) {
+            Some(workspace) => {
+                let files = workspace.changed_files(&workspace.base.commit).await;
+                files.unwrap_or_default()
+            }
+            None => Vec::new(),
         }
-        let more = files.len().saturating_sub(LISTED);
-        let mut list: String = files.iter().take(LISTED).map(|f| format!("- {f}\n")).collect();
-        if more > 0 {
-            list.push_str(&format!("- and {more} more\n"));
-        }
-        Some(list)
     }
 
     pub(super) async fn let_rest(&self, outcome: Outcome, until: Option<chrono::DateTime<chrono::Utc>>) {
@@ -213,6 +206,16 @@ impl Drive<'_> {
         // A closed inbox is a service that goes down; the next one asks the provider itself.
         let _ = self.inbox.send(super::Input::Rest { runtime, until }).await;
     }
+}
+
+/// Files as a list for people.
+fn listed(files: &[String]) -> String {
+    let mut list: String = files.iter().take(LISTED).map(|f| format!("- {f}\n")).collect();
+    let more = files.len().saturating_sub(LISTED);
+    if more > 0 {
+        list.push_str(&format!("- and {more} more\n"));
+    }
+    list
 }
 
 /// A stop that the supervisor made by itself, or one that the driver knows of; what else the orchestrator asked for is

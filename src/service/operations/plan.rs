@@ -17,6 +17,7 @@ use crate::domain::event::{Command, Event};
 use crate::domain::family::children;
 use crate::domain::id::TaskId;
 use crate::domain::lane;
+use crate::domain::overlap;
 use crate::domain::plan as plan_gate;
 use crate::domain::ready::{self, DependencyState, Used, World};
 use crate::domain::task::Task;
@@ -218,6 +219,7 @@ fn waits(
                 unavailable: obstacle.as_deref(),
                 children: &children,
                 lane: lane.get(&task.id),
+                beside: overlap::before(task, board.live(), &instance.policy),
                 plan: lacks.as_deref(),
             };
             step(

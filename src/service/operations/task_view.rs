@@ -15,9 +15,11 @@ use crate::domain::gate::{GateReport, Receipt, Verdict};
 use crate::domain::id::TaskId;
 use crate::domain::lane;
 use crate::domain::outcome::Outcome;
+use crate::domain::overlap;
 use crate::domain::plan;
 use crate::domain::question::Question;
 use crate::domain::ready::{DependencyState, Waiting, World, waiting};
+use crate::domain::stage::Destination;
 use crate::domain::task::{State, Task};
 use crate::format::heartbeat;
 use crate::runtime::process;
@@ -33,6 +35,8 @@ pub(super) struct Records {
     children: HashMap<TaskId, Vec<TaskId>>,
     /// The task that is merged before it, by the one that waits.
     lane: BTreeMap<TaskId, TaskId>,
+    /// Tasks that are not over, where one of the shown may wait for them.
+    live: Vec<Task>,
     stopped: Option<Stopped>,
     now: DateTime<Utc>,
 }
@@ -50,7 +54,8 @@ impl Records {
             .flat_map(|t| t.definition.depends_on.iter().cloned())
             .collect();
         let standings = instance.store.dependency_states(&named).await?;
-        let live = match tasks.iter().any(family::waits) {
+        let merged = |t: &Task| instance.policy.destination(&t.definition) != Destination::Branch;
+        let live = match tasks.iter().any(|t| family::waits(t) || merged(t)) {
             true => instance.store.live().await?,
             false => Vec::new(),
         };
@@ -64,6 +69,7 @@ impl Records {
                 .collect(),
             children: open_children(&live),
             lane: lane::waiting(live.iter()),
+            live,
             stopped: instance.stopped().await?,
             now: instance.clock.now(),
         })
@@ -82,6 +88,7 @@ impl Records {
             unavailable: obstacle.as_deref(),
             children: self.children.get(&task.id).map(Vec::as_slice).unwrap_or_default(),
             lane: self.lane.get(&task.id),
+            beside: overlap::before(task, self.live.iter(), &instance.policy),
             plan: lacks.as_deref(),
         };
         let standing = |id: &TaskId| {

@@ -201,3 +201,42 @@ fn many_at_once_land_one_after_the_other() {
     }
     assert_eq!(subjects(&world, &project).len(), 7);
 }
+
+/// Two that name the same file work one after the other, so that they cannot conflict; a third one beside them.
+#[test]
+fn tasks_that_are_likely_to_touch_the_same_files_take_turns() {
+    let world = World::new();
+    let project = project(&world);
+    let meet = world.path("meet");
+    fs::create_dir(&meet).unwrap();
+    // Each says that it has begun, and waits for the word to go on.
+    let worker = |line: &str| {
+        format!(
+            "touch done.txt {meet}/$ORCHESTRATOR_TASK_ID\nuntil [ -e {meet}/go ]; do sleep 0.02; done\n{line}\n",
+            meet = meet.display()
+        )
+    };
+    world.worker("a", &worker("sed -i s/one/two/ f.txt"));
+    world.worker("b", &worker("sed -i s/two/three/ f.txt"));
+    world.worker("c", &worker("touch c.txt"));
+    let says = |id: &str, file: &str| task(id, &format!("- **Instructions:** Change `{file}`.\n"));
+    world.save_tasks(&[&says("a", "f.txt"), &says("b", "./f.txt"), &says("c", "c.md")]);
+    let _up = world.up();
+    let waits = world.until_task("b", "waits for a", |t| {
+        t["waiting"]["why"]
+            .as_str()
+            .unwrap_or_default()
+            .contains("a is likely to touch")
+    });
+    assert_eq!(waits["waiting"]["on"][0], "a", "{waits:#}");
+    world.until("a and c work", || {
+        (meet.join("a").exists() && meet.join("c").exists()).then_some(())
+    });
+    assert!(!meet.join("b").exists());
+    fs::write(meet.join("go"), "").unwrap();
+    for id in ["a", "b", "c"] {
+        world.until_state(id, "completed");
+    }
+    assert_eq!(fs::read_to_string(project.join("f.txt")).unwrap(), "three\n");
+    assert_eq!(world.task("b")["attempts"].as_array().unwrap().len(), 1);
+}

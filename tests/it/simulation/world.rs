@@ -239,6 +239,7 @@ impl World {
             output_tokens: None,
             session: None,
             retry_at: None,
+            touched: Vec::new(),
         })
     }
 

@@ -120,6 +120,7 @@ pub(super) fn finished(outcome: Outcome, fingerprint: &str) -> AttemptReport {
         output_tokens: None,
         session: Some("s2".into()),
         retry_at: None,
+        touched: Vec::new(),
     }
 }
 

@@ -1,0 +1,71 @@
+//! Who is assessed and who is claimed in a pass.
+
+use super::Engine;
+use crate::domain::event::Event;
+use crate::domain::id::TaskId;
+use crate::domain::overlap;
+use crate::domain::ready::{self, DependencyState, Used};
+use crate::domain::task::Task;
+use crate::service::family;
+use crate::store::StoreError;
+
+impl Engine {
+    /// Assesses what is eligible and claims what is due, as far as slots go.
+    pub(super) async fn schedule(&mut self) -> Result<(), StoreError> {
+        self.looked_at = self.instance.clock.now();
+        if self.stopped || self.draining {
+            return Ok(());
+        }
+        self.learn_dependencies().await?;
+        let eligible: Vec<TaskId> = self
+            .board
+            .runnable()
+            .filter(|t| self.is_eligible(t))
+            .map(|t| t.id.clone())
+            .collect();
+        for id in eligible {
+            self.apply(&id, Event::Eligible).await?;
+        }
+        let now = self.looked_at;
+        let used = Used::count(self.board.live());
+        let fleet = &self.instance.fleet;
+        let held = family::waiting(&self.board);
+        let policy = self.dispatcher.policy();
+        let due = self.board.runnable().filter(|t| !held.contains(&t.id));
+        let due = due.filter(|t| overlap::before(t, self.board.live(), policy).is_none());
+        let claims = ready::claims(due, used, now, policy, |t| fleet.route(t, now));
+        for (id, route) in claims {
+            if self.is_beside(&id) {
+                continue;
+            }
+            self.apply(&id, Event::Claimed(route)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether one that was claimed in this very pass is likely to touch the same files.
+    fn is_beside(&self, id: &TaskId) -> bool {
+        let policy = self.dispatcher.policy();
+        let task = self.board.get(id);
+        task.is_some_and(|task| overlap::before(task, self.board.live(), policy).is_some())
+    }
+
+    fn is_eligible(&self, task: &Task) -> bool {
+        ready::is_eligible(task, self.dispatcher.policy(), |id| self.board.dependency(id))
+    }
+
+    async fn learn_dependencies(&mut self) -> Result<(), StoreError> {
+        let unknown = self.board.unknown_dependencies();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let found = self.instance.store.dependency_states(&unknown).await?;
+        for id in unknown {
+            let state = found
+                .get(&id)
+                .map_or(DependencyState::Unknown, |s| crate::service::standing(*s));
+            self.board.note(id, state);
+        }
+        Ok(())
+    }
+}
