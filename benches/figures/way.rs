@@ -111,6 +111,7 @@ impl Way {
             output_tokens: Some(100),
             session: None,
             retry_at: None,
+            touched: Vec::new(),
         }
     }
 

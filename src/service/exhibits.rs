@@ -1,7 +1,7 @@
 //! What the gate kept for people to look at: files by their digests, a folder a judged commit, in the state folder.
 //!
 //! Invariants: text has no secrets; nothing is found by a name that somebody else chose. The oldest commits of a task go
-//! when together they take more than [`MOST`]; those that it was completed with stay.
+//! when together they take more than a bounded room; those that it was completed with stay.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,7 +1,7 @@
 //! What looks like a secret in a file, with high confidence: keys and tokens whose form says what they are.
 //!
 //! Invariants: linear in the text; whatever the bytes are, nothing panics; a [`Found`] is shown without the secret.
-//! Placeholders are none (see [`placeholder`]). Deliberately absent: long random words of no known form, and tokens that
+//! Placeholders are none (see `placeholder`). Deliberately absent: long random words of no known form, and tokens that
 //! are signed but no secrets by themselves (JSON web tokens stand in the tests of half the world).
 //! Known secrets are [`super::redact`]'s.
 
