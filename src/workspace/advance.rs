@@ -131,6 +131,12 @@ impl Workspace {
         })
     }
 
+    /// Whether the base at which the work began holds a commit already: there is nothing to bring anywhere.
+    pub async fn is_in_base(&self, commit: &str) -> Result<bool, WorkspaceError> {
+        let git = self.git_of_repository().await?;
+        Ok(git.is_ancestor(commit, &self.base.commit).await?)
+    }
+
     /// The name of the branch that the work was made from; none where it was none.
     pub fn base_branch(&self) -> Option<&str> {
         let reference = &self.base.reference;
@@ -248,7 +254,7 @@ async fn move_seat(seat: &Path, base: &str, commit: &str, landed: String) -> Res
         )));
     }
     let call = git.call(["merge", "--ff-only", "--quiet", "--no-verify", "--no-autostash"]);
-    let out = call.arg(&landed).output().await?;
+    let out = call.arg(&landed).to_its_end().output().await?;
     match git.commit("HEAD").await? {
         Some(head) if out.status.success() && head == landed => Ok(Advance::Done { base: landed }),
         Some(head) if head != base => Ok(Advance::Behind),

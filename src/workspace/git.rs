@@ -167,6 +167,7 @@ impl Git {
             args: args.into_iter().map(|a| a.as_ref().to_owned()).collect(),
             stdin: None,
             limit: LOCAL,
+            to_its_end: false,
         }
     }
 
@@ -193,7 +194,7 @@ impl Git {
     fn command(&self, args: &[OsString], piped: bool) -> Command {
         #[expect(clippy::disallowed_methods, reason = "the home of git")]
         let mut command = Command::new("git");
-        command.args(args).current_dir(&self.dir).kill_on_drop(true);
+        command.args(args).current_dir(&self.dir);
         for name in STRIPPED {
             command.env_remove(name);
         }
@@ -218,6 +219,7 @@ pub(super) struct Call<'a> {
     args: Vec<OsString>,
     stdin: Option<Vec<u8>>,
     limit: Duration,
+    to_its_end: bool,
 }
 
 impl Call<'_> {
@@ -233,6 +235,12 @@ impl Call<'_> {
         self
     }
 
+    /// It changes a folder of somebody's: it goes on where nobody waits for it any more, rather than leave half of it.
+    pub(super) fn to_its_end(mut self) -> Self {
+        self.to_its_end = true;
+        self
+    }
+
     /// It talks to another machine.
     pub(super) fn network(mut self) -> Self {
         self.limit = NETWORK;
@@ -244,6 +252,7 @@ impl Call<'_> {
         let mut child = self
             .git
             .command(&self.args, self.stdin.is_some())
+            .kill_on_drop(!self.to_its_end)
             .spawn()
             .map_err(|e| self.not_started(e))?;
         let writer = child.stdin.take();

@@ -38,6 +38,10 @@ impl Turn<'_> {
             Ok(ground) => ground,
             Err(reason) => return Ok(Event::NotLanded { epoch, reason }),
         };
+        if ground.workspace.is_in_base(&self.report.commit).await? {
+            let commit = self.report.commit.clone();
+            return Ok(Event::Landed { epoch, commit });
+        }
         let landing = match self.remembered(&ground) {
             Ok(landing) => landing,
             Err(reason) => return Ok(Event::NotLanded { epoch, reason }),

@@ -199,3 +199,24 @@ fn without_a_forge_the_task_says_what_is_missing() {
         "{waits:#}"
     );
 }
+
+/// With nothing to send there is no pull request to open.
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_changes_nothing_opens_no_pull_request() {
+    let scene = Scene::set(Kind::GitHub, "").await;
+    let world = &scene.world;
+    let project = world.path("project");
+    fs::write(project.join("done.txt"), "\n").unwrap();
+    world.git(&project, &["add", "--all"]);
+    world.git(&project, &["commit", "-q", "-m", "done by hand"]);
+    world.worker(
+        "t",
+        "echo '{\"outcome\":\"no_change_needed\",\"reason\":\"it is done\"}' > $ORCHESTRATOR_OUTCOME_FILE",
+    );
+    world.save_tasks(&[&task("")]);
+    let _up = scene.up();
+    world.until_state("t", "blocked");
+    world.done(&["approve", "t"]);
+    world.until_state("t", "completed");
+    assert!(scene.stage.world().pulls.is_empty());
+}

@@ -61,9 +61,12 @@ fn without_the_wish_nothing_is_moved() {
     let world = World::new();
     let project = project(&world);
     world.worker("t", "touch done.txt");
-    world.save_tasks(&[&section("t", "- **Workspace:** ../project\n")]);
+    // A folder of the task's own has nowhere to go.
+    let own = section("own", "- **Landing:** base\n");
+    world.save_tasks(&[&section("t", "- **Workspace:** ../project\n"), &own]);
     world.done(&["tick", "--wait"]);
     assert_eq!(world.task("t")["state"], "completed");
+    assert_eq!(world.task("own")["state"], "completed");
     assert_eq!(subjects(&world, &project), ["start"]);
 }
 
