@@ -254,7 +254,7 @@ async fn move_seat(seat: &Path, base: &str, commit: &str, landed: String) -> Res
         )));
     }
     let call = git.call(["merge", "--ff-only", "--quiet", "--no-verify", "--no-autostash"]);
-    let out = call.arg(&landed).to_its_end().output().await?;
+    let out = call.arg(&landed).unbroken().output().await?;
     match git.commit("HEAD").await? {
         Some(head) if out.status.success() && head == landed => Ok(Advance::Done { base: landed }),
         Some(head) if head != base => Ok(Advance::Behind),

@@ -167,7 +167,7 @@ impl Git {
             args: args.into_iter().map(|a| a.as_ref().to_owned()).collect(),
             stdin: None,
             limit: LOCAL,
-            to_its_end: false,
+            unbroken: false,
         }
     }
 
@@ -219,7 +219,7 @@ pub(super) struct Call<'a> {
     args: Vec<OsString>,
     stdin: Option<Vec<u8>>,
     limit: Duration,
-    to_its_end: bool,
+    unbroken: bool,
 }
 
 impl Call<'_> {
@@ -236,8 +236,8 @@ impl Call<'_> {
     }
 
     /// It changes a folder of somebody's: it goes on where nobody waits for it any more, rather than leave half of it.
-    pub(super) fn to_its_end(mut self) -> Self {
-        self.to_its_end = true;
+    pub(super) fn unbroken(mut self) -> Self {
+        self.unbroken = true;
         self
     }
 
@@ -252,7 +252,7 @@ impl Call<'_> {
         let mut child = self
             .git
             .command(&self.args, self.stdin.is_some())
-            .kill_on_drop(!self.to_its_end)
+            .kill_on_drop(!self.unbroken)
             .spawn()
             .map_err(|e| self.not_started(e))?;
         let writer = child.stdin.take();
