@@ -49,6 +49,11 @@ fn fits(pattern: &[&str], path: &[&str], a_folder: bool) -> bool {
     }
 }
 
+/// Whether a text that is no path fits a pattern of `*` and `?`.
+pub fn fits_text(pattern: &str, text: &str) -> bool {
+    part_fits(pattern.as_bytes(), text.as_bytes())
+}
+
 /// One part; of several stars only the last one is ever gone back to.
 fn part_fits(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);

@@ -15,10 +15,8 @@ use serde_json::{Value, json};
 use super::address::{Address, api as usual};
 use super::api::{Api, Ask, Dialect};
 use super::error::ForgeError;
-use super::wire::{
-    TEXT, WireComment, WireIssue, WireNote, WirePull, WireStatus, WireUser, cut, latest, login, mark,
-};
-use super::{Forge, Kind, NewPull, Settings, Squash, verdict};
+use super::wire::{TEXT, WireNote, WirePull, WireStatus, WireUser, cut, latest, login};
+use super::{Forge, Kind, NewPull, Settings, Squash, issue, verdict};
 use crate::clock::Clock;
 use crate::domain::landing::{Checks, Mergeability, Note, Pull, Required, Review, Stand};
 
@@ -159,23 +157,11 @@ impl Forge for Gitea {
     }
 
     async fn issue_open(&self, issue: u64) -> Result<bool, ForgeError> {
-        let ask = Ask::new("read the issue", format!("issues/{issue}"));
-        let found: WireIssue = self.api.get(&ask).await?;
-        Ok(found.state == "open")
+        issue::is_open(&self.api, issue).await
     }
 
     async fn comment(&self, issue: u64, key: &str, text: &str) -> Result<(), ForgeError> {
-        let ask = Ask::new("comment", format!("issues/{issue}/comments"));
-        let mark = mark(key);
-        let there = self.api.list(&ask, |page: Vec<WireComment>| page).await?;
-        if there
-            .iter()
-            .any(|c| c.body.as_deref().is_some_and(|b| b.contains(&mark)))
-        {
-            return Ok(());
-        }
-        let body = json!({ "body": format!("{text}\n\n{mark}") });
-        self.api.order(Method::POST, &ask, Some(&body)).await
+        issue::comment(&self.api, issue, key, text).await
     }
 
     async fn close_issue(&self, issue: u64) -> Result<(), ForgeError> {

@@ -13,6 +13,7 @@ mod api;
 mod error;
 mod gitea;
 mod github;
+mod issue;
 mod limit;
 mod link;
 mod verdict;

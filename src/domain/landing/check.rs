@@ -1,5 +1,6 @@
 //! Checks at a commit, and what they add up to.
 
+use super::super::glob;
 use super::Expect;
 
 /// One check that a forge shows at a commit.
@@ -57,7 +58,7 @@ impl Required {
     }
 
     fn means(&self, name: &str) -> bool {
-        self.name == name || (self.pattern && matches(self.name.as_bytes(), name.as_bytes()))
+        self.name == name || (self.pattern && glob::fits_text(&self.name, name))
     }
 }
 
@@ -118,33 +119,6 @@ fn required(checks: &Checks, expect: &Expect) -> Vec<Required> {
     all
 }
 
-/// Whether a text fits a pattern of `*` and `?`.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    // Where the latest star stands, and up to where it reaches.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star.as_mut() {
-                Some((at, reach)) => {
-                    *reach += 1;
-                    (p, t) = (*at + 1, *reach);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,11 +147,7 @@ mod tests {
             ("", "", true),
             ("", "x", false),
         ] {
-            assert_eq!(
-                matches(pattern.as_bytes(), text.as_bytes()),
-                fits,
-                "{pattern} {text}"
-            );
+            assert_eq!(glob::fits_text(pattern, text), fits, "{pattern} {text}");
         }
         assert!(!Required::exactly("ci/*").means("ci/build"));
     }
