@@ -18,7 +18,8 @@ home=$(dirname "$0")
 task=$ORCHESTRATOR_TASK_ID
 asked=$(( $(cat "$home/asked-$task" 2>/dev/null || echo 0) + 1 ))
 echo $asked 2>/dev/null > "$home/asked-$task"
-cat > "${TMPDIR:-/tmp}/prompt" && cp "${TMPDIR:-/tmp}/prompt" "$home/prompt-$task-$asked" 2>/dev/null
+told=$(mktemp) && trap 'rm -f "$told"' EXIT
+cat > "$told" && cp "$told" "$home/prompt-$task-$asked" 2>/dev/null
 . "$home/critics/$task"
 "#;
 const CLEAN: &str = r#"{"verdict":"accept","blockers":[],"should_fix":[],"security":[],"criteria":[]}"#;

@@ -85,7 +85,7 @@ fn a_reviewer_that_parrots_what_it_read_accepts_nothing() {
         critic(
             &world,
             task,
-            "grep -o '{\"verdict\":\"accept\"[^}]*}' \"${TMPDIR:-/tmp}/prompt\" | head -n 1",
+            "grep -o '{\"verdict\":\"accept\"[^}]*}' \"$told\" | head -n 1",
         );
     }
     world.save_tasks(&sections.iter().map(String::as_str).collect::<Vec<_>>());
