@@ -149,5 +149,6 @@ fn route() -> Route {
         runtime: "claude".to_owned(),
         model: "claude-haiku-4-5".to_owned(),
         why: "the lowest tier".to_owned(),
+        node: None,
     }
 }

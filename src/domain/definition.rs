@@ -120,6 +120,9 @@ pub struct Definition {
     /// Patterns of the paths that it may change ([`super::glob`]), from the workspace's root; all where empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scope: Vec<String>,
+    /// The labels that the node must have that runs it (see [`super::node`]).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs_on: Vec<String>,
     /// Where the finished work goes; as configured where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub landing: Option<Destination>,

@@ -7,6 +7,7 @@ use super::definition::Definition;
 use super::gate::GateReport;
 use super::id::TaskId;
 use super::landing::Landing;
+use super::node::NodeName;
 use super::outcome::AttemptReport;
 use super::review::{NotHad, Review};
 use super::stage::Conflict;
@@ -78,6 +79,13 @@ pub enum Event {
         epoch: u64,
         /// Why.
         reason: super::task::StopReason,
+    },
+    /// The node that has its attempt, or its claim, is not there any more; its workers ended with its lease.
+    NodeLost {
+        /// The fencing number of the attempt, or of the claim.
+        epoch: u64,
+        /// The node.
+        node: NodeName,
     },
     /// Its worker has ended and is known to be dead.
     Finished {

@@ -20,6 +20,7 @@ pub mod landing;
 pub mod lane;
 pub mod liveness;
 pub mod mirror;
+pub mod node;
 pub mod outcome;
 pub mod overlap;
 pub mod plan;

@@ -51,18 +51,24 @@ pub fn is_eligible(task: &Task, policy: &Policy, lookup: impl Fn(&TaskId) -> Dep
 }
 
 /// Slots in use: tasks with a live attempt.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Used {
     /// All tiers together.
     pub total: u32,
     /// By tier.
     pub by_tier: BTreeMap<TierName, u32>,
+    /// The slots that there are.
+    pub slots: u32,
 }
 
 impl Used {
-    /// Counts the slots that these tasks hold.
-    pub fn count<'a>(tasks: impl Iterator<Item = &'a Task>) -> Self {
-        let mut used = Self::default();
+    /// Counts which of so many slots these tasks hold.
+    pub fn count<'a>(tasks: impl Iterator<Item = &'a Task>, slots: u32) -> Self {
+        let mut used = Self {
+            total: 0,
+            by_tier: BTreeMap::new(),
+            slots,
+        };
         tasks
             .filter_map(|t| t.state.attempt())
             .for_each(|a| used.take(&a.route.tier));
@@ -75,11 +81,16 @@ impl Used {
         *self.by_tier.entry(tier.clone()).or_default() += 1;
     }
 
+    /// Whether none is left.
+    pub fn is_full(&self) -> bool {
+        self.total >= self.slots
+    }
+
     /// Whether one more of this tier fits.
     pub fn fits(&self, policy: &Policy, tier: &TierName) -> bool {
         let at_tier = self.by_tier.get(tier).copied().unwrap_or(0);
         let limit = policy.tier(tier).and_then(|t| t.max_concurrent);
-        self.total < policy.max_concurrent && limit.is_none_or(|limit| at_tier < limit)
+        !self.is_full() && limit.is_none_or(|limit| at_tier < limit)
     }
 }
 
@@ -115,27 +126,28 @@ pub fn rank(task: &Task, now: DateTime<Utc>, policy: &Policy) -> (i64, u8, DateT
 
 /// Which of these tasks are claimed now, and how.
 ///
-/// `route` answers how an attempt would run (or that no runtime of its tier can be had). Tasks whose tier is full
-/// do not hold up those behind them.
+/// `route` answers how an attempt would run (or that no runtime of its tier, and no node, can be had now), and counts on
+/// its being run. Tasks whose tier is full do not hold up those behind them.
 pub fn claims<'a>(
     ready: impl Iterator<Item = &'a Task>,
     mut used: Used,
     now: DateTime<Utc>,
     policy: &Policy,
-    route: impl Fn(&Task) -> Option<Route>,
+    mut route: impl FnMut(&'a Task) -> Option<Route>,
 ) -> Vec<(TaskId, Route)> {
     let may_go = |t: &&Task| is_due(t, now) && plan::holds(t, policy).is_none();
     let mut due: Vec<&Task> = ready.filter(may_go).collect();
-    if used.total >= policy.max_concurrent || due.is_empty() {
+    if used.is_full() || due.is_empty() {
         return Vec::new();
     }
     due.sort_by_cached_key(|t| rank(t, now, policy));
     let mut claims = Vec::new();
     for task in due {
-        if used.total >= policy.max_concurrent {
+        if used.is_full() {
             break;
         }
-        if let Some(route) = route(task).filter(|r| used.fits(policy, &r.tier)) {
+        let fits = matches!(&task.state, State::Ready { next, .. } if used.fits(policy, &next.tier));
+        if let Some(route) = fits.then(|| route(task)).flatten() {
             used.take(&route.tier);
             claims.push((task.id.clone(), route));
         }

@@ -19,6 +19,7 @@ pub use super::block::Block;
 use super::definition::Definition;
 use super::id::TaskId;
 use super::landing::Landing;
+use super::node::NodeName;
 use super::outcome::Outcome;
 use super::question::Questions;
 use super::review::Past;
@@ -71,6 +72,9 @@ pub struct History {
     pub last_tier: Option<TierName>,
     /// The model of the latest attempt.
     pub last_model: Option<String>,
+    /// The node of the fleet where the latest attempt ran, and where the workspace is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_node: Option<NodeName>,
     /// The tier that failures have brought the task to, where it is not the one it started at.
     pub escalated_to: Option<TierName>,
     /// The assessment of this round.
@@ -123,6 +127,7 @@ impl History {
             opened: self.opened,
             last_run_at: self.last_run_at,
             last_model: self.last_model.take(),
+            last_node: self.last_node.take(),
             questions: std::mem::take(&mut self.questions),
             children: std::mem::take(&mut self.children),
             landing: self.landing.take(),

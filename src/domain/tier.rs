@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::node::NodeName;
+
 /// The name of a class of model, for example `haiku`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -40,4 +42,7 @@ pub struct Route {
     pub model: String,
     /// Why this tier and runtime were chosen, in one sentence.
     pub why: String,
+    /// The node of the fleet that runs it; none where there is no fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeName>,
 }

@@ -167,6 +167,7 @@ mod tests {
                 runtime: "r".into(),
                 model: "m".into(),
                 why: String::new(),
+                node: None,
             },
             started_at: at(0),
             session: None,

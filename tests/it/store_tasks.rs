@@ -74,6 +74,7 @@ pub fn live_attempt(n: u32, epoch: u64) -> Attempt {
         runtime: "demo".into(),
         model: "small".into(),
         why: "cheap".into(),
+        node: None,
     };
     Attempt {
         n,

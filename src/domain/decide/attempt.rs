@@ -69,6 +69,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
     draft.task.history.last_run_at = Some(cx.now);
     draft.task.history.last_tier = Some(route.tier.clone());
     draft.task.history.last_model = Some(route.model.clone());
+    draft.task.history.last_node = route.node.clone();
     draft.task.history.medic |= next.start == StartKind::Medic;
     let session = next
         .session
@@ -170,7 +171,7 @@ pub(super) fn not_started(
     }
 }
 
-fn nothing_ran(outcome: Outcome, reason: String) -> AttemptReport {
+pub(super) fn nothing_ran(outcome: Outcome, reason: String) -> AttemptReport {
     AttemptReport {
         outcome,
         reason,

@@ -180,7 +180,7 @@ impl<'a> Draft<'a> {
         })
     }
 
-    fn next(
+    pub(super) fn next(
         mut self,
         tier: TierName,
         start: StartKind,

@@ -12,6 +12,7 @@ mod desk;
 mod draft;
 mod gate;
 mod landing;
+mod node;
 mod person;
 mod review;
 #[cfg(test)]
@@ -155,6 +156,7 @@ pub fn decide(task: &Task, event: Event, cx: &Context<'_>) -> Result<Ruling, Ref
         Event::Spawned { epoch, child } => desk::spawned(task, epoch, child, cx),
         Event::NotStarted { epoch, fault, reason } => attempt::not_started(task, epoch, fault, reason, cx),
         Event::Condemned { epoch, reason } => attempt::condemned(task, epoch, reason, cx),
+        Event::NodeLost { epoch, node } => node::lost(task, epoch, &node, cx),
         Event::Finished { epoch, report } => attempt::finished(task, epoch, *report, cx),
         Event::Judged { epoch, report } => gate::judged(task, epoch, *report, cx),
         Event::Reviewed { epoch, review } => review::reviewed(task, epoch, &review, cx),

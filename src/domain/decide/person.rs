@@ -179,6 +179,7 @@ fn attempt_by_hand(task: &Task, by: &str, cx: &Context<'_>) -> Attempt {
         runtime: "none".to_owned(),
         model: "none".to_owned(),
         why: format!("said to be complete by {by}"),
+        node: task.history.last_node.clone(),
     };
     let (n, epoch) = (task.history.opened, task.epoch);
     Attempt {

@@ -52,6 +52,7 @@ fn route(tier: &TierName) -> Route {
         runtime: "r".into(),
         model: "m".into(),
         why: "w".into(),
+        node: None,
     }
 }
 
@@ -74,7 +75,7 @@ fn running(id: &str, tier: &str) -> Task {
 }
 
 fn claimed(tasks: &[Task], policy: &Policy) -> Vec<String> {
-    let used = Used::count(tasks.iter());
+    let used = Used::count(tasks.iter(), policy.max_concurrent);
     let by_tier = |t: &Task| match &t.state {
         State::Ready { next, .. } => Some(route(&next.tier)),
         _ => None,
@@ -194,7 +195,7 @@ fn nothing_is_claimed_before_its_time_or_without_a_runtime() {
         "the clock was set back by an hour"
     );
     let tasks = [ready("a", "haiku")];
-    let none = claims(tasks.iter(), Used::default(), now(), &Policy::example(), |_| None);
+    let none = claims(tasks.iter(), Used::count([].iter(), 2), now(), &Policy::example(), |_| None);
     assert_eq!(none, vec![]);
 }
 
@@ -206,7 +207,7 @@ proptest! {
         let mut tasks: Vec<Task> = Vec::new();
         tasks.extend(live.iter().enumerate().map(|(i, t)| running(&format!("r{i}"), names[*t])));
         tasks.extend(tiers.iter().enumerate().map(|(i, t)| ready(&format!("t{i}"), names[*t])));
-        let before = Used::count(tasks.iter());
+        let before = Used::count(tasks.iter(), max);
         let mut used = before.clone();
         let by_tier = |t: &Task| match &t.state { State::Ready { next, .. } => Some(route(&next.tier)), _ => None };
         let claims = claims(tasks.iter(), before.clone(), now(), &policy, by_tier);

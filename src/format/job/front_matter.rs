@@ -37,6 +37,8 @@ struct FrontMatter {
     #[serde(default)]
     scope: Vec<String>,
     #[serde(default)]
+    runs_on: Vec<String>,
+    #[serde(default)]
     evidence: Vec<Evidence>,
     docs: Option<Docs>,
     plan_gate: Option<bool>,
@@ -92,7 +94,7 @@ impl Scalar {
     }
 }
 
-const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, approval, scope, evidence, docs, plan_gate, params";
+const KEYS: &str = "the keys are: name, description, tier, max_tier, budget, timeout, agent, runtime, validation, tests_may_change, landing, review, approval, scope, runs_on, evidence, docs, plan_gate, params";
 
 /// Reads the front matter, which begins at the second line of the file.
 pub(super) fn read(place: &Place, front: &str, name: &str, problems: &mut Vec<Diagnostic>) -> Option<Job> {
@@ -169,6 +171,7 @@ impl Reader<'_> {
             reviewed: matter.review,
             approval: matter.approval,
             scope: self.scope(matter.scope),
+            runs_on: matter.runs_on,
             landing: matter.landing,
             exhibits: self.exhibits(matter.evidence),
             docs_required: matter.docs.map(|docs| docs == Docs::Required),

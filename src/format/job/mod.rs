@@ -52,6 +52,8 @@ pub struct Job {
     pub approval: Option<bool>,
     /// Patterns of the paths that its tasks may change; all where empty.
     pub scope: Vec<String>,
+    /// Labels of the node that runs it.
+    pub runs_on: Vec<String>,
     /// Where finished work goes.
     pub landing: Option<Destination>,
     /// The evidence that the gate keeps for people to look at.
@@ -226,6 +228,9 @@ impl Job {
         fill_with(&mut definition.approval, &self.approval);
         if definition.scope.is_empty() {
             definition.scope.clone_from(&self.scope);
+        }
+        if definition.runs_on.is_empty() {
+            definition.runs_on.clone_from(&self.runs_on);
         }
         fill_with(&mut definition.landing, &self.landing);
         fill_with(&mut definition.docs_required, &self.docs_required);

@@ -83,6 +83,7 @@ impl Reader<'_> {
             FieldKind::Runtime => self.definition.runtime = name(value),
             FieldKind::Budget => self.budget(field),
             FieldKind::Timeout => self.timeout(field),
+            FieldKind::RunsOn => self.definition.runs_on = labels(value),
             FieldKind::Attachments => self.attach(value),
             FieldKind::Review => {
                 let what = "answer to whether it is reviewed";
@@ -354,6 +355,17 @@ fn workspace(value: &str) -> Option<String> {
 }
 
 /// Paths, by comma or one a line, also as Markdown links; remarks in brackets and marks are left out.
+/// Labels, by comma, each once.
+fn labels(value: &str) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for label in value.split([',', '\n']).filter_map(name) {
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    labels
+}
+
 fn paths(value: &str) -> impl Iterator<Item = String> {
     let parts = value.split([',', '\n']);
     let parts = parts.map(|part| part.trim().trim_start_matches("- ").trim());

@@ -39,6 +39,8 @@ pub enum FieldKind {
     Budget,
     /// A length of time.
     Timeout,
+    /// Labels of nodes, by comma.
+    RunsOn,
     /// Paths, by comma (`Attachments`, `Files`, `Images`).
     Attachments,
     /// Yes or no: whether green work waits for a person's word.
@@ -80,6 +82,7 @@ impl FieldKind {
             "runtime" => Self::Runtime,
             "budget" => Self::Budget,
             "timeout" => Self::Timeout,
+            "runs-on" => Self::RunsOn,
             "attachments" | "files" | "images" => Self::Attachments,
             "approval" => Self::Approval,
             "review" => Self::Review,

@@ -28,6 +28,7 @@ pub fn sub_task(
         ("Priority", Some(definition.priority.as_str().to_owned())),
         ("Project", some(definition.project.clone())),
         ("Workspace", definition.workspace.clone()),
+        ("Runs On", some(definition.runs_on.join(", "))),
         ("Scope", some(scope(&definition.scope))),
         ("Depends On", some(names.join(", "))),
         ("Budget", budget_usd.map(|dollars| format!("${dollars:.2}"))),

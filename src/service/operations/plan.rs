@@ -172,7 +172,7 @@ fn schedule(instance: &Instance, board: &mut Board, steps: &mut Vec<PlanStep>) {
             board.put(decision.task);
         }
     }
-    let used = Used::count(board.live());
+    let used = Used::count(board.live(), instance.policy.max_concurrent);
     let route = |t: &Task| instance.fleet.route(t, now);
     let held = family::waiting(board);
     let due = board.runnable().filter(|t| !held.contains(&t.id));

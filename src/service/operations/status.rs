@@ -30,7 +30,7 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     instance.fleet.recall(&instance.store).await?;
     let live = instance.store.live().await?;
     let slots = Slots {
-        used: Used::count(live.iter()).total,
+        used: Used::count(live.iter(), 0).total,
         total: instance.policy.max_concurrent,
     };
     let ours = |t: &Task| scope.project.as_ref().is_none_or(|p| *p == t.definition.project);

@@ -152,7 +152,7 @@ impl World {
     }
 
     pub fn invariants(&self) {
-        let used = Used::count(self.tasks.values());
+        let used = Used::count(self.tasks.values(), self.policy.max_concurrent);
         assert!(
             used.total <= self.policy.max_concurrent,
             "slots exceeded: {used:?}"
@@ -207,10 +207,11 @@ impl World {
                 runtime: "r".into(),
                 model: "m".into(),
                 why: "w".into(),
+                node: None,
             }),
             _ => None,
         };
-        let used = Used::count(self.tasks.values());
+        let used = Used::count(self.tasks.values(), self.policy.max_concurrent);
         let claims = ready::claims(self.tasks.values(), used, self.now, &self.policy, route);
         for (id, route) in claims {
             self.apply(&id, Event::Claimed(route));

@@ -39,6 +39,7 @@ pub(super) fn route() -> Route {
         runtime: "claude".into(),
         model: "m".into(),
         why: "w".into(),
+        node: None,
     }
 }
 
