@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 
 pub use schedule::Schedule;
@@ -74,6 +75,15 @@ impl Clock {
             .and_then(|pause| self.now().checked_add_signed(pause));
         self.sleep_until(until.unwrap_or(DateTime::<Utc>::MAX_UTC)).await;
     }
+}
+
+/// Time since boot, the time asleep included: what a lease of one's own is measured by.
+pub fn since_boot() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    Duration::new(
+        now.tv_sec.unsigned_abs(),
+        u32::try_from(now.tv_nsec).unwrap_or_default(),
+    )
 }
 
 impl Manual {

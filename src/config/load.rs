@@ -9,7 +9,7 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Approvals, Bus, Containment, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review,
+    Approvals, Bus, Containment, Fleet, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review,
     Runtime, Scheduler, Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
@@ -65,6 +65,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
     let policy = root.section("policy", PolicyRules::read);
     let store = root.section("store", Store::read);
     let bus = root.section("bus", Bus::read);
+    let fleet = root.section("fleet", Fleet::read);
     let runtimes = Runtime::read_all(root);
     let tiers = Tier::read_all(root, &runtimes);
     let gate = root.section("gate", Gate::read);
@@ -74,6 +75,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         policy,
         store,
         bus,
+        fleet,
         tiers,
         runtimes,
         gate,

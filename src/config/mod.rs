@@ -25,7 +25,7 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Approvals, Bus, Containment, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules, Reports,
+    Approvals, Bus, Containment, Fleet, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules, Reports,
     Review, Runtime, Scheduler, Server, Store, Tier,
 };
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub store: Store,
     /// `[bus]`
     pub bus: Bus,
+    /// `[fleet]`
+    pub fleet: Fleet,
     /// `[[tiers]]`, cheapest first; never empty.
     pub tiers: Vec<Tier>,
     /// `[runtimes.NAME]`, the built-in ones among them.

@@ -42,6 +42,11 @@ impl NodeName {
         }
     }
 
+    /// The name of a node that has none.
+    pub fn unnamed() -> Self {
+        Self("node".to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -125,10 +130,15 @@ pub enum Offer {
 impl Offer {
     /// Whether it can be used now.
     pub fn is_usable(&self, now: DateTime<Utc>) -> bool {
+        self.fit(now) == Fit::Now
+    }
+
+    fn fit(&self, now: DateTime<Utc>) -> Fit {
         match self {
-            Self::Usable => true,
-            Self::Rests { until } => *until <= now,
-            Self::Missing { .. } => false,
+            Self::Usable => Fit::Now,
+            Self::Rests { until } if *until <= now => Fit::Now,
+            Self::Rests { .. } => Fit::Later,
+            Self::Missing { .. } => Fit::Never,
         }
     }
 }
@@ -152,6 +162,14 @@ pub struct Announcement {
     pub host: String,
     /// Its process there.
     pub pid: u32,
+}
+
+impl Announcement {
+    /// Whether it can run what one of these runtimes can.
+    pub fn fit(&self, runtimes: &[&str], now: DateTime<Utc>) -> Fit {
+        let offers = runtimes.iter().filter_map(|name| self.runtimes.get(*name));
+        offers.map(|offer| offer.fit(now)).min().unwrap_or(Fit::Never)
+    }
 }
 
 /// A node's lease, as the database's clock sees it.
@@ -197,8 +215,8 @@ impl Node {
     }
 }
 
-/// Whether a node can run a planned attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a node can run a planned attempt; the best comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
     /// Now.
     Now,

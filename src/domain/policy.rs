@@ -256,7 +256,10 @@ impl Policy {
     /// pauses it wants its work to be there later.
     pub fn grace(&self, reason: &StopReason) -> Duration {
         match reason {
-            StopReason::Cancelled { .. } | StopReason::Retried { .. } | StopReason::EmergencyStop => {
+            StopReason::Cancelled { .. }
+            | StopReason::Retried { .. }
+            | StopReason::Drained { .. }
+            | StopReason::EmergencyStop => {
                 self.kill_grace.min(SHORT_GRACE)
             }
             StopReason::Stuck

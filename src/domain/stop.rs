@@ -48,6 +48,11 @@ pub enum StopReason {
         /// Who.
         by: String,
     },
+    /// Its node is being emptied.
+    Drained {
+        /// Who empties it.
+        by: String,
+    },
     /// The emergency stop.
     EmergencyStop,
 }
@@ -61,6 +66,7 @@ impl StopReason {
             | Self::Paused { .. }
             | Self::Cancelled { .. }
             | Self::Retried { .. }
+            | Self::Drained { .. }
             | Self::EmergencyStop => false,
         }
     }
@@ -72,9 +78,11 @@ impl StopReason {
             Self::ProviderWait { trouble, .. } => *trouble,
             Self::Timeout => Outcome::Timeout,
             Self::Budget => Outcome::Budget,
-            Self::Paused { .. } | Self::Cancelled { .. } | Self::Retried { .. } | Self::EmergencyStop => {
-                Outcome::Killed
-            }
+            Self::Paused { .. }
+            | Self::Cancelled { .. }
+            | Self::Retried { .. }
+            | Self::Drained { .. }
+            | Self::EmergencyStop => Outcome::Killed,
         }
     }
 
@@ -88,6 +96,7 @@ impl StopReason {
             Self::Paused { by } => format!("paused by {by}"),
             Self::Cancelled { by, reason } => format!("cancelled by {by}: {reason}"),
             Self::Retried { by } => format!("restarted by {by}"),
+            Self::Drained { by } => format!("its node is emptied by {by}"),
             Self::EmergencyStop => "emergency stop".to_owned(),
         }
     }

@@ -6,6 +6,7 @@
 
 mod running;
 mod schedule;
+mod share;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::running::Running;
 pub use self::running::Wish;
+pub(in crate::service) use self::share::KEEPER;
 use super::assessor;
 use super::board::Board;
 use super::dispatcher::{Applied, ApplyError, Dispatcher};
@@ -34,6 +36,7 @@ use crate::domain::event::Event;
 use crate::domain::id::TaskId;
 use crate::domain::lane;
 use crate::domain::liveness::{self, Liveness, Session};
+use crate::domain::node::NodeName;
 use crate::domain::plan;
 use crate::domain::task::{State, StopReason, Task};
 use crate::files::FileError;
@@ -41,6 +44,8 @@ use crate::store::StoreError;
 
 /// The wait before work that the store refused is tried again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How often a node of a fleet looks what others wrote, where nothing tells it.
+const POLL: Duration = Duration::from_millis(500);
 
 /// What comes in from everything that runs beside the engine.
 #[derive(Debug)]
@@ -82,6 +87,10 @@ pub struct Engine {
     written: Option<i64>,
     /// When the scheduler last looked: what has become due since then is still to be looked at.
     looked_at: DateTime<Utc>,
+    /// The node of the fleet that keeps the queue file.
+    keeper: Option<NodeName>,
+    /// Told when this node's place in its fleet changes.
+    news: Option<watch::Receiver<()>>,
     stopped: bool,
     draining: bool,
 }
@@ -106,6 +115,8 @@ impl Engine {
             seen,
             written: None,
             looked_at: instance.clock.now(),
+            keeper: None,
+            news: instance.member.as_ref().map(|member| member.news()),
             stopped: instance.stopped().await?.is_some(),
             draining: false,
             instance,
@@ -117,12 +128,19 @@ impl Engine {
         self.take_in_other_writers().await?;
         self.read_queue().await?;
         self.take_in_inputs().await?;
+        self.see_to_lost_nodes().await?;
         self.see_to_orphans().await?;
         self.reap().await?;
         self.schedule().await?;
         self.assume_duties();
         self.note_signs(false).await;
-        self.outbox.flush(&mut self.queue).await
+        self.perform().await
+    }
+
+    /// Performs what is committed to be done.
+    async fn perform(&mut self) -> Result<(), StoreError> {
+        let share = self.share();
+        self.outbox.flush(&mut self.queue, &share).await
     }
 
     /// Why the queue file could not be read by the last passes, once for each time.
@@ -150,6 +168,7 @@ impl Engine {
                     if !is_beat { return; }
                 }
                 () = &mut timer => return,
+                () = heard(&mut self.news) => return,
             }
         }
     }
@@ -185,7 +204,7 @@ impl Engine {
         }
         self.take_in_inputs().await?;
         self.note_signs(true).await;
-        self.outbox.flush(&mut self.queue).await
+        self.perform().await
     }
 
     /// Writes down what drivers saw, in one commit for all of them.
@@ -217,6 +236,7 @@ impl Engine {
             self.seen = seen;
             tasks.into_iter().for_each(|t| self.board.put(t));
             self.stopped = self.instance.stopped().await?.is_some();
+            self.learn_keeper().await?;
             // Not before all of it is taken in: what could not be read now is read with the next pass.
             self.written = Some(written);
         }
@@ -224,6 +244,9 @@ impl Engine {
     }
 
     async fn read_queue(&mut self) -> Result<(), StoreError> {
+        if !self.keeps_queue() {
+            return Ok(());
+        }
         let Some(intake) = self.queue.read(&self.instance, &self.board).await? else {
             return Ok(());
         };
@@ -269,7 +292,11 @@ impl Engine {
                 }
                 self.pending.push_back((id, event));
             }
-            Input::Rest { runtime, until } => self.instance.fleet.rest(&runtime, until),
+            Input::Rest { runtime, until } => {
+                let fleet = &self.instance.fleet;
+                fleet.rest(&runtime, until);
+                { self.instance.member.iter() }.for_each(|member| member.offer(fleet.offers()));
+            }
             Input::Beat { task, epoch, at } => {
                 let live = self.board.get(&task).and_then(|t| t.state.attempt());
                 if live.is_some_and(|a| a.epoch == epoch) {
@@ -301,6 +328,9 @@ impl Engine {
     }
 
     async fn see_to_orphans(&mut self) -> Result<(), StoreError> {
+        if !self.leads() {
+            return Ok(());
+        }
         for (id, event) in family::orphans(&mut self.board, &*self.instance.store).await? {
             self.apply(&id, event).await?;
         }
@@ -314,6 +344,7 @@ impl Engine {
         let condemned: Vec<(TaskId, u64, StopReason)> = self
             .board
             .live()
+            .filter(|task| self.is_mine(task))
             .filter_map(|task| {
                 let (State::Claimed { attempt, .. } | State::Running { attempt, .. }) = &task.state else {
                     return None;
@@ -347,7 +378,7 @@ impl Engine {
         let owed: HashMap<TaskId, Duty> = self
             .board
             .live()
-            .filter(|t| !held.contains(&t.id))
+            .filter(|t| !held.contains(&t.id) && self.is_mine(t))
             .filter_map(|t| self.owed(t).map(|d| (t.id.clone(), d)))
             .collect();
         let board = &self.board;
@@ -423,7 +454,8 @@ impl Engine {
             return Some(self.instance.clock.now() + STORE_PAUSE);
         }
         let stale_after = self.dispatcher.policy().heartbeat_stale_after;
-        let due = self.board.live().filter_map(|task| match &task.state {
+        let mine = self.board.live().filter(|task| self.is_mine(task));
+        let due = mine.filter_map(|task| match &task.state {
             State::Ready { next, .. } => next.not_before.filter(|t| *t > self.looked_at),
             state @ State::Validating { .. } => state
                 .review_waits()
@@ -443,6 +475,17 @@ impl Engine {
             .chain(self.queue.recheck_at())
             .chain(self.outbox.retry_at())
             .chain(self.instance.signs.due_at())
+            .chain(self.news.as_ref().map(|_| self.instance.clock.now() + POLL))
             .min()
     }
+}
+
+/// Told of a change in this node's place in its fleet; never where there is none.
+async fn heard(news: &mut Option<watch::Receiver<()>>) {
+    if let Some(news) = news
+        && news.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use crate::config::{Config, Secret, section};
+use crate::domain::node::{Crew, Fit, Node, NodeName, Offer};
 use crate::domain::task::{State, Task};
 use crate::domain::tier::{Route, TierName};
 use crate::runtime::acp::{self, Acp};
@@ -191,11 +192,55 @@ impl Fleet {
     /// How the planned attempt of a task would run: by the runtime of its session if that can be used, else by the
     /// first of its tier that can.
     pub fn route(&self, task: &Task, now: DateTime<Utc>) -> Option<Route> {
+        self.route_by(task, |name| self.members.get(name).is_some_and(|m| m.is_usable(now)))
+    }
+
+    /// The node that the planned attempt of a task goes to, and how it would run there.
+    pub fn place<'a>(&self, task: &Task, crew: &Crew<'a>, now: DateTime<Utc>) -> Option<(&'a NodeName, Route)> {
+        let State::Ready { next, .. } = &task.state else {
+            return None;
+        };
+        let (_, candidates) = self.candidates(task, &next.tier)?;
+        let node = crew.place(task, |node| node.fit(&candidates, now))?;
+        let offers = &node.announcement.runtimes;
+        let route = self.route_by(task, |name| offers.get(name).is_some_and(|o| o.is_usable(now)))?;
+        let node = node.name();
+        Some((
+            node,
+            Route {
+                node: Some(node.clone()),
+                ..route
+            },
+        ))
+    }
+
+    /// What this node can use, for those who place work with it.
+    pub fn offers(&self) -> BTreeMap<String, Offer> {
+        let offer = |member: &Member| {
+            let standing = member.standing();
+            match (&standing.probed, standing.rests_until) {
+                (Some(Ok(_)), Some(until)) => Offer::Rests { until },
+                (Some(Ok(_)), None) => Offer::Usable,
+                (Some(Err(missing)), _) => Offer::Missing {
+                    why: missing.to_string(),
+                },
+                (None, _) => Offer::Missing {
+                    why: "nobody looked for it yet".to_owned(),
+                },
+            }
+        };
+        self.members
+            .iter()
+            .map(|(name, member)| (name.clone(), offer(member)))
+            .collect()
+    }
+
+    fn route_by(&self, task: &Task, is_usable: impl Fn(&str) -> bool) -> Option<Route> {
         let State::Ready { next, .. } = &task.state else {
             return None;
         };
         let (rung, candidates) = self.candidates(task, &next.tier)?;
-        let usable = |name: &&str| self.members.get(*name).is_some_and(|m| m.is_usable(now));
+        let usable = |name: &&str| is_usable(name);
         let of_session = candidates
             .iter()
             .copied()
@@ -207,6 +252,7 @@ impl Fleet {
             runtime: runtime.to_owned(),
             model: rung.model_of(runtime).to_owned(),
             why: next.why.clone(),
+            node: None,
         })
     }
 
@@ -226,6 +272,26 @@ impl Fleet {
                 all.join("; ")
             }
         })
+    }
+
+    /// Why no node of the fleet can run the task's planned attempt; none where one can, now or when a rest is over.
+    pub fn obstacle_in(&self, task: &Task, nodes: &[Node], now: DateTime<Utc>) -> Option<String> {
+        let State::Ready { next, .. } = &task.state else {
+            return None;
+        };
+        let Some((_, candidates)) = self.candidates(task, &next.tier) else {
+            return self.obstacle(task, now);
+        };
+        let wanted = &task.definition.runs_on;
+        let has_labels = |node: &&Node| wanted.iter().all(|label| node.announcement.labels.contains(label));
+        let labelled: Vec<&Node> = nodes.iter().filter(|node| node.is_open()).filter(has_labels).collect();
+        let fits = |node: &&Node| node.announcement.fit(&candidates, now) != Fit::Never;
+        match (labelled.is_empty(), labelled.iter().any(fits)) {
+            (_, true) => None,
+            (true, false) if wanted.is_empty() => Some("no node of the fleet takes work".to_owned()),
+            (true, false) => Some(format!("no node that takes work has the label {}", wanted.join(" and "))),
+            (false, false) => Some(format!("no node can use {}", candidates.join(" or "))),
+        }
     }
 
     /// As [`Fleet::obstacle`], but silent about runtimes that nobody looked for yet.

@@ -14,6 +14,7 @@ use super::dispatcher::Dispatcher;
 use super::driver::MEDIC;
 use super::files::Files;
 use super::fleet::Fleet;
+use super::member::Member;
 use super::signs::Signs;
 use super::token::Tokens;
 use super::view::Stopped;
@@ -21,7 +22,9 @@ use crate::clock::Clock;
 use crate::config::{Config, Layout, section};
 use crate::domain::id::TaskId;
 use crate::domain::policy::Policy;
+use crate::files::FileError;
 use crate::format::redact::Redactor;
+use crate::runtime::process::LeaseTerms;
 use crate::store::{self, OpenMode, Store, StoreError};
 use crate::workspace::{Spares, WorkspaceError, Workspaces};
 
@@ -67,6 +70,8 @@ pub struct Instance {
     pub containment: Containment,
     /// Its runtimes.
     pub fleet: Fleet,
+    /// Its place among others, where it is a node of a fleet.
+    pub member: Option<Arc<Member>>,
     /// Its files.
     pub files: Files,
     /// Hides secrets in what is kept and shown.
@@ -98,6 +103,9 @@ pub enum OpenError {
     /// The state folder.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
+    /// What tells this instance from others.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 impl Instance {
@@ -117,7 +125,11 @@ impl Instance {
         // Whoever is not there has no turn; `doctor` says so.
         policy.medic &= layout.agent(MEDIC).is_some_and(|path| path.is_file());
         let policy = Arc::new(policy);
+        let member = store
+            .roster()
+            .map(|roster| Member::new(&config, roster, &layout.state().join("node")));
         Ok(Self {
+            member: member.transpose()?.map(Arc::new),
             workspaces: Workspaces::new(layout.root(), &layout.state(), home.as_deref())?,
             spares: Spares::new(&layout.state()),
             containment: Containment::new(&config, &layout, &exe, &environment),
@@ -138,6 +150,26 @@ impl Instance {
             environment,
             reports_on_console,
         })
+    }
+
+    /// How long a worker may live on after it was last looked after.
+    pub fn lease_terms(&self) -> LeaseTerms {
+        let own = self.config.scheduler.lease;
+        match &self.member {
+            None => LeaseTerms {
+                length: own,
+                strict: false,
+            },
+            Some(member) => LeaseTerms {
+                length: member.outlives().min(own),
+                strict: true,
+            },
+        }
+    }
+
+    /// Whether its workers are to live on: not while this node's own lease is not trusted.
+    pub fn keeps_workers(&self) -> bool {
+        self.member.as_ref().is_none_or(|member| member.is_trusted())
     }
 
     /// A dispatcher over its store.

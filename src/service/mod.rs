@@ -23,6 +23,7 @@ pub mod instance;
 pub mod intake;
 pub mod judge;
 mod landing;
+pub mod member;
 pub mod operations;
 pub mod outbox;
 pub mod prompt;

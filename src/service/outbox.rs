@@ -19,6 +19,46 @@ const BATCH: u32 = 200;
 /// The first wait after a failure; it grows with each one.
 const PAUSE: TimeDelta = TimeDelta::seconds(5);
 
+/// What of the outbox is this node's to perform.
+#[derive(Debug)]
+pub struct Share {
+    /// Telling people.
+    pub reports: bool,
+    /// The queue file.
+    pub queue: bool,
+    /// The progress files.
+    pub progress: Files,
+}
+
+/// Whose progress files.
+#[derive(Debug)]
+pub enum Files {
+    /// Those of these tasks.
+    Of(BTreeSet<TaskId>),
+    /// Those of all but these.
+    AllBut(BTreeSet<TaskId>),
+}
+
+impl Share {
+    /// All of it, where there is no fleet.
+    pub fn all() -> Self {
+        Self {
+            reports: true,
+            queue: true,
+            progress: Files::AllBut(BTreeSet::new()),
+        }
+    }
+}
+
+impl Files {
+    fn has(&self, id: &TaskId) -> bool {
+        match self {
+            Self::Of(ids) => ids.contains(id),
+            Self::AllBut(ids) => !ids.contains(id),
+        }
+    }
+}
+
 /// Performs durable effects.
 pub struct Outbox {
     instance: Arc<Instance>,
@@ -42,13 +82,18 @@ impl Outbox {
         self.retry_at
     }
 
-    /// Performs all that is due.
-    pub async fn flush(&mut self, queue: &mut QueueSync) -> Result<(), StoreError> {
+    /// Performs all that is due and this node's.
+    pub async fn flush(&mut self, queue: &mut QueueSync, share: &Share) -> Result<(), StoreError> {
         let now = self.instance.clock.now();
         self.retry_at = self.retry_at.filter(|t| *t > now);
-        self.tell_people().await?;
-        self.log_progress().await?;
-        self.mirror(queue).await
+        if share.reports {
+            self.tell_people().await?;
+        }
+        self.log_progress(&share.progress).await?;
+        match share.queue {
+            true => self.mirror(queue).await,
+            false => Ok(()),
+        }
     }
 
     async fn due(&self, kind: OutboxKind) -> Result<Vec<OutboxRow>, StoreError> {
@@ -93,8 +138,10 @@ impl Outbox {
         }
     }
 
-    async fn log_progress(&mut self) -> Result<(), StoreError> {
-        for row in self.due(OutboxKind::Progress).await? {
+    async fn log_progress(&mut self, files: &Files) -> Result<(), StoreError> {
+        let mut rows = self.due(OutboxKind::Progress).await?;
+        rows.retain(|row| files.has(&row.task));
+        for row in rows {
             let Durable::Progress { line } = &row.effect else {
                 continue;
             };

@@ -5,10 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::instance::Instance;
+use super::member::JoinError;
 use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::files::lock::LockError;
@@ -35,6 +37,12 @@ pub enum RunError {
     /// The schedule.
     #[error(transparent)]
     Schedule(#[from] BadSchedule),
+    /// The fleet does not let this node in.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// A fleet has no single passes.
+    #[error("a node of a fleet runs as a service; start it with `orchestrator up`")]
+    NoTick,
     /// The tick.
     #[error(transparent)]
     Ticker(#[from] TickerError),
@@ -50,12 +58,18 @@ pub struct Ticked {
 /// Runs until `shutdown`; workers that are at it then go on, and the next run adopts them.
 pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
-    let now = instance.clock.now();
-    instance
-        .store
-        .set_flag("service", Some(std::process::id().into()), now)
-        .await?;
-    let mut watch = eyes(&instance);
+    let post = Post::take(&instance).await?;
+    let ticked = serve(&instance, shutdown).await;
+    post.leave(&instance, ticked.as_ref().is_ok_and(|t| t.workers == 0)).await;
+    ticked
+}
+
+async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<Ticked, RunError> {
+    if instance.member.is_none() {
+        let (pid, now) = (std::process::id(), instance.clock.now());
+        instance.store.set_flag("service", Some(pid.into()), now).await?;
+    }
+    let mut watch = eyes(instance);
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
@@ -71,9 +85,9 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         }
         tokio::select! {
             () = engine.wait() => {}
-            changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            changes = changed(instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
             Some(_tick) = ticks.recv() => {
-                if let Err(error) = look_for_runtimes(&instance).await {
+                if let Err(error) = look_for_runtimes(instance).await {
                     tracing::error!(%error, "what runtimes there are was not written down; the next tick tries again");
                 }
             }
@@ -83,6 +97,44 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     ticker.stop().await?;
     instance.spares.end().await;
     Ok(leave(engine).await?)
+}
+
+/// This node's post in its fleet, held while the service runs; nothing where there is no fleet.
+struct Post {
+    gone: CancellationToken,
+    keeping: Option<JoinHandle<()>>,
+}
+
+impl Post {
+    async fn take(instance: &Arc<Instance>) -> Result<Self, RunError> {
+        let gone = CancellationToken::new();
+        let Some(member) = instance.member.clone() else {
+            return Ok(Self { gone, keeping: None });
+        };
+        member.offer(instance.fleet.offers());
+        member.join(instance.clock.now()).await?;
+        let (clock, until) = (instance.clock.clone(), gone.clone());
+        #[expect(clippy::disallowed_methods, reason = "its handle is kept, and awaited by `leave`")]
+        let keeping = tokio::spawn(async move { member.keep(&clock, until).await });
+        Ok(Self {
+            gone,
+            keeping: Some(keeping),
+        })
+    }
+
+    /// Gives the post up. Who leaves workers behind says nothing: a start within the lease adopts them, and later others
+    /// take their tasks over.
+    async fn leave(self, instance: &Instance, with_nothing: bool) {
+        self.gone.cancel();
+        let (Some(keeping), Some(member)) = (self.keeping, &instance.member) else {
+            return;
+        };
+        // It ends with the token; a panic in it was told by the panic hook.
+        let _ended = keeping.await;
+        if let Err(error) = member.leave(with_nothing).await {
+            tracing::warn!(%error, "the fleet was not told; it finds out when the lease of this node ends");
+        }
+    }
 }
 
 /// The watch over the files.
@@ -113,6 +165,9 @@ pub async fn tick(
     wait: bool,
     shutdown: CancellationToken,
 ) -> Result<Ticked, RunError> {
+    if instance.member.is_some() {
+        return Err(RunError::NoTick);
+    }
     let _lock = take_over(&instance).await?;
     let mut engine = Engine::load(instance.clone()).await?;
     if wait {
@@ -163,6 +218,9 @@ async fn entrust(instance: &Instance) -> Result<(), StoreError> {
 /// Where no service runs, ends every worker that the emergency stop condemns, and answers whether it did; a service that
 /// runs does that itself.
 pub async fn end_condemned(instance: &Arc<Instance>) -> Result<bool, StoreError> {
+    if instance.member.is_some() {
+        return Ok(false);
+    }
     let Ok(_lock) = InstanceLock::acquire(&instance.layout.lock()) else {
         return Ok(false);
     };
@@ -222,6 +280,9 @@ async fn look_for_runtimes(instance: &Instance) -> Result<(), StoreError> {
         if let Err(missing) = runtime.standing {
             tracing::debug!(runtime = runtime.name, %missing, "cannot be used");
         }
+    }
+    if let Some(member) = &instance.member {
+        member.offer(instance.fleet.offers());
     }
     instance
         .fleet

@@ -20,6 +20,9 @@ pub struct Status {
     pub service: ServiceView,
     /// Worker slots.
     pub slots: Slots,
+    /// The nodes of the fleet; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Vec<NodeView>>,
     /// The tasks, the ones with problems first.
     pub tasks: Vec<TaskView>,
     /// Whether earlier tasks that are over are left out; for the page alone, `--all` leaves nothing out.
@@ -53,6 +56,37 @@ pub struct Stopped {
     pub at: DateTime<Utc>,
 }
 
+/// A node of the fleet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeView {
+    /// Its name.
+    pub name: String,
+    /// `all`, `scheduler` or `worker`.
+    pub role: String,
+    /// The machine that it runs on.
+    pub host: String,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// The version of its program.
+    pub version: String,
+    /// `there`, `cordoned`, `lost` or `stopped`.
+    pub state: String,
+    /// How long its lease holds, in seconds; below zero where it ran out, `null` where it went by itself.
+    pub lease_s: Option<f64>,
+    /// When it started.
+    pub since: DateTime<Utc>,
+    /// Whether it leads.
+    pub leads: bool,
+    /// Whether it keeps the queue file.
+    pub keeps_queue: bool,
+    /// Who keeps new work away from it.
+    pub cordoned_by: Option<String>,
+    /// Slots in use.
+    pub used: u32,
+    /// Its slots.
+    pub slots: u32,
+}
+
 /// Worker slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Slots {
@@ -81,6 +115,9 @@ pub struct TaskView {
     pub model: Option<String>,
     /// The runtime of the present or last attempt.
     pub runtime: Option<String>,
+    /// The node of the fleet that has its workspace; absent where there is no fleet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// The number of the present or last attempt; 0 before the first.
     pub attempt: u32,
     /// Its priority.
@@ -193,6 +230,9 @@ pub struct AttemptView {
     pub runtime: String,
     /// Its model.
     pub model: String,
+    /// The node of the fleet that ran it; absent where there is no fleet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// How it ended; `null` while it runs.
     pub outcome: Option<String>,
     /// Why, in one sentence.

@@ -16,6 +16,7 @@ pub mod migrate;
 mod open;
 mod port;
 pub mod record;
+mod postgres;
 mod row;
 mod sqlite;
 
@@ -23,7 +24,8 @@ pub use crate::config::section::StoreAddress;
 pub use error::{CommitError, StoreError};
 pub use open::{OpenMode, open};
 pub use port::Store;
+pub use postgres::Roster;
 pub use record::{
-    AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Mirrored, OutboxKind,
+    AttemptFacts, AttemptRecord, Beat, Committed, Copied, Event, Filter, Flag, GateRun, Joined, Mirrored, OutboxKind,
     OutboxRow, Page, ProgressMark, Scope, Standing, Trimmed,
 };

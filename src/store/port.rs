@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::error::{CommitError, StoreError};
+use super::postgres::Roster;
 use super::record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Mirrored, OutboxKind,
     OutboxRow, Page, ProgressMark, Standing, Trimmed,
@@ -21,6 +22,11 @@ use crate::domain::task::Task;
 /// The store of one instance, whatever its engine. Held as `Arc<dyn Store>`; every verb takes `&self`.
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug {
+    /// Who else works on it, where several may.
+    fn roster(&self) -> Option<Roster> {
+        None
+    }
+
     /// Takes a new task in.
     ///
     /// # Errors

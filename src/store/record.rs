@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::decide::{GateRecord, LogEntry};
 use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
+use crate::domain::node::NodeName;
 use crate::domain::outcome::{AttemptReport, Outcome};
 use crate::domain::task::Attempt;
 
@@ -241,4 +242,26 @@ pub struct Trimmed {
     pub events: u64,
     /// Rows of the outbox.
     pub outbox: u64,
+}
+
+/// What became of a node that starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joined {
+    /// It is in, under this term.
+    As(u64),
+    /// Another home's node of that name is there, on this host.
+    Taken(Option<String>),
+}
+
+/// A copy of a task's progress file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The fencing number of the attempt that it is of.
+    pub epoch: u64,
+    /// The node whose file it is.
+    pub node: NodeName,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// The file's text.
+    pub text: String,
 }

@@ -9,6 +9,7 @@ use super::super::render::text::count;
 use super::ground::{Ground, of_store};
 use crate::demo;
 use crate::service::operations;
+use crate::service::member::JoinError;
 use crate::service::run::{self, RunError, Ticked};
 use crate::store::OpenMode;
 
@@ -94,7 +95,10 @@ fn farewell(ended: Ticked) -> Outcome {
 fn refused(error: RunError) -> Failure {
     match error {
         RunError::Lock(held) => Failure::refused(held.to_string()),
-        RunError::Store(error) => of_store(error),
+        RunError::Join(taken @ JoinError::Taken { .. }) => Failure::refused(taken.to_string()),
+        RunError::Join(JoinError::Store(error)) | RunError::Store(error) => of_store(error),
+        RunError::Join(error @ JoinError::File(_)) => Failure::failed(error.to_string()),
+        RunError::NoTick => Failure::refused(RunError::NoTick.to_string()),
         RunError::Queue(error) => {
             Failure::usage(error.to_string()).help("nothing new is taken up before it can be read")
         }

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod containment;
+mod fleet;
 mod forge;
 mod gate;
 mod landing;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub use approvals::Approvals;
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
+pub use fleet::Fleet;
 pub use forge::{Forge, ForgeKind};
 pub use gate::{Containment as GateContainment, Criteria as GateCriteria, Gate, PlanGate};
 pub use landing::Landing;

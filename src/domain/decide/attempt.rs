@@ -62,6 +62,8 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
     if !is_due(task, cx.now) {
         return Ruling::NoChange("its time has not come");
     }
+    // A session is known to the node alone that it was held on.
+    let stays = route.node == task.history.last_node;
     let mut draft = Draft::new(task, "claimed", cx);
     draft.task.epoch += 1;
     draft.task.history.opened += 1;
@@ -74,7 +76,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
     let session = next
         .session
         .clone()
-        .filter(|_| next.runtime.as_ref() == Some(&route.runtime));
+        .filter(|_| next.runtime.as_ref() == Some(&route.runtime) && stays);
     let attempt = Attempt {
         n: draft.task.history.opened,
         epoch: draft.task.epoch,
@@ -286,6 +288,12 @@ fn ended_by_us(
             draft
                 .why(format!("restarted by {by}"))
                 .to(State::Pending { since: cx.now })
+        }
+        StopReason::Drained { by } => {
+            let next = resume(format!("its node was emptied by {by}"));
+            draft
+                .why("its node is emptied")
+                .to(State::Ready { since: cx.now, next })
         }
         StopReason::EmergencyStop => {
             let next = resume("was interrupted by the emergency stop".to_owned());

@@ -2,16 +2,11 @@
 //!
 //! The supervisor is a program of its own and has nobody to pass time in.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// Time since boot, the time asleep included, so that a laptop's lid does not stretch a timeout.
-pub(in crate::runtime) fn boot_now() -> Duration {
-    let now = clock_gettime(ClockId::Boottime);
-    Duration::new(now.tv_sec.unsigned_abs(), nanoseconds(&now))
-}
+/// So that a laptop's lid does not stretch a timeout.
+pub(in crate::runtime) use crate::clock::since_boot as boot_now;
 
 /// The wall clock, in whole microseconds.
 pub(in crate::runtime) fn wall_now() -> DateTime<Utc> {

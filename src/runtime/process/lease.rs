@@ -15,11 +15,30 @@ use serde::{Deserialize, Serialize};
 
 use super::file;
 
+/// What a renewal is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTerms {
+    /// For how long.
+    pub length: Duration,
+    /// Whether it ends then whatever happened meanwhile, because somebody else takes the task over. Otherwise a supervisor
+    /// that was asleep gives its orchestrator time to come back.
+    pub strict: bool,
+}
+
+/// One that gives its orchestrator time to come back.
+impl From<Duration> for LeaseTerms {
+    fn from(length: Duration) -> Self {
+        Self { length, strict: false }
+    }
+}
+
 /// `lease.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::runtime) struct Lease {
     /// Milliseconds that a renewal is good for; without end where absent.
     length_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    strict: bool,
 }
 
 /// By what a renewal shows: the file is another one, or was touched.
@@ -30,10 +49,16 @@ pub(in crate::runtime) struct Mark {
 }
 
 impl Lease {
-    pub(super) fn of(length: Option<Duration>) -> Self {
+    pub(super) fn of(terms: Option<LeaseTerms>) -> Self {
         Self {
-            length_ms: length.map(|length| u64::try_from(length.as_millis()).unwrap_or(u64::MAX)),
+            length_ms: terms.map(|terms| u64::try_from(terms.length.as_millis()).unwrap_or(u64::MAX)),
+            strict: terms.is_some_and(|terms| terms.strict),
         }
+    }
+
+    /// Whether it ends in time whatever happened meanwhile.
+    pub(in crate::runtime) fn is_strict(self) -> bool {
+        self.strict
     }
 
     /// How long it is good for from the moment of its last renewal.
@@ -56,9 +81,9 @@ impl Lease {
     }
 }
 
-/// Renews a lease of this length. Written anew where it stands differently, touched where not.
-pub(super) fn renew(dir: &Path, length: Duration) -> io::Result<()> {
-    let lease = Lease::of(Some(length));
+/// Renews a lease on these terms. Written anew where it stands differently, touched where not.
+pub(super) fn renew(dir: &Path, terms: LeaseTerms) -> io::Result<()> {
+    let lease = Lease::of(Some(terms));
     // One that cannot be read is written anew.
     if Lease::read(dir).ok().flatten() != Some(lease) {
         return file::put(&dir.join(file::LEASE), &serde_json::to_vec(&lease)?);

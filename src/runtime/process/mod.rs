@@ -25,7 +25,7 @@ mod tree;
 pub use adopt::{Adopted, adopt, is_alive};
 pub use death::{Death, StillThere, confirm_dead, kill_strays, sweep_groups};
 pub use identity::{BootId, Identity, host};
-pub use lease::entrust;
+pub use lease::{LeaseTerms, entrust};
 pub use lineage::values_above;
 pub use record::{Cause, Exit, Status};
 pub use running::Running;

@@ -89,8 +89,8 @@ impl Running {
     }
 
     /// Lets it run on for this long from now, whatever becomes of this program.
-    pub fn renew_lease(&self, length: Duration) -> io::Result<()> {
-        lease::renew(&self.dir, length)
+    pub fn renew_lease(&self, terms: lease::LeaseTerms) -> io::Result<()> {
+        lease::renew(&self.dir, terms)
     }
 
     /// Asks for a stop without grace.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::lease::LeaseTerms;
 use super::record::Word;
 use crate::runtime::{Brief, Launch};
 
@@ -57,7 +58,7 @@ pub struct Spec {
     /// Between the polite signal and the other one, when the supervisor stops it for its timeout.
     pub grace: Duration,
     /// How long it may run on without an orchestrator; as long as its timeout where absent.
-    pub lease: Option<Duration>,
+    pub lease: Option<LeaseTerms>,
     /// How much it may use.
     pub limits: Limits,
     /// An unguessable word in the environment of all its processes.

@@ -17,6 +17,7 @@ const AWAKENING: Duration = Duration::from_secs(15);
 pub(super) struct Tenure {
     mark: Option<LeaseMark>,
     length: Option<Duration>,
+    strict: bool,
     ends_at: Option<Duration>,
     looked_at: Duration,
 }
@@ -26,6 +27,7 @@ impl Tenure {
         let mut tenure = Self {
             mark: None,
             length: None,
+            strict: false,
             ends_at: None,
             looked_at: now,
         };
@@ -46,7 +48,7 @@ impl Tenure {
         }
         let slept = now.saturating_sub(self.look_at()) > LOOK.1;
         self.look(dir, now);
-        if slept {
+        if slept && !self.strict {
             self.ends_at = self.ends_at.map(|at| at.max(now + AWAKENING));
         }
         self.ends_at.is_some_and(|at| now >= at)
@@ -64,6 +66,7 @@ impl Tenure {
         };
         self.mark = Some(mark);
         self.length = lease.length();
+        self.strict = lease.is_strict();
         self.ends_at = self.length.map(|length| now.saturating_add(length));
     }
 }
@@ -106,6 +109,14 @@ mod tests {
         assert!(!tenure.has_ended(dir.path(), SECOND * 10_005));
         write(dir.path(), r#"{"leng"#);
         assert_eq!(ends_by(&mut tenure, dir.path(), 10_006, 10_020), Some(10_008));
+    }
+
+    #[test]
+    fn a_strict_one_ends_in_time_after_a_sleep_too() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), r#"{"length_ms":10000,"strict":true}"#);
+        let mut tenure = Tenure::begin(dir.path(), SECOND);
+        assert!(tenure.has_ended(dir.path(), SECOND * 5000));
     }
 
     #[test]

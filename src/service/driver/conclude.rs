@@ -51,6 +51,7 @@ impl Drive<'_> {
         watch.write_heartbeat(now, outcome.as_str());
         let touched = self.changed_files(facts).await;
         self.log_end(outcome, &reason, &touched).await;
+        self.keep_progress().await;
         self.clean_transcript().await;
         let retry_at = match (&stopped, ending.kind) {
             (Some(StopReason::ProviderWait { until, .. }), _) => *until,

@@ -42,6 +42,7 @@ impl Drive<'_> {
         let workspace = self.prepare_workspace().await?;
         // Before the start is marked: what sub-tasks did is no work of this attempt.
         let children = self.children(&workspace).await;
+        self.take_over_progress().await;
         let (worker_entries, answered) = self.prepare_progress().map_err(workspace_fault)?;
         let commit = workspace.head().await.map_err(workspace_fault)?;
         let (session_cost_usd, session_tokens) = self.session_before().await;
@@ -310,7 +311,7 @@ impl Drive<'_> {
         let limits = limits(&self.instance.config);
         Spec {
             grace: self.instance.policy.kill_grace,
-            lease: Some(self.instance.config.scheduler.lease),
+            lease: Some(self.instance.lease_terms()),
             ..Spec::new(brief, launch, limits)
         }
     }

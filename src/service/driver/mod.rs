@@ -8,6 +8,7 @@ mod conclude;
 mod contain;
 mod course;
 mod desk;
+mod handover;
 mod launch;
 mod requests;
 mod start_facts;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::super::engine::{Input, Wish};
 use super::course::Course;
+use super::handover::Kept;
 use super::requests::Taken;
 use super::{Drive, StartFacts};
 use crate::domain::event::Event;
@@ -61,6 +62,8 @@ pub(super) struct Watch<'a> {
     pub(super) course: Course<'a>,
     /// The worker's copy of the progress file as it was last taken in.
     copy_seen: Option<Identity>,
+    /// The copy that other nodes may go on with.
+    kept: Kept,
     flaw_told: bool,
     requests: Taken,
 }
@@ -95,6 +98,7 @@ impl<'a> Watch<'a> {
             file_seen: None,
             course: Course::new(drive, facts),
             copy_seen: None,
+            kept: Kept::default(),
             flaw_told: false,
             requests: Taken::default(),
             drive,
@@ -138,7 +142,7 @@ impl<'a> Watch<'a> {
         let soonest = [
             policy.heartbeat_stale_after / TELLINGS,
             scheduler.no_progress_after / TELLINGS,
-            scheduler.lease / RENEWALS,
+            self.drive.instance.lease_terms().length / RENEWALS,
         ];
         let latest = soonest.into_iter().fold(LATEST, Duration::min).max(LOOK);
         (pause * 2).min(latest)
@@ -146,11 +150,12 @@ impl<'a> Watch<'a> {
 
     /// Here, where the worker is looked after: whoever does not get to it any more loses it.
     fn renew_lease(&mut self, running: &Running) {
-        let (now, lease) = (
-            self.drive.instance.clock.now(),
-            self.drive.instance.config.scheduler.lease,
-        );
-        let every = TimeDelta::from_std(lease / RENEWALS).unwrap_or_default();
+        let now = self.drive.instance.clock.now();
+        if !self.drive.instance.keeps_workers() {
+            return;
+        }
+        let lease = self.drive.instance.lease_terms();
+        let every = TimeDelta::from_std(lease.length / RENEWALS).unwrap_or_default();
         // A clock that was set back is no reason to wait.
         if self.renewed.is_some_and(|at| at <= now && now - at < every) {
             return;
@@ -193,6 +198,7 @@ impl<'a> Watch<'a> {
         self.read_heartbeat();
         self.drive.take_requests(&mut self.requests).await;
         self.copy_seen = self.drive.take_in_progress(self.copy_seen);
+        self.drive.keep_progress_now_and_then(&mut self.kept).await;
         if let Some(at) = self.last_output.max(self.last_beat) {
             self.tell_engine(at);
             self.note(at);

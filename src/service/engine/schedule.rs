@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
+use crate::domain::node::Crew;
 use crate::domain::overlap;
 use crate::domain::ready::{self, DependencyState, Used};
 use crate::domain::task::Task;
@@ -13,7 +14,7 @@ impl Engine {
     /// Assesses what is eligible and claims what is due, as far as slots go.
     pub(super) async fn schedule(&mut self) -> Result<(), StoreError> {
         self.looked_at = self.instance.clock.now();
-        if self.stopped || self.draining {
+        if self.stopped || self.draining || !self.leads() {
             return Ok(());
         }
         self.learn_dependencies().await?;
@@ -27,13 +28,23 @@ impl Engine {
             self.apply(&id, Event::Eligible).await?;
         }
         let now = self.looked_at;
-        let used = Used::count(self.board.live());
         let fleet = &self.instance.fleet;
+        let nodes = self.instance.member.as_ref().map(|member| member.nodes());
+        let mut crew = { nodes.as_ref() }.map(|nodes| Crew::new(nodes, self.board.live()));
+        let slots = { crew.as_ref() }.map_or(self.dispatcher.policy().max_concurrent, Crew::slots);
+        let used = Used::count(self.board.live(), slots);
         let held = family::waiting(&self.board);
         let policy = self.dispatcher.policy();
         let due = self.board.runnable().filter(|t| !held.contains(&t.id));
         let due = due.filter(|t| overlap::before(t, self.board.live(), policy).is_none());
-        let claims = ready::claims(due, used, now, policy, |t| fleet.route(t, now));
+        let claims = ready::claims(due, used, now, policy, |task| match &mut crew {
+            None => fleet.route(task, now),
+            Some(crew) => {
+                let (node, route) = fleet.place(task, crew, now)?;
+                crew.take(node, task);
+                Some(route)
+            }
+        });
         for (id, route) in claims {
             if self.is_beside(&id) {
                 continue;

@@ -6,6 +6,7 @@
 mod add;
 mod doctor;
 mod evidence;
+mod node;
 mod plan;
 mod show;
 mod status;
@@ -16,6 +17,7 @@ mod unread;
 pub use add::{AddError, add};
 pub use doctor::{Finding, Level, doctor};
 pub use evidence::evidence;
+pub use node::{NodeError, cordon, drain, give_queue, nodes, remove};
 pub use plan::plan;
 pub use show::{show, why};
 pub use status::{Scope, problem, status};

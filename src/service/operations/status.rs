@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::super::instance::Instance;
 use super::super::reading::{self, Loaded};
-use super::super::view::{Problem, ServiceView, Slots, Status, TaskView, VERSION};
+use super::super::view::{NodeView, Problem, ServiceView, Slots, Status, TaskView, VERSION};
 use super::task_view::Records;
-use super::unread;
+use super::{node, unread};
 use crate::domain::ready::Used;
 use crate::domain::task::Task;
 use crate::files::{FileError, lock};
@@ -29,9 +29,10 @@ pub struct Scope {
 pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreError> {
     instance.fleet.recall(&*instance.store).await?;
     let live = instance.store.live().await?;
+    let nodes = node::nodes(instance).await?;
     let slots = Slots {
         used: Used::count(live.iter(), 0).total,
-        total: instance.policy.max_concurrent,
+        total: nodes.as_ref().map_or(instance.policy.max_concurrent, |nodes| open_slots(nodes)),
     };
     let ours = |t: &Task| scope.project.as_ref().is_none_or(|p| *p == t.definition.project);
     let mut tasks: Vec<Task> = live.into_iter().filter(ours).collect();
@@ -51,10 +52,17 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
         generated_at: instance.clock.now(),
         service: service(instance).await?,
         slots,
+        nodes,
         tasks: views,
         more_ended,
         problems: problems(instance, &loaded),
     })
+}
+
+/// The slots of the nodes that take work.
+fn open_slots(nodes: &[NodeView]) -> u32 {
+    let open = nodes.iter().filter(|node| node.state == "there");
+    open.map(|node| node.slots).sum()
 }
 
 /// The tasks that are over and are to be shown, and whether there are earlier ones.
@@ -94,12 +102,14 @@ fn urgency(view: &TaskView) -> u8 {
 async fn service(instance: &Instance) -> Result<ServiceView, StoreError> {
     let holder = lock::holder(&instance.layout.lock()).unwrap_or(None);
     let running = holder.is_some();
-    let since = instance
-        .store
-        .flag("service")
-        .await?
-        .map(|f| f.set_at)
-        .filter(|_| running);
+    let since = match &instance.member {
+        None => instance.store.flag("service").await?.map(|f| f.set_at),
+        Some(member) => {
+            let nodes = member.roster().nodes().await?;
+            { nodes.iter().find(|node| node.name() == member.name()) }.map(|node| node.joined_at)
+        }
+    };
+    let since = since.filter(|_| running);
     Ok(ServiceView {
         running,
         pid: holder.flatten(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::dispatcher::{Applied, ApplyError};
 use super::super::instance::Instance;
 use super::super::judge;
-use super::super::outbox::Outbox;
+use super::super::outbox::{Outbox, Share};
 use super::super::queue_sync::QueueSync;
 use super::super::run;
 use super::super::view::GateView;
@@ -40,11 +40,18 @@ pub async fn apply(
 
 /// Has what was committed performed: by the running service, or here.
 pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
+    if instance.member.is_some() {
+        // Whose it is in a fleet sees it in the store.
+        nudge(instance);
+        return Ok(());
+    }
     match InstanceLock::acquire(&instance.layout.lock()) {
         Ok(_lock) => {
             stop_condemned(instance).await?;
             let mut queue = QueueSync::load(instance).await?;
-            Outbox::new(instance.clone()).flush(&mut queue).await
+            Outbox::new(instance.clone())
+                .flush(&mut queue, &Share::all())
+                .await
         }
         Err(_held) => {
             nudge(instance);

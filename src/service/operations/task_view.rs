@@ -14,13 +14,14 @@ use crate::domain::family;
 use crate::domain::gate::{GateReport, Receipt, Verdict};
 use crate::domain::id::TaskId;
 use crate::domain::lane;
+use crate::domain::node::{Node, NodeName};
 use crate::domain::outcome::Outcome;
 use crate::domain::overlap;
 use crate::domain::plan;
 use crate::domain::question::Question;
 use crate::domain::ready::{DependencyState, Waiting, World, waiting};
 use crate::domain::stage::Destination;
-use crate::domain::task::{State, Task};
+use crate::domain::task::{Attempt, State, Task};
 use crate::format::heartbeat;
 use crate::runtime::process;
 use crate::sandbox::Probed;
@@ -38,6 +39,8 @@ pub(super) struct Records {
     /// Tasks that are not over, where one of the shown may wait for them.
     live: Vec<Task>,
     stopped: Option<Stopped>,
+    /// The nodes of the fleet, where there is one.
+    nodes: Option<Vec<Node>>,
     now: DateTime<Utc>,
 }
 
@@ -71,6 +74,10 @@ impl Records {
             lane: lane::waiting(live.iter()),
             live,
             stopped: instance.stopped().await?,
+            nodes: match &instance.member {
+                Some(member) => Some(member.roster().nodes().await?),
+                None => None,
+            },
             now: instance.clock.now(),
         })
     }
@@ -81,7 +88,10 @@ impl Records {
     }
 
     pub(super) fn waiting(&self, instance: &Instance, task: &Task) -> Waiting {
-        let obstacle = instance.fleet.known_obstacle(task, self.now);
+        let obstacle = match &self.nodes {
+            None => instance.fleet.known_obstacle(task, self.now),
+            Some(nodes) => instance.fleet.obstacle_in(task, nodes, self.now),
+        };
         let lacks = plan::holds(task, &instance.policy);
         let world = World {
             stopped: self.stopped.as_ref().map(|s| (s.by.as_str(), s.at)),
@@ -103,7 +113,7 @@ impl Records {
     pub(super) fn task(&self, instance: &Instance, task: &Task, with_output: bool) -> TaskView {
         let attempts = self.attempts.get(&task.id).map(Vec::as_slice).unwrap_or_default();
         let last = attempts.last();
-        let live = Live::look(instance, task, last.map(|a| &a.facts), self.now);
+        let live = Live::look(instance, task, last.map(|a| &a.facts), self.nodes.as_deref(), self.now);
         let planned = match &task.state {
             State::Ready { next, .. } | State::Paused { next: Some(next), .. } => Some(next.tier.to_string()),
             _ => None,
@@ -117,6 +127,7 @@ impl Records {
             tier: planned.or_else(|| last.map(|a| a.attempt.route.tier.to_string())),
             model: last.map(|a| a.attempt.route.model.clone()),
             runtime: last.map(|a| a.attempt.route.runtime.clone()),
+            node: task.history.last_node.as_ref().map(ToString::to_string),
             attempt: last.map_or(0, |a| a.attempt.n),
             priority: task.definition.priority.as_str().to_owned(),
             progress_pct: live.pct,
@@ -175,7 +186,13 @@ struct Live {
 }
 
 impl Live {
-    fn look(instance: &Instance, task: &Task, facts: Option<&AttemptFacts>, now: DateTime<Utc>) -> Self {
+    fn look(
+        instance: &Instance,
+        task: &Task,
+        facts: Option<&AttemptFacts>,
+        nodes: Option<&[Node]>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let Some(attempt) = task.state.attempt() else {
             return Self {
                 pct: None,
@@ -184,7 +201,11 @@ impl Live {
                 session: "none",
             };
         };
-        let alive = process::is_alive(&instance.layout.attempt(&task.id, attempt.epoch));
+        let there = |name: &NodeName| nodes.is_some_and(|all| all.iter().any(|n| n.name() == name && n.is_there()));
+        let alive = match elsewhere(instance, attempt) {
+            Some(node) => there(node),
+            None => process::is_alive(&instance.layout.attempt(&task.id, attempt.epoch)),
+        };
         let facts = facts
             .filter(|f| f.epoch == attempt.epoch)
             .cloned()
@@ -205,6 +226,12 @@ impl Live {
             session: if alive { "alive" } else { "gone" },
         }
     }
+}
+
+/// The node that has an attempt, where that is another one.
+fn elsewhere<'a>(instance: &Instance, attempt: &'a Attempt) -> Option<&'a NodeName> {
+    let me = instance.member.as_ref().map(|member| member.name());
+    attempt.route.node.as_ref().filter(|node| Some(*node) != me)
 }
 
 pub(super) fn waiting_view(waiting: Waiting) -> WaitingView {
@@ -272,6 +299,7 @@ fn attempt_view(record: &AttemptRecord, whole: Option<(&Instance, &Task)>) -> At
         tier: route.tier.to_string(),
         runtime: route.runtime.clone(),
         model: route.model.clone(),
+        node: route.node.as_ref().map(ToString::to_string),
         outcome: record.outcome.map(|o| word(o).to_owned()),
         reason: record.reason.clone(),
         cost_usd: cost(record),

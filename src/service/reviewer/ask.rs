@@ -89,11 +89,10 @@ impl Sitting<'_> {
             .contain(runtime.as_ref(), &brief, launch)
             .await
             .map_err(failed)?;
-        let config = &self.instance.config;
         let spec = Spec {
             grace: Duration::ZERO,
-            lease: Some(config.scheduler.lease),
-            ..Spec::new(&brief, launch, limits(config))
+            lease: Some(self.instance.lease_terms()),
+            ..Spec::new(&brief, launch, limits(&self.instance.config))
         };
         let started = process::start(&self.instance.exe, &spec).await;
         let running = started.map_err(|error| failed(error.to_string()))?;
@@ -197,7 +196,7 @@ impl Sitting<'_> {
     async fn hear(&self, mut reader: Box<dyn Reader>, running: Running, dir: &Path) -> Heard {
         let mut tail = Tail::new(&dir.join(file::STDOUT), 0);
         let mut waits = false;
-        let lease = self.instance.config.scheduler.lease;
+        let lease = self.instance.lease_terms();
         let mut renewed = Instant::now();
         let mut held = Held {
             running,
@@ -208,7 +207,7 @@ impl Sitting<'_> {
                 exit = held.running.wait() => break exit,
                 () = tokio::time::sleep(LOOK) => {}
             }
-            if renewed.elapsed() >= lease / RENEWALS {
+            if renewed.elapsed() >= lease.length / RENEWALS && self.instance.keeps_workers() {
                 renewed = Instant::now();
                 if let Err(error) = held.running.renew_lease(lease) {
                     tracing::warn!(task = %self.case.task.id, %error, "a reviewer's lease was not renewed");

@@ -8,7 +8,7 @@ use orchestrator::runtime::process::entrust;
 async fn without_renewal_it_ends_with_its_lease() {
     let mut attempt =
         Attempt::sh("trap '' TERM; setsid sh -c 'echo $$ >> pids; sleep 1000; :' & echo $$ >> pids; wait");
-    attempt.spec.lease = Some(Duration::from_millis(600));
+    attempt.spec.lease = Some(Duration::from_millis(600).into());
     attempt.spec.timeout = Duration::from_secs(15);
     let running = attempt.start().await;
     let family = attempt.await_pids(2);
@@ -23,11 +23,11 @@ async fn without_renewal_it_ends_with_its_lease() {
 async fn renewed_it_lives_on() {
     let lease = Duration::from_millis(500);
     let mut attempt = Attempt::sh("while [ ! -e go ]; do sleep 0.02; done; exit 4");
-    attempt.spec.lease = Some(lease);
+    attempt.spec.lease = Some(lease.into());
     let running = attempt.start().await;
     let begun = Instant::now();
     until(|| {
-        running.renew_lease(lease).unwrap();
+        running.renew_lease(lease.into()).unwrap();
         (begun.elapsed() > lease * 4).then_some(())
     });
     fs::write(attempt.in_workspace("go"), "").unwrap();
@@ -39,13 +39,13 @@ async fn renewed_it_lives_on() {
 async fn entrusted_to_its_supervisor_it_lives_until_somebody_comes_back() {
     let lease = Duration::from_millis(400);
     let mut attempt = Attempt::sh("while [ ! -e go ]; do sleep 0.02; done; sleep 1000");
-    attempt.spec.lease = Some(lease);
+    attempt.spec.lease = Some(lease.into());
     let running = attempt.start().await;
     entrust(attempt.dir()).unwrap();
     let begun = Instant::now();
     until(|| (begun.elapsed() > lease * 4).then_some(()));
     assert!(running.is_alive());
     fs::write(attempt.in_workspace("go"), "").unwrap();
-    running.renew_lease(lease).unwrap();
+    running.renew_lease(lease.into()).unwrap();
     assert_eq!(finish(&running).await.cause, Cause::LeaseEnded);
 }

@@ -1,0 +1,5 @@
+//! The engine of a fleet: PostgreSQL.
+
+mod roster;
+
+pub use roster::Roster;
