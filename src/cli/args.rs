@@ -7,6 +7,7 @@ mod examples;
 pub mod help;
 pub mod house;
 pub mod look;
+pub mod node;
 pub mod queue;
 pub mod steer;
 
@@ -75,7 +76,7 @@ pub enum Verb {
 
     /// Run the service until it is told to end
     #[command(after_help = examples::UP)]
-    Up,
+    Up(house::Up),
     /// One pass over the queue, then exit
     #[command(after_help = examples::TICK)]
     Tick(house::Tick),
@@ -127,6 +128,9 @@ pub enum Verb {
     #[command(after_help = examples::ANSWER)]
     Answer(steer::Answer),
 
+    /// The nodes of a fleet: who is there, and keeping work away from one
+    #[command(subcommand, after_help = examples::NODE)]
+    Node(node::Node),
     /// The effective configuration, and whether it is right
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(house::Config),

@@ -25,8 +25,8 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Approvals, Bus, Containment, Fleet, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules, Reports,
-    Review, Runtime, Scheduler, Server, Store, Tier,
+    Approvals, Bus, Containment, Fleet, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules,
+    Reports, Review, Runtime, Scheduler, Server, Store, Tier,
 };
 
 use self::section::PlanGate;

@@ -283,7 +283,10 @@ impl<'a> Crew<'a> {
         };
         let home = task.history.last_node.as_ref();
         let home = self.nodes.iter().find(|node| Some(node.name()) == home);
-        if let Some((home, fit)) = home.map(|node| (node, fits(node))).filter(|(_, fit)| *fit != Fit::Never) {
+        if let Some((home, fit)) = home
+            .map(|node| (node, fits(node)))
+            .filter(|(_, fit)| *fit != Fit::Never)
+        {
             // The work is there: a slot, or the end of a rest, is waited for.
             return Some(home).filter(|node| fit == Fit::Now && self.free(node) > 0);
         }

@@ -256,10 +256,7 @@ impl Policy {
     /// pauses it wants its work to be there later.
     pub fn grace(&self, reason: &StopReason) -> Duration {
         match reason {
-            StopReason::Cancelled { .. }
-            | StopReason::Retried { .. }
-            | StopReason::Drained { .. }
-            | StopReason::EmergencyStop => {
+            StopReason::Cancelled { .. } | StopReason::Retried { .. } | StopReason::EmergencyStop => {
                 self.kill_grace.min(SHORT_GRACE)
             }
             StopReason::Stuck
@@ -267,6 +264,7 @@ impl Policy {
             | StopReason::ProviderWait { .. }
             | StopReason::Timeout
             | StopReason::Budget
+            | StopReason::Drained { .. }
             | StopReason::Paused { .. } => self.kill_grace,
         }
     }

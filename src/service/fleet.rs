@@ -192,11 +192,18 @@ impl Fleet {
     /// How the planned attempt of a task would run: by the runtime of its session if that can be used, else by the
     /// first of its tier that can.
     pub fn route(&self, task: &Task, now: DateTime<Utc>) -> Option<Route> {
-        self.route_by(task, |name| self.members.get(name).is_some_and(|m| m.is_usable(now)))
+        self.route_by(task, |name| {
+            self.members.get(name).is_some_and(|m| m.is_usable(now))
+        })
     }
 
     /// The node that the planned attempt of a task goes to, and how it would run there.
-    pub fn place<'a>(&self, task: &Task, crew: &Crew<'a>, now: DateTime<Utc>) -> Option<(&'a NodeName, Route)> {
+    pub fn place<'a>(
+        &self,
+        task: &Task,
+        crew: &Crew<'a>,
+        now: DateTime<Utc>,
+    ) -> Option<(&'a NodeName, Route)> {
         let State::Ready { next, .. } = &task.state else {
             return None;
         };
@@ -283,13 +290,24 @@ impl Fleet {
             return self.obstacle(task, now);
         };
         let wanted = &task.definition.runs_on;
-        let has_labels = |node: &&Node| wanted.iter().all(|label| node.announcement.labels.contains(label));
-        let labelled: Vec<&Node> = nodes.iter().filter(|node| node.is_open()).filter(has_labels).collect();
+        let has_labels = |node: &&Node| {
+            wanted
+                .iter()
+                .all(|label| node.announcement.labels.contains(label))
+        };
+        let labelled: Vec<&Node> = nodes
+            .iter()
+            .filter(|node| node.is_open())
+            .filter(has_labels)
+            .collect();
         let fits = |node: &&Node| node.announcement.fit(&candidates, now) != Fit::Never;
         match (labelled.is_empty(), labelled.iter().any(fits)) {
             (_, true) => None,
             (true, false) if wanted.is_empty() => Some("no node of the fleet takes work".to_owned()),
-            (true, false) => Some(format!("no node that takes work has the label {}", wanted.join(" and "))),
+            (true, false) => Some(format!(
+                "no node that takes work has the label {}",
+                wanted.join(" and ")
+            )),
             (false, false) => Some(format!("no node can use {}", candidates.join(" or "))),
         }
     }

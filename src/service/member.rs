@@ -80,7 +80,11 @@ impl Member {
     /// The node that this configuration describes. `identity` is the file that tells its home from others.
     pub fn new(config: &Config, roster: Roster, identity: &Path) -> Result<Self, FileError> {
         let fleet = &config.fleet;
-        let slots = if fleet.role.works() { config.scheduler.max_concurrent.get() } else { 0 };
+        let slots = if fleet.role.works() {
+            config.scheduler.max_concurrent.get()
+        } else {
+            0
+        };
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Ok(Self {
             me: Announcement {
@@ -121,10 +125,7 @@ impl Member {
         let sent = since_boot();
         let me = self.announcement();
         match self.roster.join(&me, &self.home, self.lease, at).await? {
-            Joined::Taken(host) => Err(JoinError::Taken {
-                name: me.name,
-                host,
-            }),
+            Joined::Taken(host) => Err(JoinError::Taken { name: me.name, host }),
             Joined::As(term) => {
                 let mut held = self.held();
                 held.term = term;
@@ -147,7 +148,9 @@ impl Member {
                 Err(_late) => Some("it does not answer in time".to_owned()),
             };
             match (&failed, away) {
-                (Some(error), false) => tracing::error!(%error, "the lease of this node is not renewed; its workers end with it"),
+                (Some(error), false) => {
+                    tracing::error!(%error, "the lease of this node is not renewed; its workers end with it")
+                }
                 (None, true) => tracing::info!("the lease of this node is renewed again"),
                 _ => {}
             }
@@ -222,7 +225,9 @@ impl Member {
     /// The term of its leadership, while that is trusted.
     pub fn leads(&self) -> Option<u64> {
         let held = self.held();
-        held.leads.filter(|(_, until)| since_boot() < *until).map(|(term, _)| term)
+        held.leads
+            .filter(|(_, until)| since_boot() < *until)
+            .map(|(term, _)| term)
     }
 
     /// Who was there when it last looked.

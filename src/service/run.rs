@@ -60,7 +60,8 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     let _lock = take_over(&instance).await?;
     let post = Post::take(&instance).await?;
     let ticked = serve(&instance, shutdown).await;
-    post.leave(&instance, ticked.as_ref().is_ok_and(|t| t.workers == 0)).await;
+    post.leave(&instance, ticked.as_ref().is_ok_and(|t| t.workers == 0))
+        .await;
     ticked
 }
 
@@ -114,7 +115,10 @@ impl Post {
         member.offer(instance.fleet.offers());
         member.join(instance.clock.now()).await?;
         let (clock, until) = (instance.clock.clone(), gone.clone());
-        #[expect(clippy::disallowed_methods, reason = "its handle is kept, and awaited by `leave`")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "its handle is kept, and awaited by `leave`"
+        )]
         let keeping = tokio::spawn(async move { member.keep(&clock, until).await });
         Ok(Self {
             gone,

@@ -15,8 +15,8 @@ pub mod error;
 pub mod migrate;
 mod open;
 mod port;
-pub mod record;
 mod postgres;
+pub mod record;
 mod row;
 mod sqlite;
 
@@ -26,6 +26,6 @@ pub use open::{OpenMode, open};
 pub use port::Store;
 pub use postgres::Roster;
 pub use record::{
-    AttemptFacts, AttemptRecord, Beat, Committed, Copied, Event, Filter, Flag, GateRun, Joined, Mirrored, OutboxKind,
-    OutboxRow, Page, ProgressMark, Scope, Standing, Trimmed,
+    AttemptFacts, AttemptRecord, Beat, Committed, Copied, Event, Filter, Flag, GateRun, Joined, Mirrored,
+    OutboxKind, OutboxRow, Page, ProgressMark, Scope, Standing, Trimmed,
 };

@@ -28,6 +28,15 @@ Examples:
   orchestrator up
   orchestrator --home ~/work up -v";
 
+pub(super) const NODE: &str = "\
+A fleet is several services on one PostgreSQL store ([store] url = \"postgres://…\").
+
+Examples:
+  orchestrator node list
+  orchestrator node drain host-2 --within 30m    before its machine goes down
+  orchestrator node uncordon host-2
+  orchestrator node queue host-1                 host-1 keeps the queue file from now on";
+
 pub(super) const TICK: &str = "\
 Examples:
   orchestrator tick              start what may start, then exit

@@ -16,7 +16,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "pause", "resume", "cancel", "retry", "approve", "reject", "answer",
         ],
     ),
-    ("Keep", &["config", "migrate", "completions"]),
+    ("Keep", &["node", "config", "migrate", "completions"]),
     ("For workers", &["agent", "mcp"]),
 ];
 

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
+
+use crate::domain::node::Role;
 
 /// `init`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -11,6 +14,21 @@ pub struct Init {
     /// The folder to make an instance of; the current one where absent
     #[arg(value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// `up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
+pub struct Up {
+    /// What this node does in its fleet; wins over [fleet] role
+    #[arg(long, value_name = "ROLE", value_parser = role())]
+    pub role: Option<Role>,
+}
+
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str)).map(|word| {
+        let named = Role::ALL.into_iter().find(|role| role.as_str() == word);
+        named.unwrap_or_default()
+    })
 }
 
 /// `tick`.

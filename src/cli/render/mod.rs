@@ -13,6 +13,7 @@ pub mod gate;
 pub mod lint;
 pub mod look;
 pub mod migrations;
+pub mod nodes;
 pub mod plan;
 pub mod problems;
 pub mod settings;

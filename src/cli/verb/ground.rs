@@ -8,7 +8,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::render::{self, Look};
 use crate::clock::Clock;
 use crate::config::section::Console;
-use crate::config::{self, Environment, Fault, Home, Loaded};
+use crate::config::{self, Environment, Fault, Home, Loaded, Override};
 use crate::runtime::process::values_above;
 use crate::service::instance::{self, Instance, OpenError, Opening};
 use crate::store::{OpenMode, StoreError};
@@ -63,7 +63,11 @@ impl Ground {
 
     /// The configuration, with all its mistakes at once.
     pub(super) fn config(&self, home: &Home) -> Result<Loaded, Failure> {
-        config::load(home, &self.environment, &[]).map_err(|faults| all_of(&faults))
+        self.config_with(home, &[])
+    }
+
+    fn config_with(&self, home: &Home, flags: &[Override]) -> Result<Loaded, Failure> {
+        config::load(home, &self.environment, flags).map_err(|faults| all_of(&faults))
     }
 
     /// Sets up logging as the configuration and `-v`, `-q` say.
@@ -82,9 +86,9 @@ impl Ground {
     }
 
     /// Opens the instance for a verb that runs workers: the store is made, or brought to this program's schema.
-    pub(super) async fn running_instance(&self) -> Result<Arc<Instance>, Failure> {
+    pub(super) async fn running_instance(&self, flags: &[Override]) -> Result<Arc<Instance>, Failure> {
         let home = self.home()?;
-        let loaded = self.config(&home)?;
+        let loaded = self.config_with(&home, flags)?;
         self.log(&loaded)?;
         self.open(&home, loaded, OpenMode::Migrate).await
     }

@@ -8,6 +8,7 @@ mod house;
 mod init;
 mod logs;
 mod look;
+mod node;
 mod queue;
 mod run;
 mod steer;
@@ -46,7 +47,7 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Init(init) => init::init(&ground, init),
         Verb::Demo(demo) => run::demo(&ground, demo).await,
         Verb::Doctor => house::doctor(&ground).await,
-        Verb::Up => run::up(&ground).await,
+        Verb::Up(up) => run::up(&ground, up).await,
         Verb::Tick(tick) => run::tick(&ground, tick).await,
         Verb::Stop(stop) => steer::stop(&ground, stop).await,
         Verb::Start => steer::start(&ground).await,
@@ -66,6 +67,7 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Approve(r) => steer::approve(&ground, r).await,
         Verb::Reject(r) => steer::reject(&ground, r).await,
         Verb::Answer(a) => steer::answer(&ground, a).await,
+        Verb::Node(verb) => node::node(&ground, verb).await,
         Verb::Config(config) => house::config(&ground, config),
         Verb::Migrate(migrate) => house::migrate(&ground, migrate).await,
         Verb::Completions(completions) => house::completions(completions),

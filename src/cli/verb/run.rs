@@ -3,24 +3,26 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::super::args::house::{Demo, Tick};
+use super::super::args::house::{Demo, Tick, Up};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::render::text::count;
 use super::ground::{Ground, of_store};
+use crate::config::Override;
 use crate::demo;
-use crate::service::operations;
 use crate::service::member::JoinError;
+use crate::service::operations;
 use crate::service::run::{self, RunError, Ticked};
 use crate::store::OpenMode;
 
-pub(super) async fn up(ground: &Ground) -> Outcome {
-    let instance = ground.running_instance().await?;
+pub(super) async fn up(ground: &Ground, args: Up) -> Outcome {
+    let role = { args.role }.map(|role| Override::flag("--role", "fleet.role", role.as_str()));
+    let instance = ground.running_instance(role.as_slice()).await?;
     let ended = run::up(instance, until_told()?).await.map_err(refused)?;
     farewell(ended)
 }
 
 pub(super) async fn tick(ground: &Ground, args: Tick) -> Outcome {
-    let instance = ground.running_instance().await?;
+    let instance = ground.running_instance(&[]).await?;
     let ended = run::tick(instance, args.wait, until_told()?)
         .await
         .map_err(refused)?;

@@ -63,7 +63,7 @@ async fn command(ground: &Ground, id: &TaskId, command: Command) -> Outcome {
     }
 }
 
-fn refused(error: ApplyError) -> Failure {
+pub(super) fn refused(error: ApplyError) -> Failure {
     match error {
         ApplyError::Unknown(id) => unknown(&id),
         ApplyError::Store(error) => of_store(error),

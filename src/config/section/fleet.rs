@@ -25,7 +25,12 @@ words!(Role { "all" => All, "scheduler" => Scheduler, "worker" => Worker });
 /// That of the host.
 fn node() -> NodeName {
     let host = rustix::system::uname();
-    let label = host.nodename().to_string_lossy().chars().take(63).collect::<String>();
+    let label = host
+        .nodename()
+        .to_string_lossy()
+        .chars()
+        .take(63)
+        .collect::<String>();
     NodeName::parse(&label).unwrap_or_else(|_| NodeName::unnamed())
 }
 

@@ -1,4 +1,5 @@
 mod approval;
+mod node;
 mod review;
 mod scene;
 mod table;
@@ -81,24 +82,6 @@ fn every_change_keeps_the_books() {
                     "{place}"
                 );
             }
-        }
-    }
-}
-
-#[test]
-fn a_slot_is_free_only_when_the_worker_is_known_to_be_dead() {
-    for (name, state) in states() {
-        let before = task(state);
-        let Some(live) = before.state.attempt().cloned() else {
-            continue;
-        };
-        for (event_name, event) in events() {
-            let proves_death = event_name.starts_with("finished") || event_name.starts_with("not started");
-            let Ok(Ruling::Change(d)) = decided(&before, event) else {
-                continue;
-            };
-            let still = d.task.state.attempt() == Some(&live);
-            assert!(still || proves_death, "{event_name} in {name} forgot the worker");
         }
     }
 }

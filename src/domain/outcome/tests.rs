@@ -17,7 +17,7 @@ fn brought(changed: bool, progress_entries: u32) -> Evidence {
     }
 }
 
-fn reasons() -> [(StopReason, Outcome); 10] {
+fn reasons() -> [(StopReason, Outcome); 11] {
     let by = || "jane".to_owned();
     let what = || "w".to_owned();
     let wait = |trouble| StopReason::ProviderWait {
@@ -41,6 +41,7 @@ fn reasons() -> [(StopReason, Outcome); 10] {
             Outcome::Killed,
         ),
         (StopReason::Retried { by: by() }, Outcome::Killed),
+        (StopReason::Drained { by: by() }, Outcome::Killed),
         (StopReason::EmergencyStop, Outcome::Killed),
     ]
 }

@@ -409,6 +409,7 @@ fn what_is_not_wanted_any_more_gets_a_second_at_most() {
         (StopReason::Retried { by: by() }, 10, 1000),
         (StopReason::EmergencyStop, 10, 1000),
         (StopReason::Paused { by: by() }, 10, 10_000),
+        (StopReason::Drained { by: by() }, 10, 10_000),
         (StopReason::Stuck, 10, 10_000),
     ];
     for (reason, usual, expected) in rows {

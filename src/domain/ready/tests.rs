@@ -195,7 +195,13 @@ fn nothing_is_claimed_before_its_time_or_without_a_runtime() {
         "the clock was set back by an hour"
     );
     let tasks = [ready("a", "haiku")];
-    let none = claims(tasks.iter(), Used::count([].iter(), 2), now(), &Policy::example(), |_| None);
+    let none = claims(
+        tasks.iter(),
+        Used::count([].iter(), 2),
+        now(),
+        &Policy::example(),
+        |_| None,
+    );
     assert_eq!(none, vec![]);
 }
 

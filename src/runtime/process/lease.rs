@@ -28,7 +28,10 @@ pub struct LeaseTerms {
 /// One that gives its orchestrator time to come back.
 impl From<Duration> for LeaseTerms {
     fn from(length: Duration) -> Self {
-        Self { length, strict: false }
+        Self {
+            length,
+            strict: false,
+        }
     }
 }
 

@@ -59,7 +59,12 @@ impl Drive<'_> {
         let Some(member) = &self.instance.member else {
             return;
         };
-        let Some(text) = self.instance.files.progress_text(&self.task.id).filter(|text| text.len() <= LONGEST) else {
+        let Some(text) = self
+            .instance
+            .files
+            .progress_text(&self.task.id)
+            .filter(|text| text.len() <= LONGEST)
+        else {
             return;
         };
         let copy = Copied {

@@ -49,7 +49,11 @@ impl Engine {
         Share {
             reports: leads,
             queue: self.keeps_queue(),
-            progress: if leads { Files::AllBut(tasks) } else { Files::Of(tasks) },
+            progress: if leads {
+                Files::AllBut(tasks)
+            } else {
+                Files::Of(tasks)
+            },
         }
     }
 

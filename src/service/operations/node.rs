@@ -46,7 +46,11 @@ pub async fn nodes(instance: &Instance) -> Result<Option<Vec<NodeView>>, StoreEr
     let keeper = keeper.and_then(|flag| NodeName::parse(flag.value.as_str()?).ok());
     let live = instance.store.live().await?;
     let view = |node: &Node| {
-        let mine = |task: &&Task| task.state.attempt().is_some_and(|a| a.route.node.as_ref() == Some(node.name()));
+        let mine = |task: &&Task| {
+            task.state
+                .attempt()
+                .is_some_and(|a| a.route.node.as_ref() == Some(node.name()))
+        };
         let said = &node.announcement;
         NodeView {
             name: node.name().to_string(),
@@ -135,7 +139,9 @@ pub async fn drain(
 fn is_with(task: &Task, name: &NodeName) -> bool {
     match &task.state {
         State::Validating { .. } => task.history.last_node.as_ref() == Some(name),
-        state => state.attempt().is_some_and(|a| a.route.node.as_ref() == Some(name)),
+        state => state
+            .attempt()
+            .is_some_and(|a| a.route.node.as_ref() == Some(name)),
     }
 }
 

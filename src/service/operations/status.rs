@@ -32,7 +32,9 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     let nodes = node::nodes(instance).await?;
     let slots = Slots {
         used: Used::count(live.iter(), 0).total,
-        total: nodes.as_ref().map_or(instance.policy.max_concurrent, |nodes| open_slots(nodes)),
+        total: nodes
+            .as_ref()
+            .map_or(instance.policy.max_concurrent, |nodes| open_slots(nodes)),
     };
     let ours = |t: &Task| scope.project.as_ref().is_none_or(|p| *p == t.definition.project);
     let mut tasks: Vec<Task> = live.into_iter().filter(ours).collect();

@@ -113,7 +113,13 @@ impl Records {
     pub(super) fn task(&self, instance: &Instance, task: &Task, with_output: bool) -> TaskView {
         let attempts = self.attempts.get(&task.id).map(Vec::as_slice).unwrap_or_default();
         let last = attempts.last();
-        let live = Live::look(instance, task, last.map(|a| &a.facts), self.nodes.as_deref(), self.now);
+        let live = Live::look(
+            instance,
+            task,
+            last.map(|a| &a.facts),
+            self.nodes.as_deref(),
+            self.now,
+        );
         let planned = match &task.state {
             State::Ready { next, .. } | State::Paused { next: Some(next), .. } => Some(next.tier.to_string()),
             _ => None,
@@ -201,7 +207,8 @@ impl Live {
                 session: "none",
             };
         };
-        let there = |name: &NodeName| nodes.is_some_and(|all| all.iter().any(|n| n.name() == name && n.is_there()));
+        let there =
+            |name: &NodeName| nodes.is_some_and(|all| all.iter().any(|n| n.name() == name && n.is_there()));
         let alive = match elsewhere(instance, attempt) {
             Some(node) => there(node),
             None => process::is_alive(&instance.layout.attempt(&task.id, attempt.epoch)),

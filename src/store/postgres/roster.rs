@@ -80,11 +80,13 @@ impl Roster {
 
     /// Takes a node off that goes by itself and leaves nothing behind.
     pub async fn leave(&self, name: &NodeName, term: u64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE node SET is_gone = true, lease_until = clock_timestamp() WHERE name = $1 AND term = $2")
-            .bind(name.as_str())
-            .bind(int(term))
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "UPDATE node SET is_gone = true, lease_until = clock_timestamp() WHERE name = $1 AND term = $2",
+        )
+        .bind(name.as_str())
+        .bind(int(term))
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -152,8 +154,12 @@ impl Roster {
     /// Who leads at the moment.
     pub async fn leader(&self) -> Result<Option<NodeName>, StoreError> {
         let sql = "SELECT node FROM leader WHERE name = $1 AND lease_until >= clock_timestamp()";
-        let name: Option<String> = sqlx::query_scalar(sql).bind(SCHEDULER).fetch_optional(&self.pool).await?;
-        name.map(|name| NodeName::parse(&name).map_err(unreadable)).transpose()
+        let name: Option<String> = sqlx::query_scalar(sql)
+            .bind(SCHEDULER)
+            .fetch_optional(&self.pool)
+            .await?;
+        name.map(|name| NodeName::parse(&name).map_err(unreadable))
+            .transpose()
     }
 
     /// Keeps a copy of a task's progress file, for the node that goes on with it. One of an earlier attempt replaces none of a later.

@@ -1,7 +1,7 @@
 //! The first lines of `status`: the service, its slots, the emergency stop, the counts.
 
 use crate::cli::render::look::{BOLD, GREEN, Look, RED, YELLOW};
-use crate::cli::render::{age, text};
+use crate::cli::render::{age, nodes, text};
 use crate::service::view::{ServiceView, Slots, Status, Stopped};
 
 use super::groups::{self, Group};
@@ -13,6 +13,7 @@ pub(super) fn header(view: &Status, look: &Look) -> String {
     let mut facts = vec![service(&view.service, look)];
     facts.extend(next_tick(&view.service, look));
     facts.push(slots(view.slots));
+    facts.extend(view.nodes.as_deref().map(|all| nodes::fact(all, look)));
     let cost: f64 = view.tasks.iter().map(|task| task.cost_usd).sum();
     if cost > 0.0 {
         let on_what = if view.more_ended {

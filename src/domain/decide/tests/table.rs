@@ -5,6 +5,7 @@ use crate::domain::assess::Assessment;
 use crate::domain::decide::*;
 use crate::domain::event::{Command, StartFault};
 use crate::domain::gate::CheckVerdict;
+use crate::domain::node::NodeName;
 use crate::domain::outcome::Outcome;
 use crate::domain::stage::{Conflict, Destination, Stage};
 use crate::domain::task::Block;
@@ -52,6 +53,7 @@ pub(super) fn states() -> Vec<(&'static str, State)> {
             }),
         ),
         ("stopping:retried", stopping(StopReason::Retried { by: by() })),
+        ("stopping:drained", stopping(StopReason::Drained { by: by() })),
         ("stopping:emergency", stopping(StopReason::EmergencyStop)),
         (
             "validating",
@@ -214,6 +216,13 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
             Event::Condemned {
                 epoch: 7,
                 reason: StopReason::Stuck,
+            },
+        ),
+        (
+            "node lost",
+            Event::NodeLost {
+                epoch: 7,
+                node: NodeName::parse("host-1").unwrap(),
             },
         ),
         (
