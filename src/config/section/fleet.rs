@@ -22,16 +22,18 @@ pub struct Fleet {
 
 words!(Role { "all" => All, "scheduler" => Scheduler, "worker" => Worker });
 
+/// `fleet.node`: a name, or the word for that of the host.
+enum NodeChoice {
+    Hostname,
+    Named(NodeName),
+}
+
+/// The word.
+const HOSTNAME: &str = "hostname";
+
 /// That of the host.
-fn node() -> NodeName {
-    let host = rustix::system::uname();
-    let label = host
-        .nodename()
-        .to_string_lossy()
-        .chars()
-        .take(63)
-        .collect::<String>();
-    NodeName::parse(&label).unwrap_or_else(|_| NodeName::unnamed())
+fn node() -> NodeChoice {
+    NodeChoice::Hostname
 }
 
 /// Everything.
@@ -52,7 +54,7 @@ fn lease() -> Duration {
 impl Fleet {
     pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
         Self {
-            node: section.get("node", node),
+            node: section.get("node", node).name(),
             role: section.get("role", role),
             labels: section.get("labels", labels),
             lease: section.get_if("lease", lease, long_enough),
@@ -60,12 +62,31 @@ impl Fleet {
     }
 }
 
-impl Setting for NodeName {
+impl NodeChoice {
+    fn name(self) -> NodeName {
+        match self {
+            Self::Named(name) => name,
+            Self::Hostname => {
+                let host = rustix::system::uname();
+                let label: String = host.nodename().to_string_lossy().chars().take(63).collect();
+                NodeName::parse(&label).unwrap_or_else(|_| NodeName::unnamed())
+            }
+        }
+    }
+}
+
+impl Setting for NodeChoice {
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        Self::parse(&String::read(value)?).map_err(Misfit::new)
+        match String::read(value)?.as_str() {
+            HOSTNAME => Ok(Self::Hostname),
+            name => NodeName::parse(name).map(Self::Named).map_err(Misfit::new),
+        }
     }
     fn show(&self) -> String {
-        self.to_string()
+        match self {
+            Self::Hostname => HOSTNAME.to_owned(),
+            Self::Named(name) => name.to_string(),
+        }
     }
 }
 
