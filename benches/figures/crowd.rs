@@ -49,8 +49,8 @@ impl Crowd {
         let taken_in = runtime()?.block_on(async {
             let instance = scene.open().await?;
             for wave in 0..ARCHIVED / WAVE {
-                archive(&instance.store, wave).await?;
-                put_out(&instance.store).await?;
+                archive(&*instance.store, wave).await?;
+                put_out(&*instance.store).await?;
             }
             let mut engine = Engine::load(instance.clone()).await?;
             let begun = Instant::now();
@@ -84,7 +84,7 @@ pub async fn settle(engine: &mut Engine, instance: &Arc<Instance>) -> anyhow::Re
 }
 
 /// Marks every durable effect as performed.
-async fn put_out(store: &Store) -> anyhow::Result<()> {
+async fn put_out(store: &dyn Store) -> anyhow::Result<()> {
     let now = Utc::now();
     for kind in [OutboxKind::Report, OutboxKind::Progress, OutboxKind::Mirror] {
         loop {

@@ -1,10 +1,11 @@
 //! The store alone: whole lifecycles without a process, each step durable.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
-use orchestrator::store::{OpenMode, Store};
+use orchestrator::store::{self, OpenMode, Store, StoreAddress};
 
 use super::figure::{Figure, Unit};
 use super::scene::runtime;
@@ -20,12 +21,12 @@ pub fn figures() -> anyhow::Result<Vec<Figure>> {
         let store = open(folder.path()).await?;
         let mut waves = Vec::new();
         for wave in 0..10 {
-            waves.push(archive(&store, wave).await?);
+            waves.push(archive(&*store, wave).await?);
         }
         let mut alone = Vec::new();
         for n in 0..100 {
             let begun = Instant::now();
-            lifecycle(&store, &Way::new(), &format!("alone-{n}")).await?;
+            lifecycle(&*store, &Way::new(), &format!("alone-{n}")).await?;
             alone.push(begun.elapsed());
         }
         store.close().await;
@@ -43,12 +44,16 @@ pub fn figures() -> anyhow::Result<Vec<Figure>> {
     })
 }
 
-async fn open(folder: &Path) -> anyhow::Result<Store> {
-    Ok(Store::open(&folder.join("orchestrator.db"), OpenMode::Migrate).await?)
+async fn open(folder: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(store::open(
+        &StoreAddress::Sqlite(folder.join("orchestrator.db")),
+        OpenMode::Migrate,
+    )
+    .await?)
 }
 
 /// Brings the tasks of a wave to the archive; gives how many a second.
-pub async fn archive(store: &Store, wave: usize) -> anyhow::Result<f64> {
+pub async fn archive(store: &dyn Store, wave: usize) -> anyhow::Result<f64> {
     let way = Way::new();
     let begun = Instant::now();
     let ids = (0..WAVE).map(|n| format!("archived-{}", wave * WAVE + n));
@@ -60,7 +65,7 @@ pub async fn archive(store: &Store, wave: usize) -> anyhow::Result<f64> {
     Ok(WAVE as f64 / begun.elapsed().as_secs_f64())
 }
 
-async fn lifecycle(store: &Store, way: &Way, id: &str) -> anyhow::Result<()> {
+async fn lifecycle(store: &dyn Store, way: &Way, id: &str) -> anyhow::Result<()> {
     let admission = way.admission(id)?;
     store
         .admit(&admission.task, admission.entry, admission.durable)

@@ -19,7 +19,7 @@ const RACES: usize = 8;
 /// Decides and commits.
 #[derive(Clone)]
 pub struct Dispatcher {
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     policy: Arc<Policy>,
     clock: Clock,
 }
@@ -53,7 +53,7 @@ pub enum ApplyError {
 
 impl Dispatcher {
     /// A dispatcher over a store.
-    pub fn new(store: Arc<Store>, policy: Arc<Policy>, clock: Clock) -> Self {
+    pub fn new(store: Arc<dyn Store>, policy: Arc<Policy>, clock: Clock) -> Self {
         Self { store, policy, clock }
     }
 

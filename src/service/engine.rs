@@ -192,7 +192,7 @@ impl Engine {
     async fn note_signs(&self, all: bool) {
         let (signs, now) = (&self.instance.signs, self.instance.clock.now());
         if (all || signs.due_at().is_some_and(|at| at <= now))
-            && let Err(error) = signs.write_down(&self.instance.store).await
+            && let Err(error) = signs.write_down(&*self.instance.store).await
         {
             tracing::warn!(%error, "signs of life were not recorded");
         }
@@ -301,7 +301,7 @@ impl Engine {
     }
 
     async fn see_to_orphans(&mut self) -> Result<(), StoreError> {
-        for (id, event) in family::orphans(&mut self.board, &self.instance.store).await? {
+        for (id, event) in family::orphans(&mut self.board, &*self.instance.store).await? {
             self.apply(&id, event).await?;
         }
         Ok(())

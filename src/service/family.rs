@@ -22,7 +22,7 @@ pub fn waiting(board: &Board) -> BTreeSet<TaskId> {
 }
 
 /// What is to happen to sub-tasks whose parent is over. What goes on as a task of its own is noted on the board.
-pub async fn orphans(board: &mut Board, store: &Store) -> Result<Vec<(TaskId, Event)>, StoreError> {
+pub async fn orphans(board: &mut Board, store: &dyn Store) -> Result<Vec<(TaskId, Event)>, StoreError> {
     let mut down = Vec::new();
     for (child, parent) in board.orphans() {
         match store.task(&parent).await? {
@@ -40,7 +40,7 @@ pub async fn orphans(board: &mut Board, store: &Store) -> Result<Vec<(TaskId, Ev
 }
 
 /// Whether a person has set it to run after its parent was cancelled.
-async fn is_wanted(store: &Store, child: &TaskId, parent: &Task) -> Result<bool, StoreError> {
+async fn is_wanted(store: &dyn Store, child: &TaskId, parent: &Task) -> Result<bool, StoreError> {
     let since = parent.state.since();
     let events = store.events(child, EVENTS).await?;
     let said = |kind: &str| matches!(kind, "retried" | "resumed" | "answered");

@@ -123,7 +123,7 @@ impl Fleet {
     }
 
     /// Writes down what the probe found, for commands beside the service; nothing where it is known already.
-    pub async fn remember(&self, store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn remember(&self, store: &dyn Store, now: DateTime<Utc>) -> Result<(), StoreError> {
         let found: BTreeMap<&String, Option<(String, String)>> = self
             .members
             .iter()
@@ -147,7 +147,7 @@ impl Fleet {
     }
 
     /// Takes in what the service last found, where nothing was probed here.
-    pub async fn recall(&self, store: &Store) -> Result<(), StoreError> {
+    pub async fn recall(&self, store: &dyn Store) -> Result<(), StoreError> {
         let Some(flag) = store.flag(FLAG).await? else {
             return Ok(());
         };

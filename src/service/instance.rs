@@ -22,7 +22,7 @@ use crate::config::{Config, Layout, section};
 use crate::domain::id::TaskId;
 use crate::domain::policy::Policy;
 use crate::format::redact::Redactor;
-use crate::store::{OpenMode, Store, StoreError};
+use crate::store::{self, OpenMode, Store, StoreError};
 use crate::workspace::{Spares, WorkspaceError, Workspaces};
 
 /// Workers that are started at one time: the most of a start is processes of `git`, and more than a few only wait for each
@@ -56,7 +56,7 @@ pub struct Instance {
     /// What decisions depend on.
     pub policy: Arc<Policy>,
     /// The truth.
-    pub store: Arc<Store>,
+    pub store: Arc<dyn Store>,
     /// Where the time comes from.
     pub clock: Clock,
     /// Where workers work.
@@ -111,7 +111,7 @@ impl Instance {
             environment,
             reports_on_console,
         } = opening;
-        let store = Arc::new(Store::open(&config.store.database(&layout), mode).await?);
+        let store = store::open(&config.store.address(&layout), mode).await?;
         let home = environment.get(std::ffi::OsStr::new("HOME")).map(PathBuf::from);
         let mut policy = config.policy();
         // Whoever is not there has no turn; `doctor` says so.

@@ -225,6 +225,6 @@ async fn look_for_runtimes(instance: &Instance) -> Result<(), StoreError> {
     }
     instance
         .fleet
-        .remember(&instance.store, instance.clock.now())
+        .remember(&*instance.store, instance.clock.now())
         .await
 }

@@ -44,7 +44,7 @@ impl Signs {
     ///
     /// # Errors
     /// The store's; what waited is dropped then.
-    pub async fn write_down(&self, store: &Store) -> Result<(), StoreError> {
+    pub async fn write_down(&self, store: &dyn Store) -> Result<(), StoreError> {
         let taken = std::mem::take(&mut *self.waiting());
         write(store, taken.newest.into_values().unzip()).await
     }
@@ -53,7 +53,12 @@ impl Signs {
     ///
     /// # Errors
     /// The store's.
-    pub async fn write_last(&self, store: &Store, beat: Beat, mark: ProgressMark) -> Result<(), StoreError> {
+    pub async fn write_last(
+        &self,
+        store: &dyn Store,
+        beat: Beat,
+        mark: ProgressMark,
+    ) -> Result<(), StoreError> {
         self.waiting().newest.remove(&beat.task);
         write(store, (vec![beat], vec![mark])).await
     }
@@ -64,7 +69,7 @@ impl Signs {
 }
 
 /// Both wait at the same time, so they share a commit.
-async fn write(store: &Store, (beats, marks): (Vec<Beat>, Vec<ProgressMark>)) -> Result<(), StoreError> {
+async fn write(store: &dyn Store, (beats, marks): (Vec<Beat>, Vec<ProgressMark>)) -> Result<(), StoreError> {
     let (beats, marks) = tokio::join!(store.beat(beats), store.progress(marks));
     beats.and(marks).map(drop)
 }

@@ -1,33 +1,39 @@
 //! What can go wrong in the store, by what the caller will do about it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
+
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteError;
+
+use crate::config::section::StoreAddress;
 
 /// The store cannot be opened or used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// There is no database, and the mode does not make one.
-    #[error("there is no database at {}; `orchestrator up` or `orchestrator tick` makes it", path.display())]
+    #[error("there is no database at {address}; `orchestrator up` or `orchestrator tick` makes it")]
     Missing {
         /// Where it should be.
-        path: PathBuf,
+        address: StoreAddress,
     },
     /// The database cannot be opened at all.
-    #[error("the database {} cannot be opened: {reason}; check that the folder exists and may be written", path.display())]
+    #[error(
+        "the database {address} cannot be opened: {reason}; check that the folder exists and may be written"
+    )]
     Open {
         /// Where it is.
-        path: PathBuf,
+        address: StoreAddress,
         /// What the system says.
         reason: String,
     },
     /// A newer program wrote the schema.
     #[error(
-        "the database {} has schema {found}, written by {}, and this program knows schemas up to {known}; \
-         upgrade orchestrator", path.display(), author(written_by.as_deref())
+        "the database {address} has schema {found}, written by {}, and this program knows schemas up to {known}; \
+         upgrade orchestrator", author(written_by.as_deref())
     )]
     NewerSchema {
         /// Where it is.
-        path: PathBuf,
+        address: StoreAddress,
         /// The newest migration in the database.
         found: i64,
         /// The newest migration of this program.
@@ -37,11 +43,11 @@ pub enum StoreError {
     },
     /// The schema is older than this program and the mode does not change it.
     #[error(
-        "the database {} has schema {found} and this program needs {known}; run `orchestrator migrate`", path.display()
+        "the database {address} has schema {found} and this program needs {known}; run `orchestrator migrate`"
     )]
     OlderSchema {
         /// Where it is.
-        path: PathBuf,
+        address: StoreAddress,
         /// The newest migration in the database; 0 for none.
         found: i64,
         /// The newest migration of this program.
@@ -49,12 +55,12 @@ pub enum StoreError {
     },
     /// A migration in the database is not the one that this program would have run.
     #[error(
-        "migration {version} of the database {} is not the one of this program: {detail}; \
-         restore the database from a backup, or use the program that wrote it", path.display()
+        "migration {version} of the database {address} is not the one of this program: {detail}; \
+         restore the database from a backup, or use the program that wrote it"
     )]
     EditedHistory {
         /// Where it is.
-        path: PathBuf,
+        address: StoreAddress,
         /// The migration.
         version: i64,
         /// How they differ.
@@ -126,18 +132,26 @@ impl From<sqlx::Error> for StoreError {
                 other => Self::Engine(Arc::new(other)),
             };
         };
-        let code: i32 = db.code().and_then(|c| c.parse().ok()).unwrap_or_default();
-        let reason = db.message().to_owned();
-        // The low byte is the primary code (https://www.sqlite.org/rescode.html).
-        match (code & 0xff, code) {
-            // SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: the shared index of the log could not grow.
-            (13, _) | (_, 4874) => Self::Full,
-            (5 | 6, _) => Self::Busy,
-            (8, _) => Self::ReadOnly,
-            (11 | 26, _) => Self::Damaged { reason },
-            (19, _) => Self::Refused { rule: reason },
-            _ => Self::Engine(Arc::new(error)),
+        match db.try_downcast_ref::<SqliteError>() {
+            Some(sqlite) => of_sqlite(sqlite).unwrap_or_else(|| Self::Engine(Arc::new(error))),
+            None => Self::Engine(Arc::new(error)),
         }
+    }
+}
+
+/// What a code of SQLite means; none where it means nothing that a caller could act on.
+fn of_sqlite(error: &SqliteError) -> Option<StoreError> {
+    let code: i32 = error.code().and_then(|c| c.parse().ok()).unwrap_or_default();
+    let reason = error.message().to_owned();
+    // The low byte is the primary code (https://www.sqlite.org/rescode.html).
+    match (code & 0xff, code) {
+        // SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: the shared index of the log could not grow.
+        (13, _) | (_, 4874) => Some(StoreError::Full),
+        (5 | 6, _) => Some(StoreError::Busy),
+        (8, _) => Some(StoreError::ReadOnly),
+        (11 | 26, _) => Some(StoreError::Damaged { reason }),
+        (19, _) => Some(StoreError::Refused { rule: reason }),
+        _ => None,
     }
 }
 

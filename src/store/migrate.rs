@@ -1,20 +1,16 @@
-//! The schema and its history: what would run, whether it is sound, and running it.
+//! The schema and its history: what would run, whether it is sound, and running it, whatever the engine.
 //!
 //! Migrations are embedded in the program; what is pending runs in one transaction. A history that this program
 //! does not know (newer, or edited) is refused before anything is read or written.
 
-use std::path::Path;
-
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::migrate::{AppliedMigration, Migrator};
 
 use super::error::StoreError;
-use super::sqlite::{OpenMode, connect, make};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+use super::sqlite;
+use crate::config::section::StoreAddress;
 
 /// The flag that says which program wrote the schema.
-const WRITTEN_BY: &str = "schema_written_by";
+pub(super) const WRITTEN_BY: &str = "schema_written_by";
 
 /// One step of the schema's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,188 +23,65 @@ pub struct MigrationStep {
     pub applied: bool,
 }
 
-/// What is applied and what would run on the database at `path`; all would run where there is none.
+/// What is applied and what would run on the database; all would run where there is none.
 ///
 /// # Errors
 /// [`StoreError::NewerSchema`] or [`StoreError::EditedHistory`] where this program must not touch it.
-pub async fn plan(path: &Path) -> Result<Vec<MigrationStep>, StoreError> {
-    let applied = if path.exists() {
-        let mut conn = connect(path, OpenMode::ReadOnly).await?;
-        let applied = sound_history(path, &mut conn).await?;
-        conn.close().await?;
-        applied
-    } else {
-        Vec::new()
-    };
-    Ok(MIGRATIONS
+pub async fn plan(address: &StoreAddress) -> Result<Vec<MigrationStep>, StoreError> {
+    match address {
+        StoreAddress::Sqlite(path) => sqlite::migrate::plan(path).await,
+    }
+}
+
+/// Whether the database is exactly at this program's schema.
+///
+/// # Errors
+/// As [`plan`], and [`StoreError::OlderSchema`] where something would run.
+pub async fn check(address: &StoreAddress) -> Result<(), StoreError> {
+    match address {
+        StoreAddress::Sqlite(path) => sqlite::migrate::check(path).await,
+    }
+}
+
+/// Brings the database to this program's schema and tells what ran. Makes the database where there is none and the engine
+/// can.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn apply(address: &StoreAddress) -> Result<Vec<MigrationStep>, StoreError> {
+    match address {
+        StoreAddress::Sqlite(path) => sqlite::migrate::apply(path).await,
+    }
+}
+
+/// The steps of a program's migrations, each with whether it is among the applied ones.
+pub(super) fn steps(known: &Migrator, applied: &[i64]) -> Vec<MigrationStep> {
+    known
         .iter()
         .map(|m| MigrationStep {
             version: m.version,
             name: m.description.to_string(),
             applied: applied.contains(&m.version),
         })
-        .collect())
+        .collect()
 }
 
-/// Whether the database at `path` is exactly at this program's schema.
-///
-/// # Errors
-/// As [`plan`], and [`StoreError::OlderSchema`] where something would run.
-pub async fn check(path: &Path) -> Result<(), StoreError> {
-    if !path.exists() {
-        return Err(StoreError::Missing {
-            path: path.to_owned(),
-        });
-    }
-    let mut conn = connect(path, OpenMode::ReadOnly).await?;
-    let current = check_on(path, &mut conn).await;
-    conn.close().await?;
-    current
+/// The newest migration of a program.
+pub(super) fn newest(known: &Migrator) -> i64 {
+    known.iter().map(|m| m.version).max().unwrap_or_default()
 }
 
-/// Brings the database at `path` to this program's schema and tells what ran. Makes the database where there is none.
-///
-/// # Errors
-/// As [`plan`].
-pub async fn apply(path: &Path) -> Result<Vec<MigrationStep>, StoreError> {
-    let pending: Vec<_> = plan(path)
-        .await?
-        .into_iter()
-        .filter(|step| !step.applied)
-        .collect();
-    make(path)?;
-    let mut conn = connect(path, OpenMode::Migrate).await?;
-    apply_on(path, &mut conn).await?;
-    conn.close().await?;
-    Ok(pending)
-}
-
-/// As [`check`], on an open connection.
-pub(super) async fn check_on(path: &Path, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found = sound_history(path, conn)
-        .await?
-        .last()
-        .copied()
-        .unwrap_or_default();
-    let known = newest_known();
-    if found < known {
-        return Err(StoreError::OlderSchema {
-            path: path.to_owned(),
-            found,
-            known,
-        });
-    }
-    Ok(())
-}
-
-/// As [`apply`], on an open connection; does nothing where nothing is to be done.
-///
-/// Everything that is pending and its signature are one transaction: a process that dies on the way leaves the schema as it was,
-/// and one that comes at the same time waits and finds it done.
-pub(super) async fn apply_on(path: &Path, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    match check_on(path, conn).await {
-        Err(StoreError::OlderSchema { .. }) => {}
-        other => return other,
-    }
-    let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
-    sound_history(path, &mut transaction).await?;
-    MIGRATIONS
-        .run(&mut *transaction)
-        .await
-        .map_err(|error| failed_run(path, error))?;
-    sign(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
-fn failed_run(path: &Path, error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-        other => {
-            let (version, detail) = (newest_known(), other.to_string());
-            StoreError::EditedHistory {
-                path: path.to_owned(),
-                version,
-                detail,
-            }
-        }
-    }
-}
-
-fn newest_known() -> i64 {
-    MIGRATIONS.iter().map(|m| m.version).max().unwrap_or_default()
-}
-
-/// The applied migrations, oldest first, after each was found to be one of this program's.
-async fn sound_history(path: &Path, conn: &mut SqliteConnection) -> Result<Vec<i64>, StoreError> {
-    let table = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
-    let tables: i64 = sqlx::query_scalar(table).fetch_one(&mut *conn).await?;
-    if tables == 0 {
-        return Ok(Vec::new());
-    }
-    let known = newest_known();
-    let applied = conn
-        .list_applied_migrations("_sqlx_migrations")
-        .await
-        .map_err(unlisted)?;
-    if let Some(newest) = applied.iter().map(|m| m.version).max().filter(|v| *v > known) {
-        let written_by = written_by(conn).await;
-        return Err(StoreError::NewerSchema {
-            path: path.to_owned(),
-            found: newest,
-            known,
-            written_by,
-        });
-    }
-    let edited = |version, detail: &str| StoreError::EditedHistory {
-        path: path.to_owned(),
-        version,
-        detail: detail.to_owned(),
-    };
-    if let Some(version) = conn.dirty_version("_sqlx_migrations").await.map_err(unlisted)? {
-        return Err(edited(version, "it was applied only in part"));
-    }
-    for (at, done) in applied.iter().enumerate() {
-        match MIGRATIONS.iter().nth(at) {
-            Some(own) if own.version != done.version => {
-                return Err(edited(done.version, "it is out of its order"));
-            }
+/// The first applied migration that is not the program's own at its place, with how it differs.
+pub(super) fn edited(known: &Migrator, applied: &[AppliedMigration]) -> Option<(i64, &'static str)> {
+    applied
+        .iter()
+        .enumerate()
+        .find_map(|(at, done)| match known.iter().nth(at) {
+            Some(own) if own.version != done.version => Some((done.version, "it is out of its order")),
             Some(own) if own.checksum != done.checksum => {
-                return Err(edited(done.version, "its text was changed after it was applied"));
+                Some((done.version, "its text was changed after it was applied"))
             }
-            Some(_) => {}
-            None => return Err(edited(done.version, "it is not known here")),
-        }
-    }
-    Ok(applied.into_iter().map(|m| m.version).collect())
-}
-
-fn unlisted(error: MigrateError) -> StoreError {
-    StoreError::Unreadable {
-        what: "the list of migrations".to_owned(),
-        reason: error.to_string(),
-    }
-}
-
-async fn written_by(conn: &mut SqliteConnection) -> Option<String> {
-    let value: Result<Option<String>, _> =
-        sqlx::query_scalar("SELECT value ->> '$' FROM flag WHERE name = $1")
-            .bind(WRITTEN_BY)
-            .fetch_optional(conn)
-            .await;
-    // A schema from the future may have no such table any more; the refusal matters more than the name.
-    value.ok().flatten()
-}
-
-/// Leaves this program's version; without a time, because nothing here has a clock.
-async fn sign(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO flag (name, value, set_at) VALUES ($1, json_quote($2), 0) \
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    )
-    .bind(WRITTEN_BY)
-    .bind(env!("CARGO_PKG_VERSION"))
-    .execute(conn)
-    .await?;
-    Ok(())
+            Some(_) => None,
+            None => Some((done.version, "it is not known here")),
+        })
 }

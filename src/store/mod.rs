@@ -7,19 +7,23 @@
 //! - the database itself refuses a completed task without a passed gate of the same attempt and commit;
 //! - nothing is acknowledged before it is on disk.
 //!
-//! The engine is SQLite ([`Store`]); whatever speaks SQL is below `sqlite/`, one file a concern, and the types that the
-//! verbs take and give ([`record`], [`error`]) know no engine. Deliberately absent: decisions, the clock (times come
-//! in), retries (only the caller knows whether its decision still holds).
+//! [`Store`] is the port; whatever speaks an engine's SQL is below that engine's folder (`sqlite/`), one file a concern.
+//! The types that the verbs take and give ([`record`], [`error`]) know no engine. Deliberately absent: decisions, the clock
+//! (times come in), retries (only the caller knows whether its decision still holds).
 
 pub mod error;
 pub mod migrate;
+mod open;
+mod port;
 pub mod record;
 mod row;
 mod sqlite;
 
+pub use crate::config::section::StoreAddress;
 pub use error::{CommitError, StoreError};
+pub use open::{OpenMode, open};
+pub use port::Store;
 pub use record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Mirrored, OutboxKind,
     OutboxRow, Page, ProgressMark, Scope, Standing, Trimmed,
 };
-pub use sqlite::{OpenMode, Store};

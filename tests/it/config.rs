@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use orchestrator::config::section::Kind;
+use orchestrator::config::section::{Kind, StoreAddress};
 use orchestrator::config::template::TEMPLATE;
 use orchestrator::config::{self, Config, Environment, Fault, Home, Loaded, Origin, Override};
 use orchestrator::domain::policy::{Order, Start};
@@ -329,11 +329,14 @@ fn a_file_that_cannot_be_read_is_one_fault() {
 fn the_database_may_live_elsewhere() {
     let layout = Home::at("/i").layout();
     assert_eq!(
-        parse("").store.database(&layout),
-        Path::new("/i/.orchestrator/orchestrator.db")
+        parse("").store.address(&layout),
+        StoreAddress::Sqlite("/i/.orchestrator/orchestrator.db".into())
     );
     let moved = parse("[store]\nurl = \"sqlite:/var/lib/o.db\"");
-    assert_eq!(moved.store.database(&layout), Path::new("/var/lib/o.db"));
+    assert_eq!(
+        moved.store.address(&layout),
+        StoreAddress::Sqlite("/var/lib/o.db".into())
+    );
     assert!(matches!(
         config::show(&parse_with("", &[], &[]).unwrap())[0].origin,
         Origin::Default

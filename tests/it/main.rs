@@ -36,6 +36,7 @@ mod security;
 mod service_faults;
 mod simulation;
 mod store;
+mod store_fresh;
 mod store_sides;
 mod store_sqlite;
 mod store_tasks;

@@ -1,79 +1,33 @@
 //! The conformance story of a store: what every engine must do, told by the public verbs alone.
 
-use std::path::PathBuf;
-
 use orchestrator::domain::decide::{AttemptChange, Decision};
 use orchestrator::domain::effect::Durable;
 use orchestrator::domain::gate::Verdict;
 use orchestrator::domain::outcome::Outcome;
-use orchestrator::domain::task::{End, State, Task};
-use orchestrator::store::{CommitError, Filter, OpenMode, OutboxKind, Store, StoreError};
-use tempfile::TempDir;
+use orchestrator::domain::task::{End, State};
+use orchestrator::store::{CommitError, Filter, OutboxKind, Store, StoreError};
 
+use crate::store_fresh::{Engine, Fresh, on_every_engine};
 use crate::store_tasks::*;
 
-/// A store in a folder of its own.
-pub struct Fresh {
-    pub store: Store,
-    pub folder: TempDir,
+on_every_engine! {
+    a_task_goes_its_whole_way_and_every_trace_is_found_again,
+    a_task_is_admitted_once,
+    of_two_decisions_from_one_version_one_wins_and_the_other_leaves_nothing,
+    a_refused_decision_does_not_hold_up_the_others_of_its_group,
+    an_unknown_task_is_told_from_a_conflict,
+    a_stale_attempt_is_fenced_off_from_every_row,
+    two_attempts_of_a_task_are_never_open_at_once,
+    a_refused_claim_becomes_gate_failed_and_keeps_its_report,
+    nothing_is_completed_without_a_passed_gate_of_the_same_attempt_and_commit,
+    a_changed_definition_is_kept_beside_the_old_one,
+    another_process_is_seen_and_ones_own_writes_are_not,
+    two_processes_write_at_once_and_nothing_is_lost,
+    a_closed_store_says_so_and_a_reopened_one_has_everything,
 }
 
-impl Fresh {
-    pub async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("state/orchestrator.db"), OpenMode::Migrate)
-            .await
-            .unwrap();
-        Self { store, folder }
-    }
-
-    pub fn path(&self) -> PathBuf {
-        self.folder.path().join("state/orchestrator.db")
-    }
-
-    pub async fn second(&self) -> Store {
-        Store::open(&self.path(), OpenMode::Existing).await.unwrap()
-    }
-
-    pub async fn admitted(&self, id: &str) -> Task {
-        let task = task(id);
-        self.store
-            .admit(&task, entry("read", &task), vec![])
-            .await
-            .unwrap();
-        task
-    }
-
-    pub async fn commit(&self, decision: &Decision) -> Result<u64, CommitError> {
-        let expected = decision.task.version - 1;
-        self.store
-            .commit(decision.clone(), expected)
-            .await
-            .map(|done| done.seq)
-    }
-
-    pub async fn claimed(&self, id: &str) -> Task {
-        let decision = claim(&self.admitted(id).await);
-        self.commit(&decision).await.unwrap();
-        decision.task
-    }
-
-    pub async fn validating(&self, id: &str) -> Task {
-        let decision = finish(&self.claimed(id).await);
-        self.commit(&decision).await.unwrap();
-        decision.task
-    }
-
-    pub async fn completed(&self, id: &str) -> Task {
-        let decision = complete(&self.validating(id).await);
-        self.commit(&decision).await.unwrap();
-        decision.task
-    }
-}
-
-#[tokio::test]
-async fn a_task_goes_its_whole_way_and_every_trace_is_found_again() {
-    let fresh = Fresh::open().await;
+async fn a_task_goes_its_whole_way_and_every_trace_is_found_again(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let done = fresh.completed("way").await;
     let store = &fresh.store;
     assert_eq!(store.task(&done.id).await.unwrap().as_ref(), Some(&done));
@@ -104,9 +58,8 @@ async fn a_task_goes_its_whole_way_and_every_trace_is_found_again() {
     assert_eq!(store.gates(&done.id).await.unwrap(), vec![gate]);
 }
 
-#[tokio::test]
-async fn a_task_is_admitted_once() {
-    let fresh = Fresh::open().await;
+async fn a_task_is_admitted_once(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let task = fresh.admitted("once").await;
     let again = fresh
         .store
@@ -127,9 +80,8 @@ async fn a_task_is_admitted_once() {
     );
 }
 
-#[tokio::test]
-async fn of_two_decisions_from_one_version_one_wins_and_the_other_leaves_nothing() {
-    let fresh = Fresh::open().await;
+async fn of_two_decisions_from_one_version_one_wins_and_the_other_leaves_nothing(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let task = fresh.admitted("race").await;
     let (one, two) = (claim(&task), claim(&task));
     let both = fresh.store.commit_all(vec![(one, 1), (two, 1)]).await;
@@ -143,9 +95,8 @@ async fn of_two_decisions_from_one_version_one_wins_and_the_other_leaves_nothing
     assert_eq!(fresh.store.attempts(&task.id).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_refused_decision_does_not_hold_up_the_others_of_its_group() {
-    let fresh = Fresh::open().await;
+async fn a_refused_decision_does_not_hold_up_the_others_of_its_group(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let mut decisions = Vec::new();
     for n in 0..300 {
         let task = fresh.admitted(&format!("t{n}")).await;
@@ -166,16 +117,14 @@ async fn a_refused_decision_does_not_hold_up_the_others_of_its_group() {
     assert_eq!(claimed, 200);
 }
 
-#[tokio::test]
-async fn an_unknown_task_is_told_from_a_conflict() {
-    let fresh = Fresh::open().await;
+async fn an_unknown_task_is_told_from_a_conflict(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let answer = fresh.commit(&claim(&task("nobody"))).await;
     assert!(matches!(answer, Err(CommitError::Unknown)), "{answer:?}");
 }
 
-#[tokio::test]
-async fn a_stale_attempt_is_fenced_off_from_every_row() {
-    let fresh = Fresh::open().await;
+async fn a_stale_attempt_is_fenced_off_from_every_row(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let first = fresh.claimed("fence").await;
     let retried = retry(&first, Outcome::Lost);
     fresh.commit(&retried).await.unwrap();
@@ -222,9 +171,8 @@ async fn a_stale_attempt_is_fenced_off_from_every_row() {
     );
 }
 
-#[tokio::test]
-async fn two_attempts_of_a_task_are_never_open_at_once() {
-    let fresh = Fresh::open().await;
+async fn two_attempts_of_a_task_are_never_open_at_once(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let first = fresh.claimed("twice").await;
     let answer = fresh.commit(&claim(&first)).await;
     assert!(
@@ -234,9 +182,8 @@ async fn two_attempts_of_a_task_are_never_open_at_once() {
     assert_eq!(fresh.store.attempts(&first.id).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_refused_claim_becomes_gate_failed_and_keeps_its_report() {
-    let fresh = Fresh::open().await;
+async fn a_refused_claim_becomes_gate_failed_and_keeps_its_report(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let mut refused = retry(&fresh.validating("red").await, Outcome::GateFailed);
     refused.attempt = Some(AttemptChange::Refused {
         n: 1,
@@ -264,9 +211,8 @@ async fn a_refused_claim_becomes_gate_failed_and_keeps_its_report() {
     );
 }
 
-#[tokio::test]
-async fn nothing_is_completed_without_a_passed_gate_of_the_same_attempt_and_commit() {
-    let fresh = Fresh::open().await;
+async fn nothing_is_completed_without_a_passed_gate_of_the_same_attempt_and_commit(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let task = fresh.validating("proof").await;
     let good = complete(&task);
     type Cheat = fn(&mut Decision);
@@ -310,9 +256,8 @@ async fn nothing_is_completed_without_a_passed_gate_of_the_same_attempt_and_comm
     fresh.commit(&good).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_changed_definition_is_kept_beside_the_old_one() {
-    let fresh = Fresh::open().await;
+async fn a_changed_definition_is_kept_beside_the_old_one(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let task = fresh.admitted("words").await;
     let mut redefined = claim(&task);
     redefined.task.definition.description = "other words".into();
@@ -327,9 +272,8 @@ async fn a_changed_definition_is_kept_beside_the_old_one() {
     assert_eq!(fresh.store.tasks(&filter).await.unwrap().rows.len(), 1);
 }
 
-#[tokio::test]
-async fn another_process_is_seen_and_ones_own_writes_are_not() {
-    let fresh = Fresh::open().await;
+async fn another_process_is_seen_and_ones_own_writes_are_not(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let task = fresh.admitted("shared").await;
     let before = fresh.store.data_version().await.unwrap();
     fresh.admitted("own").await;
@@ -348,23 +292,21 @@ async fn another_process_is_seen_and_ones_own_writes_are_not() {
     );
 }
 
-#[tokio::test]
-async fn two_processes_write_at_once_and_nothing_is_lost() {
-    let fresh = Fresh::open().await;
+async fn two_processes_write_at_once_and_nothing_is_lost(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let other = fresh.second().await;
-    let admit = async |store: &Store, name: &str| {
+    let admit = async |store: &dyn Store, name: &str| {
         for n in 0..150 {
             let task = task(&format!("{name}-{n}"));
             store.admit(&task, entry("read", &task), vec![]).await.unwrap();
         }
     };
-    tokio::join!(admit(&fresh.store, "one"), admit(&other, "two"));
+    tokio::join!(admit(&*fresh.store, "one"), admit(&*other, "two"));
     assert_eq!(fresh.store.live().await.unwrap().len(), 300);
 }
 
-#[tokio::test]
-async fn a_closed_store_says_so_and_a_reopened_one_has_everything() {
-    let fresh = Fresh::open().await;
+async fn a_closed_store_says_so_and_a_reopened_one_has_everything(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let task = fresh.claimed("again").await;
     fresh.store.close().await;
     let closed = fresh.commit(&finish(&task)).await;

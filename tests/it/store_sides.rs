@@ -10,8 +10,20 @@ use orchestrator::store::{
 };
 use serde_json::json;
 
-use crate::store::Fresh;
+use crate::store_fresh::{Engine, Fresh, on_every_engine};
 use crate::store_tasks::*;
+
+on_every_engine! {
+    beats_and_progress_only_move_forward_and_keep_what_they_do_not_name,
+    an_effect_that_failed_holds_back_the_later_ones_of_its_task_and_kind_alone,
+    an_effect_that_is_done_is_not_due_again,
+    lists_come_in_pages_the_last_changed_first,
+    changes_are_told_once_and_in_order,
+    dependencies_are_answered_for_those_that_exist,
+    the_mirror_remembers_the_newest_version,
+    flags_hold_over_a_restart,
+    retention_takes_old_rows_of_ended_tasks_and_done_effects_alone,
+}
 
 fn due(rows: &[OutboxRow]) -> Vec<&str> {
     rows.iter().map(|row| row.key.as_str()).collect()
@@ -21,11 +33,10 @@ fn later(seconds: i64) -> DateTime<Utc> {
     at() + TimeDelta::seconds(seconds)
 }
 
-#[tokio::test]
-async fn beats_and_progress_only_move_forward_and_keep_what_they_do_not_name() {
-    let fresh = Fresh::open().await;
+async fn beats_and_progress_only_move_forward_and_keep_what_they_do_not_name(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let task = fresh.claimed("beats").await;
-    let store = &fresh.store;
+    let store = &*fresh.store;
     assert!(store.beat(vec![beat(&task, 1, 60)]).await.unwrap().is_empty());
     let old = Beat {
         pct: None,
@@ -77,7 +88,7 @@ async fn beats_and_progress_only_move_forward_and_keep_what_they_do_not_name() {
     );
 }
 
-async fn due_keys(store: &Store, kind: OutboxKind, seconds: i64) -> Vec<String> {
+async fn due_keys(store: &dyn Store, kind: OutboxKind, seconds: i64) -> Vec<String> {
     let rows = store.outbox_due(kind, later(seconds), 10).await.unwrap();
     rows.into_iter().map(|row| row.key).collect()
 }
@@ -87,8 +98,8 @@ fn told(text: &str) -> Durable {
 }
 
 /// Effects of two tasks: `a:2:0`, `a:2:1` (of another kind), `a:2:2` and `b:2:0`.
-async fn with_effects() -> Fresh {
-    let fresh = Fresh::open().await;
+async fn with_effects(engine: Engine) -> Fresh {
+    let fresh = Fresh::open(engine).await;
     let a = fresh.admitted("a").await;
     let b = fresh.admitted("b").await;
     let durable = vec![told("1"), Durable::Mirror, told("2")];
@@ -103,10 +114,9 @@ async fn with_effects() -> Fresh {
     fresh
 }
 
-#[tokio::test]
-async fn an_effect_that_failed_holds_back_the_later_ones_of_its_task_and_kind_alone() {
-    let fresh = with_effects().await;
-    let store = &fresh.store;
+async fn an_effect_that_failed_holds_back_the_later_ones_of_its_task_and_kind_alone(engine: Engine) {
+    let fresh = with_effects(engine).await;
+    let store = &*fresh.store;
     let rows = store
         .outbox_due(OutboxKind::Progress, later(1), 10)
         .await
@@ -131,10 +141,9 @@ async fn an_effect_that_failed_holds_back_the_later_ones_of_its_task_and_kind_al
     );
 }
 
-#[tokio::test]
-async fn an_effect_that_is_done_is_not_due_again() {
-    let fresh = with_effects().await;
-    let store = &fresh.store;
+async fn an_effect_that_is_done_is_not_due_again(engine: Engine) {
+    let fresh = with_effects(engine).await;
+    let store = &*fresh.store;
     assert_eq!(
         due_keys(store, OutboxKind::Progress, -1).await,
         Vec::<String>::new(),
@@ -153,9 +162,8 @@ async fn an_effect_that_is_done_is_not_due_again() {
     assert_eq!(due_keys(store, OutboxKind::Progress, 70).await, ["b:2:0"]);
 }
 
-#[tokio::test]
-async fn lists_come_in_pages_the_last_changed_first() {
-    let fresh = Fresh::open().await;
+async fn lists_come_in_pages_the_last_changed_first(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     for n in 0..5 {
         fresh.completed(&format!("done-{n}")).await;
         fresh.admitted(&format!("live-{n}")).await;
@@ -183,9 +191,8 @@ async fn lists_come_in_pages_the_last_changed_first() {
     }
 }
 
-#[tokio::test]
-async fn changes_are_told_once_and_in_order() {
-    let fresh = Fresh::open().await;
+async fn changes_are_told_once_and_in_order(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let a = fresh.admitted("a").await;
     fresh.admitted("b").await;
     let (all, seq) = fresh.store.changed_since(0).await.unwrap();
@@ -200,9 +207,8 @@ async fn changes_are_told_once_and_in_order() {
     );
 }
 
-#[tokio::test]
-async fn dependencies_are_answered_for_those_that_exist() {
-    let fresh = Fresh::open().await;
+async fn dependencies_are_answered_for_those_that_exist(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let done = fresh.completed("done").await;
     let live = fresh.admitted("live").await;
     let gone = cancel(&fresh.admitted("gone").await);
@@ -221,9 +227,8 @@ async fn dependencies_are_answered_for_those_that_exist() {
     assert_eq!(fresh.store.dependency_states(&asked).await.unwrap(), expected);
 }
 
-#[tokio::test]
-async fn the_mirror_remembers_the_newest_version() {
-    let fresh = Fresh::open().await;
+async fn the_mirror_remembers_the_newest_version(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let task = fresh.admitted("mirror").await;
     let told = |version, status| Mirrored {
         version,
@@ -253,9 +258,8 @@ async fn the_mirror_remembers_the_newest_version() {
     assert!(matches!(unknown, Err(StoreError::Refused { .. })), "{unknown:?}");
 }
 
-#[tokio::test]
-async fn flags_hold_over_a_restart() {
-    let fresh = Fresh::open().await;
+async fn flags_hold_over_a_restart(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let stop = json!({ "by": "cli:jane" });
     fresh
         .store
@@ -271,9 +275,8 @@ async fn flags_hold_over_a_restart() {
     assert_eq!(again.flag("tick").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn retention_takes_old_rows_of_ended_tasks_and_done_effects_alone() {
-    let fresh = Fresh::open().await;
+async fn retention_takes_old_rows_of_ended_tasks_and_done_effects_alone(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
     let done = fresh.completed("done").await;
     let live = fresh.admitted("live").await;
     let told = Decision {

@@ -8,13 +8,22 @@ use std::process::{Command, Stdio};
 use orchestrator::domain::gate::Verdict;
 use orchestrator::domain::outcome::Outcome;
 use orchestrator::store::migrate::{self, MigrationStep};
-use orchestrator::store::{CommitError, OpenMode, Store, StoreError};
+use orchestrator::store::{self, CommitError, OpenMode, StoreAddress, StoreError};
 use rstest::rstest;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-use crate::store::Fresh;
+use crate::store_fresh::{Engine, Fresh};
 use crate::store_tasks::*;
+
+fn address(path: &Path) -> StoreAddress {
+    StoreAddress::Sqlite(path.to_owned())
+}
+
+fn path(fresh: &Fresh) -> &Path {
+    let StoreAddress::Sqlite(path) = &fresh.address;
+    path
+}
 
 async fn raw(path: &Path, foreign_keys: bool) -> SqliteConnection {
     let options = SqliteConnectOptions::new()
@@ -45,7 +54,7 @@ fn refused(answer: &Result<u64, sqlx::Error>) -> bool {
 /// An instance with a task in the gate (`judged`, with a failed gate of its own), one that was never tried (`new`), and
 /// a completed one (`done`, by gate 2).
 async fn a_court() -> Fresh {
-    let fresh = Fresh::open().await;
+    let fresh = Fresh::open(Engine::Sqlite).await;
     let mut failed = retry(&fresh.validating("judged").await, Outcome::GateFailed);
     failed.attempt = None;
     failed.gate = Some(gate_record(1, 1, Verdict::Failed));
@@ -73,7 +82,7 @@ fn archive(id: &str, gate: &str, state: &str) -> String {
 #[tokio::test]
 async fn raw_sql_cannot_archive_without_the_gate(#[case] foreign_keys: bool) {
     let fresh = a_court().await;
-    let mut conn = raw(&fresh.path(), foreign_keys).await;
+    let mut conn = raw(path(&fresh), foreign_keys).await;
     let proven = ended(1, 1, "c0ffee");
     let wording =
         "INSERT INTO definition SELECT 'fresh', hash, 1, body FROM definition WHERE task_id = 'new'";
@@ -129,7 +138,7 @@ async fn raw_sql_cannot_archive_without_the_gate(#[case] foreign_keys: bool) {
 #[tokio::test]
 async fn the_foreign_key_alone_keeps_the_proof() {
     let fresh = a_court().await;
-    let mut conn = raw(&fresh.path(), true).await;
+    let mut conn = raw(path(&fresh), true).await;
     for trigger in [
         "task_inserted_unproven",
         "task_updated_unproven",
@@ -165,7 +174,7 @@ fn receipt(gate: u32, verdict: &str, commit: &str) -> String {
 #[tokio::test]
 async fn numbers_never_fall_and_the_log_is_append_only() {
     let fresh = a_court().await;
-    let mut conn = raw(&fresh.path(), false).await;
+    let mut conn = raw(path(&fresh), false).await;
     for sql in [
         "UPDATE task SET version = version - 1, seq = 1000 WHERE id = 'judged'",
         "UPDATE task SET project = 'other' WHERE id = 'judged'",
@@ -191,15 +200,15 @@ async fn no_database_is_made_where_one_must_be() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.db");
     for mode in [OpenMode::Existing, OpenMode::ReadOnly] {
-        let answer = Store::open(&path, mode).await;
+        let answer = store::open(&address(&path), mode).await;
         assert!(matches!(answer, Err(StoreError::Missing { .. })), "{answer:?}");
     }
     assert!(matches!(
-        migrate::check(&path).await,
+        migrate::check(&address(&path)).await,
         Err(StoreError::Missing { .. })
     ));
     assert!(
-        migrate::plan(&path)
+        migrate::plan(&address(&path))
             .await
             .unwrap()
             .iter()
@@ -210,13 +219,13 @@ async fn no_database_is_made_where_one_must_be() {
 
 #[tokio::test]
 async fn reading_only_reads_and_refuses_to_write() {
-    let fresh = Fresh::open().await;
+    let fresh = Fresh::open(Engine::Sqlite).await;
     let task = fresh.claimed("look").await;
     for closed in [false, true] {
         if closed {
             fresh.store.close().await;
         }
-        let reader = Store::open(&fresh.path(), OpenMode::ReadOnly).await.unwrap();
+        let reader = store::open(&fresh.address, OpenMode::ReadOnly).await.unwrap();
         assert_eq!(reader.live().await.unwrap(), vec![task.clone()]);
         let answer = reader.commit(finish(&task), task.version).await;
         assert!(
@@ -229,9 +238,9 @@ async fn reading_only_reads_and_refuses_to_write() {
 
 #[tokio::test]
 async fn the_file_is_its_owners_alone() {
-    let fresh = Fresh::open().await;
+    let fresh = Fresh::open(Engine::Sqlite).await;
     fresh.admitted("secret").await;
-    let state = fresh.path().parent().unwrap().to_owned();
+    let state = path(&fresh).parent().unwrap().to_owned();
     let mut seen = 0;
     for file in std::fs::read_dir(state).unwrap() {
         seen += 1;
@@ -249,9 +258,9 @@ async fn what_is_no_database_is_damaged_and_what_cannot_be_opened_says_where() {
         "this is a text, and a long one, not a database at all\n".repeat(40),
     )
     .unwrap();
-    let answer = Store::open(&path, OpenMode::Existing).await;
+    let answer = store::open(&address(&path), OpenMode::Existing).await;
     assert!(matches!(answer, Err(StoreError::Damaged { .. })), "{answer:?}");
-    let answer = Store::open(folder.path(), OpenMode::Migrate).await;
+    let answer = store::open(&address(folder.path()), OpenMode::Migrate).await;
     let text = answer.unwrap_err().to_string();
     assert!(text.contains(&folder.path().display().to_string()), "{text}");
 }
@@ -260,7 +269,7 @@ async fn what_is_no_database_is_damaged_and_what_cannot_be_opened_says_where() {
 async fn a_plan_becomes_an_applied_history() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.db");
-    let plan = migrate::plan(&path).await.unwrap();
+    let plan = migrate::plan(&address(&path)).await.unwrap();
     assert_eq!(
         plan[0],
         MigrationStep {
@@ -269,17 +278,17 @@ async fn a_plan_becomes_an_applied_history() {
             applied: false
         }
     );
-    assert_eq!(migrate::apply(&path).await.unwrap(), plan);
-    assert_eq!(migrate::apply(&path).await.unwrap(), vec![]);
-    migrate::check(&path).await.unwrap();
+    assert_eq!(migrate::apply(&address(&path)).await.unwrap(), plan);
+    assert_eq!(migrate::apply(&address(&path)).await.unwrap(), vec![]);
+    migrate::check(&address(&path)).await.unwrap();
     assert!(
-        migrate::plan(&path)
+        migrate::plan(&address(&path))
             .await
             .unwrap()
             .iter()
             .all(|step| step.applied)
     );
-    Store::open(&path, OpenMode::Existing).await.unwrap();
+    store::open(&address(&path), OpenMode::Existing).await.unwrap();
 }
 
 #[tokio::test]
@@ -287,7 +296,7 @@ async fn an_empty_database_is_older_and_is_not_touched_by_a_look() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.db");
     std::fs::write(&path, "").unwrap();
-    let answer = Store::open(&path, OpenMode::ReadOnly).await;
+    let answer = store::open(&address(&path), OpenMode::ReadOnly).await;
     assert!(
         matches!(
             answer,
@@ -303,17 +312,17 @@ async fn an_empty_database_is_older_and_is_not_touched_by_a_look() {
 }
 
 async fn tampered(sql: &str) -> (Fresh, String) {
-    let fresh = Fresh::open().await;
+    let fresh = Fresh::open(Engine::Sqlite).await;
     fresh.store.close().await;
-    let mut conn = raw(&fresh.path(), true).await;
+    let mut conn = raw(path(&fresh), true).await;
     run(&mut conn, sql).await.unwrap();
     conn.close().await.unwrap();
     let mut words = Vec::new();
     for mode in [OpenMode::Migrate, OpenMode::Existing, OpenMode::ReadOnly] {
-        words.push(Store::open(&fresh.path(), mode).await.unwrap_err().to_string());
+        words.push(store::open(&fresh.address, mode).await.unwrap_err().to_string());
     }
-    words.push(migrate::plan(&fresh.path()).await.unwrap_err().to_string());
-    words.push(migrate::apply(&fresh.path()).await.unwrap_err().to_string());
+    words.push(migrate::plan(&fresh.address).await.unwrap_err().to_string());
+    words.push(migrate::apply(&fresh.address).await.unwrap_err().to_string());
     words.dedup();
     assert_eq!(words.len(), 1, "{words:?}");
     (fresh, words.remove(0))
@@ -335,10 +344,10 @@ async fn a_newer_schema_is_refused_with_the_version_that_wrote_it() {
 async fn two_processes_may_make_the_database_at_once() {
     for _ in 0..20 {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("both.db");
+        let address = address(&folder.path().join("both.db"));
         let (one, two) = tokio::join!(
-            Store::open(&path, OpenMode::Migrate),
-            Store::open(&path, OpenMode::Migrate)
+            store::open(&address, OpenMode::Migrate),
+            store::open(&address, OpenMode::Migrate)
         );
         let task = task("both");
         one.unwrap()
@@ -351,9 +360,9 @@ async fn two_processes_may_make_the_database_at_once() {
 
 #[tokio::test]
 async fn a_body_of_a_later_shape_is_refused_and_not_guessed() {
-    let fresh = Fresh::open().await;
+    let fresh = Fresh::open(Engine::Sqlite).await;
     fresh.admitted("later").await;
-    let mut conn = raw(&fresh.path(), true).await;
+    let mut conn = raw(path(&fresh), true).await;
     run(
         &mut conn,
         "UPDATE task SET body_version = 2, version = 2, seq = 1000",
@@ -392,7 +401,7 @@ const CRASH_DB: &str = "ORCHESTRATOR_TEST_CRASH_DB";
 #[ignore = "the child of kill_9_loses_nothing_that_was_acknowledged"]
 async fn crash_child() {
     let path = PathBuf::from(std::env::var(CRASH_DB).unwrap());
-    let store = Store::open(&path, OpenMode::Migrate).await.unwrap();
+    let store = store::open(&address(&path), OpenMode::Migrate).await.unwrap();
     let round = store.newest_seq().await.unwrap();
     let write = async |lane: u32| {
         for n in 0_u32.. {
@@ -444,7 +453,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
         .unwrap();
         assert_eq!(torn, 0, "a change without its event or its attempt");
         conn.close().await.unwrap();
-        let store = Store::open(&path, OpenMode::Existing).await.unwrap();
+        let store = store::open(&address(&path), OpenMode::Existing).await.unwrap();
         let live = store.live().await.unwrap();
         for name in &acknowledged {
             let found = live.iter().find(|task| task.id.as_str() == name);

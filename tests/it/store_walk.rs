@@ -7,8 +7,10 @@ use orchestrator::domain::outcome::Outcome;
 use orchestrator::domain::task::Task;
 use orchestrator::store::{CommitError, Standing, StoreError};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use rstest::rstest;
 
-use crate::store::Fresh;
+use crate::store_fresh::{Engine, Fresh};
 use crate::store_tasks::*;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,8 +104,8 @@ fn allowed(what: Move, model: &Model, proven: bool) -> bool {
     }
 }
 
-async fn walk(tries: Vec<Try>) {
-    let fresh = Fresh::open().await;
+async fn walk(engine: Engine, tries: Vec<Try>) {
+    let fresh = Fresh::open(engine).await;
     let mut models: BTreeMap<usize, Model> = BTreeMap::new();
     let mut proofs: Vec<(usize, u64)> = Vec::new();
     for (name, what, behind) in tries {
@@ -185,11 +187,21 @@ async fn compare(fresh: &Fresh, models: &BTreeMap<usize, Model>) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_store_is_its_model(tries in tries()) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(walk(tries));
-    }
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+fn the_store_is_its_model(#[case] engine: Engine) {
+    let config = ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let walked = TestRunner::new(config).run(&tries(), |tries| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(walk(engine, tries));
+        Ok(())
+    });
+    assert_eq!(walked, Ok(()));
 }

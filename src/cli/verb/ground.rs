@@ -98,7 +98,7 @@ impl Ground {
         let exe = std::env::current_exe().map_err(|e| {
             Failure::failed(format!("this program cannot be found on disk: {e}")).help("reinstall it")
         })?;
-        let database = loaded.config.store.database(&home.layout());
+        let database = loaded.config.store.address(&home.layout());
         let console = loaded.config.reports.console;
         if console == Console::Plain {
             anstream::ColorChoice::Never.write_global();
@@ -121,7 +121,7 @@ impl Ground {
                     | StoreError::Busy
                     | StoreError::ReadOnly
                     | StoreError::Unreadable { .. },
-                ) => unopened(&e).at(database.display()),
+                ) => unopened(&e).at(database),
                 _ => unopened(&e),
             })
     }

@@ -86,9 +86,9 @@ fn show(ground: &Ground, home: &Home) -> Outcome {
 pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
     let home = ground.home()?;
     let loaded = ground.config(&home)?;
-    let path = loaded.config.store.database(&home.layout());
+    let address = loaded.config.store.address(&home.layout());
     if args.check {
-        return match schema::check(&path).await {
+        return match schema::check(&address).await {
             Ok(()) => ground.show(&json!({ "version": VERSION, "current": true }), |_| {
                 "the store is at this program's version\n".to_owned()
             }),
@@ -99,10 +99,10 @@ pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
         };
     }
     if args.plan {
-        let steps = schema::plan(&path).await.map_err(of_store)?;
+        let steps = schema::plan(&address).await.map_err(of_store)?;
         return show_steps(ground, &steps);
     }
-    let ran = schema::apply(&path).await.map_err(of_store)?;
+    let ran = schema::apply(&address).await.map_err(of_store)?;
     if ran.is_empty() && !ground.common.json {
         return super::print("nothing to do: the store is at this program's version\n");
     }

@@ -2,6 +2,7 @@
 //!
 //! This version carries the embedded store and the in-process bus; the addresses of others are refused by name.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use toml::de::DeValue;
@@ -20,6 +21,21 @@ pub struct Store {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct StoreUrl {
     path: Option<PathBuf>,
+}
+
+/// Where the truth is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreAddress {
+    /// The embedded engine: a file.
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for StoreAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// `[bus]`: `memory`, the only one that one process needs.
@@ -45,12 +61,12 @@ impl Store {
         }
     }
 
-    /// The database file of an instance.
-    pub fn database(&self, layout: &Layout) -> PathBuf {
-        match &self.url.path {
+    /// Where an instance keeps its truth.
+    pub fn address(&self, layout: &Layout) -> StoreAddress {
+        StoreAddress::Sqlite(match &self.url.path {
             Some(path) => layout.root().join(path),
             None => layout.database(),
-        }
+        })
     }
 }
 

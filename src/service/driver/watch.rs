@@ -319,7 +319,7 @@ impl<'a> Watch<'a> {
     pub(super) async fn persist(&self, at: DateTime<Utc>) {
         let (beat, mark) = self.seen(at);
         let instance = self.drive.instance;
-        if let Err(error) = instance.signs.write_last(&instance.store, beat, mark).await {
+        if let Err(error) = instance.signs.write_last(&*instance.store, beat, mark).await {
             tracing::warn!(task = %self.drive.task.id, %error, "its last sign of life was not recorded");
         }
     }

@@ -16,7 +16,7 @@ const DECISIONS: u32 = 8;
 
 /// Everything about one task; none where there is no such task.
 pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, StoreError> {
-    instance.fleet.recall(&instance.store).await?;
+    instance.fleet.recall(&*instance.store).await?;
     let Some((task, unread)) = find(instance, id).await? else {
         return Ok(None);
     };
@@ -54,7 +54,7 @@ pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, Stor
 
 /// What a task waits for, and the recorded decisions that led there; none where there is no such task.
 pub async fn why(instance: &Instance, id: &TaskId) -> Result<Option<Why>, StoreError> {
-    instance.fleet.recall(&instance.store).await?;
+    instance.fleet.recall(&*instance.store).await?;
     let Some((task, unread)) = find(instance, id).await? else {
         return Ok(None);
     };

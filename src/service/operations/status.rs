@@ -27,7 +27,7 @@ pub struct Scope {
 
 /// Makes the status document.
 pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreError> {
-    instance.fleet.recall(&instance.store).await?;
+    instance.fleet.recall(&*instance.store).await?;
     let live = instance.store.live().await?;
     let slots = Slots {
         used: Used::count(live.iter()).total,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
-use super::Store;
+use super::SqliteStore;
 use crate::domain::decide::AttemptChange;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{AttemptReport, Outcome};
@@ -19,9 +19,8 @@ use crate::store::row::{AttemptRow, FactsRow, body, int, micros, task_id, word};
 pub(super) const OPEN_FACTS: &str =
     "SELECT l.* FROM attempt a JOIN attempt_live l USING (task_id, epoch) WHERE a.ended_at IS NULL";
 
-impl Store {
-    /// Records signs of life, all in one commit. Answers whose were refused because their attempt is not the open one.
-    pub async fn beat(&self, beats: Vec<Beat>) -> Result<Vec<TaskId>, StoreError> {
+impl SqliteStore {
+    pub(super) async fn beat(&self, beats: Vec<Beat>) -> Result<Vec<TaskId>, StoreError> {
         if beats.is_empty() {
             return Ok(Vec::new());
         }
@@ -30,9 +29,7 @@ impl Store {
             .await
     }
 
-    /// Records how far the output of workers was taken in, all in one commit. Answers whose were refused because their
-    /// attempt is not the open one.
-    pub async fn progress(&self, marks: Vec<ProgressMark>) -> Result<Vec<TaskId>, StoreError> {
+    pub(super) async fn progress(&self, marks: Vec<ProgressMark>) -> Result<Vec<TaskId>, StoreError> {
         if marks.is_empty() {
             return Ok(Vec::new());
         }
@@ -41,8 +38,7 @@ impl Store {
             .await
     }
 
-    /// What was last seen of the newest attempt of a task; none where it was never tried.
-    pub async fn attempt_facts(&self, id: &TaskId) -> Result<Option<AttemptFacts>, StoreError> {
+    pub(super) async fn attempt_facts(&self, id: &TaskId) -> Result<Option<AttemptFacts>, StoreError> {
         let row: Option<FactsRow> =
             sqlx::query_as("SELECT * FROM attempt_live WHERE task_id = $1 ORDER BY epoch DESC LIMIT 1")
                 .bind(id.as_str())
@@ -51,22 +47,14 @@ impl Store {
         row.map(|row| row.into_facts(id.as_str())).transpose()
     }
 
-    /// What was last seen of every open attempt.
-    pub async fn open_facts(&self) -> Result<HashMap<TaskId, AttemptFacts>, StoreError> {
+    pub(super) async fn open_facts(&self) -> Result<HashMap<TaskId, AttemptFacts>, StoreError> {
         let rows: Vec<OpenRow> = sqlx::query_as(OPEN_FACTS).fetch_all(&self.readers).await?;
         rows.into_iter()
             .map(|row| Ok((task_id(&row.task_id)?, row.facts.into_facts(&row.task_id)?)))
             .collect()
     }
 
-    /// All attempts of a task, the oldest first.
-    pub async fn attempts(&self, id: &TaskId) -> Result<Vec<AttemptRecord>, StoreError> {
-        let mut all = self.attempts_of(std::slice::from_ref(id)).await?;
-        Ok(all.remove(id).unwrap_or_default())
-    }
-
-    /// All attempts of many tasks, the oldest first; tasks that were never tried are absent.
-    pub async fn attempts_of(
+    pub(super) async fn attempts_of(
         &self,
         ids: &[TaskId],
     ) -> Result<HashMap<TaskId, Vec<AttemptRecord>>, StoreError> {

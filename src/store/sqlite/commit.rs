@@ -1,9 +1,8 @@
 //! The writes of a task's path: admission and decisions, each one transaction with everything that belongs to it.
 
-use futures_util::future::join_all;
 use sqlx::SqliteConnection;
 
-use super::{Store, attempts, gates, outbox};
+use super::{SqliteStore, attempts, gates, outbox};
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
@@ -12,12 +11,8 @@ use crate::store::error::{CommitError, StoreError};
 use crate::store::record::Committed;
 use crate::store::row::{BODY_VERSION, body, int, micros, nat, rank};
 
-impl Store {
-    /// Takes a new task in.
-    ///
-    /// # Errors
-    /// [`CommitError::Conflict`] where it is there already, with the version that it has.
-    pub async fn admit(
+impl SqliteStore {
+    pub(super) async fn admit(
         &self,
         task: &Task,
         entry: LogEntry,
@@ -29,26 +24,10 @@ impl Store {
             .await
     }
 
-    /// Commits a decision that was made from version `expected` of its task.
-    ///
-    /// # Errors
-    /// [`CommitError`]: decide again after a conflict; a fenced writer stops its worker; [`StoreError::Refused`] where a
-    /// rule of the schema is broken, for example a completed task without a passed gate.
-    pub async fn commit(&self, decision: Decision, expected: u64) -> Result<Committed, CommitError> {
+    pub(super) async fn commit(&self, decision: Decision, expected: u64) -> Result<Committed, CommitError> {
         self.writer
             .run(move |conn| Box::pin(commit(conn, decision, expected)))
             .await
-    }
-
-    /// Commits decisions on different tasks, each as [`Store::commit`] would, in as few transactions as possible.
-    /// One that is refused does not hold up the others; the answers have the order of the decisions.
-    pub async fn commit_all(&self, decisions: Vec<(Decision, u64)>) -> Vec<Result<Committed, CommitError>> {
-        join_all(
-            decisions
-                .into_iter()
-                .map(|(decision, expected)| self.commit(decision, expected)),
-        )
-        .await
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::SqliteConnection;
 
-use super::Store;
+use super::SqliteStore;
 use crate::domain::decide::GateRecord;
 use crate::domain::gate::Receipt;
 use crate::domain::id::TaskId;
@@ -12,9 +12,8 @@ use crate::store::error::{CommitError, StoreError};
 use crate::store::record::GateRun;
 use crate::store::row::{GateRow, ReceiptRow, body, int, micros, task_id, word};
 
-impl Store {
-    /// All runs of the gate over a task, the oldest first.
-    pub async fn gates(&self, id: &TaskId) -> Result<Vec<GateRun>, StoreError> {
+impl SqliteStore {
+    pub(super) async fn gates(&self, id: &TaskId) -> Result<Vec<GateRun>, StoreError> {
         let rows: Vec<GateRow> = sqlx::query_as("SELECT * FROM gate WHERE task_id = $1 ORDER BY seq")
             .bind(id.as_str())
             .fetch_all(&self.readers)
@@ -27,13 +26,7 @@ impl Store {
             .collect())
     }
 
-    /// The newest run of the gate over a task.
-    pub async fn latest_gate(&self, id: &TaskId) -> Result<Option<GateRun>, StoreError> {
-        Ok(self.latest_gates(std::slice::from_ref(id)).await?.remove(id))
-    }
-
-    /// The newest run of the gate over each of many tasks; tasks that were never judged are absent.
-    pub async fn latest_gates(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, GateRun>, StoreError> {
+    pub(super) async fn latest_gates(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, GateRun>, StoreError> {
         let rows: Vec<GateRow> = sqlx::query_as(
             "SELECT g.* FROM json_each($1) j JOIN gate g \
              ON g.seq = (SELECT max(seq) FROM gate WHERE task_id = j.value)",

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::SqliteConnection;
 
-use super::Store;
+use super::SqliteStore;
 use crate::domain::id::TaskId;
 use crate::store::error::StoreError;
 use crate::store::record::{Flag, Mirrored, Trimmed};
@@ -38,9 +38,8 @@ impl MirrorRow {
     }
 }
 
-impl Store {
-    /// A fact of the instance.
-    pub async fn flag(&self, name: &str) -> Result<Option<Flag>, StoreError> {
+impl SqliteStore {
+    pub(super) async fn flag(&self, name: &str) -> Result<Option<Flag>, StoreError> {
         let row: Option<(String, i64)> = sqlx::query_as("SELECT value, set_at FROM flag WHERE name = $1")
             .bind(name)
             .fetch_optional(&self.readers)
@@ -55,8 +54,7 @@ impl Store {
         .transpose()
     }
 
-    /// Sets a fact of the instance; no value removes it.
-    pub async fn set_flag(
+    pub(super) async fn set_flag(
         &self,
         name: &str,
         value: Option<Value>,
@@ -68,13 +66,7 @@ impl Store {
             .await
     }
 
-    /// Remembers what the queue file was told of a task. An older version than remembered changes nothing.
-    pub async fn set_mirrored(&self, id: &TaskId, told: Mirrored) -> Result<(), StoreError> {
-        self.set_mirrored_all(vec![(id.clone(), told)]).await
-    }
-
-    /// As [`Store::set_mirrored`], for many tasks in one commit.
-    pub async fn set_mirrored_all(&self, told: Vec<(TaskId, Mirrored)>) -> Result<(), StoreError> {
+    pub(super) async fn set_mirrored_all(&self, told: Vec<(TaskId, Mirrored)>) -> Result<(), StoreError> {
         if told.is_empty() {
             return Ok(());
         }
@@ -83,8 +75,7 @@ impl Store {
             .await
     }
 
-    /// What the queue file was last told of a task.
-    pub async fn mirrored(&self, id: &TaskId) -> Result<Option<Mirrored>, StoreError> {
+    pub(super) async fn mirrored(&self, id: &TaskId) -> Result<Option<Mirrored>, StoreError> {
         let row: Option<MirrorRow> = sqlx::query_as("SELECT * FROM mirror WHERE task_id = $1")
             .bind(id.as_str())
             .fetch_optional(&self.readers)
@@ -92,15 +83,12 @@ impl Store {
         row.map(|row| Ok(row.into_pair()?.1)).transpose()
     }
 
-    /// What the queue file was last told of every live task.
-    pub async fn mirrored_live(&self) -> Result<HashMap<TaskId, Mirrored>, StoreError> {
+    pub(super) async fn mirrored_live(&self) -> Result<HashMap<TaskId, Mirrored>, StoreError> {
         let rows: Vec<MirrorRow> = sqlx::query_as(MIRRORED_LIVE).fetch_all(&self.readers).await?;
         rows.into_iter().map(MirrorRow::into_pair).collect()
     }
 
-    /// Removes what is older than `keep`: performed outbox rows, and events of ended tasks but for the last of each.
-    /// Takes a bounded number of rows; call again while it finds any.
-    pub async fn trim(&self, now: DateTime<Utc>, keep: TimeDelta) -> Result<Trimmed, StoreError> {
+    pub(super) async fn trim(&self, now: DateTime<Utc>, keep: TimeDelta) -> Result<Trimmed, StoreError> {
         let before = micros(now - keep);
         self.writer.run(move |conn| Box::pin(trim(conn, before))).await
     }

@@ -1,13 +1,15 @@
 //! The embedded engine: one file, one writer task that groups commits, a small pool of readers.
 //!
-//! Every file here adds the verbs of one concern to [`Store`]; `writer` is the only way to the disk.
+//! Every file here adds the verbs of one concern to [`SqliteStore`]; `writer` is the only way to the disk.
 
 mod attempts;
 mod commit;
 mod gates;
 mod instance;
+pub(super) mod migrate;
 mod open;
 mod outbox;
+mod port;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -15,13 +17,11 @@ mod writer;
 
 use sqlx::SqlitePool;
 
-pub use open::OpenMode;
-pub(in crate::store) use open::{connect, make};
 use writer::Writer;
 
-/// The store of one instance. Cheap to share behind an `Arc`; every verb takes `&self`.
+/// The store of one instance, in a file.
 #[derive(Debug)]
-pub struct Store {
+pub(super) struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
 }

@@ -10,40 +10,24 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::time::{Instant, sleep};
 
-use super::{Store, writer::Writer};
+use super::{SqliteStore, migrate, writer::Writer};
+use crate::config::section::StoreAddress;
+use crate::store::OpenMode;
 use crate::store::error::StoreError;
-use crate::store::migrate;
 
 /// How long a writer waits for another process's commit.
 const BUSY: Duration = Duration::from_secs(5);
 /// Readers at once; a status document needs one.
 const READERS: u32 = 4;
 
-/// What opening may do to the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OpenMode {
-    /// Make it where there is none, and bring it to this program's schema: the service, a tick.
-    Migrate,
-    /// Make it where there is none, but never bring one forward that somebody else may be using: commands.
-    Beside,
-    /// It must be there with this program's schema; it can be read and written: commands beside a service.
-    Existing,
-    /// It must be there with this program's schema, and every writing verb is [`StoreError::ReadOnly`].
-    ReadOnly,
-}
-
-impl Store {
-    /// Opens the database at `path`.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`], [`StoreError::OlderSchema`] (not with [`OpenMode::Migrate`]), [`StoreError::NewerSchema`],
-    /// [`StoreError::EditedHistory`], [`StoreError::Damaged`], [`StoreError::Open`].
-    pub async fn open(path: &Path, mode: OpenMode) -> Result<Self, StoreError> {
+impl SqliteStore {
+    /// As [`crate::store::open`].
+    pub(in crate::store) async fn open(path: &Path, mode: OpenMode) -> Result<Self, StoreError> {
         match mode {
             OpenMode::Migrate | OpenMode::Beside => make(path)?,
             _ if !path.exists() => {
                 return Err(StoreError::Missing {
-                    path: path.to_owned(),
+                    address: address(path),
                 });
             }
             _ => {}
@@ -66,11 +50,15 @@ impl Store {
         })
     }
 
-    /// Writes what waits and closes every connection. Dropping the store does the same, without waiting for it.
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// How errors name the database.
+pub(super) fn address(path: &Path) -> StoreAddress {
+    StoreAddress::Sqlite(path.to_owned())
 }
 
 /// What every connection has.
@@ -84,7 +72,7 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
 
 /// Opens the writing connection. The engine does not wait by itself while another process turns a new database to its log mode,
 /// so a busy database is asked again for as long as any write would wait.
-pub(in crate::store) async fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, StoreError> {
+pub(super) async fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, StoreError> {
     let options = writer_options(path, mode);
     let give_up = Instant::now() + BUSY;
     loop {
@@ -100,7 +88,7 @@ pub(in crate::store) async fn connect(path: &Path, mode: OpenMode) -> Result<Sql
 fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
     match StoreError::from(error) {
         StoreError::Engine(error) => StoreError::Open {
-            path: path.to_owned(),
+            address: address(path),
             reason: error.to_string(),
         },
         StoreError::Damaged { reason } => StoreError::Damaged {
@@ -122,9 +110,9 @@ fn writer_options(path: &Path, mode: OpenMode) -> SqliteConnectOptions {
 }
 
 /// Makes the file, for its owner alone: it holds prompts and output of people's work. The log files follow its mode.
-pub(in crate::store) fn make(path: &Path) -> Result<(), StoreError> {
+pub(super) fn make(path: &Path) -> Result<(), StoreError> {
     let failed = |error: io::Error| StoreError::Open {
-        path: path.to_owned(),
+        address: address(path),
         reason: error.to_string(),
     };
     if let Some(folder) = path.parent() {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
-use super::Store;
+use super::SqliteStore;
 use crate::domain::effect::Durable;
 use crate::domain::task::Task;
 use crate::store::error::{CommitError, StoreError};
@@ -14,10 +14,8 @@ pub(super) const DUE: &str = "SELECT o.* FROM outbox o WHERE o.done_at IS NULL A
     AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.done_at IS NULL AND e.task_id = o.task_id AND e.kind = o.kind \
     AND e.seq < o.seq AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
 
-impl Store {
-    /// What is to be performed now, in order. A row that waits after a failure holds back the later ones of its task and
-    /// kind; so whoever performs them stops at the first failure of a task and goes on with the next task.
-    pub async fn outbox_due(
+impl SqliteStore {
+    pub(super) async fn outbox_due(
         &self,
         kind: OutboxKind,
         now: DateTime<Utc>,
@@ -32,8 +30,7 @@ impl Store {
         rows.into_iter().map(OutboxLine::into_row).collect()
     }
 
-    /// Records that rows were performed. Rows that are done already stay as they are.
-    pub async fn outbox_done(&self, seqs: Vec<u64>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub(super) async fn outbox_done(&self, seqs: Vec<u64>, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.writer
             .run(move |conn| {
                 Box::pin(async move {
@@ -51,8 +48,7 @@ impl Store {
             .await
     }
 
-    /// Records that a row could not be performed, and when to try it again.
-    pub async fn outbox_failed(
+    pub(super) async fn outbox_failed(
         &self,
         seq: u64,
         error: String,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Store;
+use super::SqliteStore;
 use crate::domain::id::TaskId;
 use crate::domain::task::Task;
 use crate::store::error::StoreError;
@@ -31,23 +31,20 @@ const PROJECT_PAGE: &str = select_tasks!(
     "WHERE t.seq < $1 AND t.live BETWEEN $2 AND $3 AND t.project = $5 ORDER BY t.seq DESC LIMIT $4"
 );
 
-impl Store {
-    /// Every task that is not over, by id.
-    pub async fn live(&self) -> Result<Vec<Task>, StoreError> {
+impl SqliteStore {
+    pub(super) async fn live(&self) -> Result<Vec<Task>, StoreError> {
         let rows: Vec<TaskRow> = sqlx::query_as(LIVE).fetch_all(&self.readers).await?;
         rows.into_iter().map(TaskRow::into_task).collect()
     }
 
-    /// The ids of every task that is not over.
-    pub async fn live_ids(&self) -> Result<BTreeSet<TaskId>, StoreError> {
+    pub(super) async fn live_ids(&self) -> Result<BTreeSet<TaskId>, StoreError> {
         let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM task WHERE live = 1")
             .fetch_all(&self.readers)
             .await?;
         ids.iter().map(|id| task_id(id)).collect()
     }
 
-    /// One task, live or over.
-    pub async fn task(&self, id: &TaskId) -> Result<Option<Task>, StoreError> {
+    pub(super) async fn task(&self, id: &TaskId) -> Result<Option<Task>, StoreError> {
         let row: Option<TaskRow> = sqlx::query_as(ONE)
             .bind(id.as_str())
             .fetch_optional(&self.readers)
@@ -55,8 +52,7 @@ impl Store {
         row.map(TaskRow::into_task).transpose()
     }
 
-    /// A part of the tasks that the filter finds, the last changed first.
-    pub async fn tasks(&self, filter: &Filter) -> Result<Page<Task>, StoreError> {
+    pub(super) async fn tasks(&self, filter: &Filter) -> Result<Page<Task>, StoreError> {
         let (least, most) = match filter.scope {
             Scope::Live => (1, 1),
             Scope::Ended => (0, 0),
@@ -84,8 +80,7 @@ impl Store {
         Ok(Page { rows, next })
     }
 
-    /// Every task that changed after event `seq`, in the order of the changes, and the number to ask with next time.
-    pub async fn changed_since(&self, seq: u64) -> Result<(Vec<Task>, u64), StoreError> {
+    pub(super) async fn changed_since(&self, seq: u64) -> Result<(Vec<Task>, u64), StoreError> {
         let rows: Vec<TaskRow> = sqlx::query_as(CHANGED)
             .bind(int(seq))
             .fetch_all(&self.readers)
@@ -98,22 +93,21 @@ impl Store {
         Ok((tasks, newest))
     }
 
-    /// The number of the newest change of any task; 0 where there is none.
-    pub async fn newest_seq(&self) -> Result<u64, StoreError> {
+    pub(super) async fn newest_seq(&self) -> Result<u64, StoreError> {
         let seq: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM task")
             .fetch_one(&self.readers)
             .await?;
         Ok(seq.map_or(0, nat))
     }
 
-    /// A number that changes when another process has committed. One page read, so it may be asked every second.
-    /// What this store itself commits does not change it.
-    pub async fn data_version(&self) -> Result<i64, StoreError> {
+    pub(super) async fn data_version(&self) -> Result<i64, StoreError> {
         self.writer.data_version().await
     }
 
-    /// How the named tasks stand; those that are not in the store are absent.
-    pub async fn dependency_states(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, Standing>, StoreError> {
+    pub(super) async fn dependency_states(
+        &self,
+        ids: &[TaskId],
+    ) -> Result<HashMap<TaskId, Standing>, StoreError> {
         let rows: Vec<(String, String)> = sqlx::query_as(STANDINGS)
             .bind(body(&ids)?)
             .fetch_all(&self.readers)
@@ -128,8 +122,7 @@ impl Store {
             .collect()
     }
 
-    /// The newest `limit` events of a task, the oldest of them first.
-    pub async fn events(&self, id: &TaskId, limit: u32) -> Result<Vec<Event>, StoreError> {
+    pub(super) async fn events(&self, id: &TaskId, limit: u32) -> Result<Vec<Event>, StoreError> {
         let rows: Vec<EventRow> =
             sqlx::query_as("SELECT * FROM event_log WHERE task_id = $1 ORDER BY seq DESC LIMIT $2")
                 .bind(id.as_str())

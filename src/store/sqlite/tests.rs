@@ -6,31 +6,32 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row};
 use tempfile::TempDir;
 
+use super::SqliteStore;
 use super::outbox::DUE;
 use super::tasks::{CHANGED, LIVE, STANDINGS};
-use super::{OpenMode, Store};
 use crate::domain::decide::LogEntry;
 use crate::domain::definition::Definition;
 use crate::domain::id::TaskId;
 use crate::domain::task::{History, State, Task};
+use crate::store::OpenMode;
 use crate::store::error::{CommitError, StoreError};
 
 struct Fresh {
-    store: Store,
+    store: SqliteStore,
     _folder: TempDir,
 }
 
 async fn fresh() -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("o.db");
-    let store = Store::open(&path, OpenMode::Migrate).await.unwrap();
+    let store = SqliteStore::open(&path, OpenMode::Migrate).await.unwrap();
     Fresh {
         store,
         _folder: folder,
     }
 }
 
-impl Store {
+impl SqliteStore {
     async fn raw(&self, sql: &str) -> Result<(), StoreError> {
         let sql = sql.to_owned();
         self.writer
@@ -118,7 +119,7 @@ const DEFINITIONS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i +
     INSERT INTO definition SELECT 'old-' || i, 'h', 1, '{}' FROM n";
 
 /// The steps of a plan that would go through a whole table, or sort one.
-async fn whole_tables(store: &Store, sql: &str) -> Vec<String> {
+async fn whole_tables(store: &SqliteStore, sql: &str) -> Vec<String> {
     let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
     let rows = sqlx::query(sql).fetch_all(&store.readers).await.unwrap();
     assert!(!rows.is_empty());
