@@ -66,6 +66,33 @@ pub enum StoreError {
         /// How they differ.
         detail: String,
     },
+    /// The server does not answer, or the connection to it was lost on the way. What was not acknowledged is read back before it
+    /// is said to be lost.
+    #[error("the database at {host} is not reachable: {reason}; trying again")]
+    Unavailable {
+        /// Where it is; never its password.
+        host: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The server answers, and will not have us.
+    #[error("the database {address} cannot be used: {reason}; check `store.url`")]
+    Unusable {
+        /// Which one.
+        address: StoreAddress,
+        /// What it says.
+        reason: String,
+    },
+    /// Another process schedules on this database; two would start each task twice.
+    #[error(
+        "another orchestrator runs on this database: {by}; stop it first, or wait until its lease of {lease_s} s has run out"
+    )]
+    Led {
+        /// Which one.
+        by: String,
+        /// How long its lease holds after its last sign of life, in seconds.
+        lease_s: u64,
+    },
     /// The disk (or the quota) is full. What was not acknowledged is not there; everything else is.
     #[error("the disk of the database is full; free some space, the change was not made and can be repeated")]
     Full,

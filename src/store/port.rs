@@ -155,6 +155,25 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The newest `limit` events of a task, the oldest of them first.
     async fn events(&self, id: &TaskId, limit: u32) -> Result<Vec<Event>, StoreError>;
 
+    /// Waits until another process has written since [`Store::data_version`] was last asked; for ever where the engine cannot tell.
+    /// A wake-up may be early or come twice.
+    async fn another_wrote(&self) {
+        std::future::pending().await
+    }
+
+    /// Takes the right to schedule on this database, under the name of a node (what is behind a `#` in it only tells it from its
+    /// namesakes), and keeps it until [`Store::resign`]. An engine that only one host can use leaves it to the instance's lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Led`] while another node has it.
+    async fn lead(&self, node: &str) -> Result<(), StoreError> {
+        let _ = node;
+        Ok(())
+    }
+
+    /// Hands back what [`Store::lead`] took.
+    async fn resign(&self) {}
+
     /// Writes what waits and closes every connection. Dropping the store does the same, without waiting for it.
     async fn close(&self);
 }
