@@ -209,6 +209,17 @@ impl<'s, 'a> Section<'s, 'a> {
         }
     }
 
+    /// The secret that the text of a key, which was read already, refers to; `None` after a fault.
+    pub(super) fn resolve(&mut self, key: &'static str, text: &str) -> Option<Secret> {
+        let secret = Secret::resolve(text, self.reader.env, self.reader.home);
+        secret
+            .map_err(|message| {
+                let at = self.origin_of(key);
+                self.fault(at, format!("{}: {message}", self.name(key)), None);
+            })
+            .ok()
+    }
+
     /// A table below this one.
     pub(super) fn section<T>(
         &mut self,

@@ -46,6 +46,11 @@ impl Secret {
         Ok(Self { value })
     }
 
+    /// One whose value is known already.
+    pub(super) fn known(value: SecretString) -> Self {
+        Self { value: Ok(value) }
+    }
+
     /// The value, or why it is not there.
     pub fn value(&self) -> Result<&SecretString, &Absent> {
         self.value.as_ref()
@@ -76,6 +81,8 @@ impl PartialEq for Secret {
         }
     }
 }
+
+impl Eq for Secret {}
 
 fn read_file(path: &Path) -> Result<SecretString, Absent> {
     let unreadable = |reason: String| Absent::Unreadable {

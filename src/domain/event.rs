@@ -177,6 +177,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether only the node that leads a fleet lets it happen.
+    pub fn is_the_leaders(&self) -> bool {
+        matches!(
+            self,
+            Self::Eligible | Self::Assessed(_) | Self::Claimed(_) | Self::NodeLost { .. }
+        )
+    }
+}
+
 /// Whose fault it is that a worker or a gate could not be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartFault {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::member::Member;
 use crate::clock::Clock;
 use crate::domain::decide::{Context, Decision, Refused, Ruling, admit, decide};
 use crate::domain::definition::{Declared, Definition};
@@ -15,6 +16,8 @@ use crate::store::{CommitError, Store, StoreError};
 
 /// How often a decision is made anew after somebody else changed the task first.
 const RACES: usize = 8;
+/// Why nothing becomes of a leader's event on a node that does not lead.
+const OTHERS: &str = "is for the node that leads the fleet to decide about";
 
 /// Decides and commits.
 #[derive(Clone)]
@@ -22,6 +25,8 @@ pub struct Dispatcher {
     store: Arc<dyn Store>,
     policy: Arc<Policy>,
     clock: Clock,
+    /// This node's place in its fleet, where there is one.
+    member: Option<Arc<Member>>,
 }
 
 /// What came of an event.
@@ -53,8 +58,18 @@ pub enum ApplyError {
 
 impl Dispatcher {
     /// A dispatcher over a store.
-    pub fn new(store: Arc<dyn Store>, policy: Arc<Policy>, clock: Clock) -> Self {
-        Self { store, policy, clock }
+    pub fn new(
+        store: Arc<dyn Store>,
+        policy: Arc<Policy>,
+        clock: Clock,
+        member: Option<Arc<Member>>,
+    ) -> Self {
+        Self {
+            store,
+            policy,
+            clock,
+            member,
+        }
     }
 
     /// The policy in force.
@@ -74,15 +89,23 @@ impl Dispatcher {
 
     /// Applies an event to a task as the caller knows it.
     pub async fn apply(&self, mut task: Task, event: Event) -> Result<Applied, ApplyError> {
+        let led = match &self.member {
+            Some(member) if event.is_the_leaders() => match member.leads() {
+                None => return Ok(Applied::Unchanged(OTHERS)),
+                term => term,
+            },
+            _ => None,
+        };
         for _ in 0..RACES {
             let decision = match self.rule(&task, event.clone())? {
                 Ruling::NoChange(why) => return Ok(Applied::Unchanged(why)),
-                Ruling::Change(decision) => decision,
+                Ruling::Change(decision) => Decision { led, ..*decision },
             };
             let changed = decision.task.clone();
-            match self.store.commit(*decision, task.version).await {
+            match self.store.commit(decision, task.version).await {
                 Ok(_) => return Ok(Applied::Changed(Box::new(changed))),
                 Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Deposed) => return Ok(Applied::Unchanged(OTHERS)),
                 Err(CommitError::Conflict { .. } | CommitError::Fenced { .. } | CommitError::Unknown) => {
                     let id = task.id;
                     task = self.store.task(&id).await?.ok_or(ApplyError::Unknown(id))?;

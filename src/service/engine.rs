@@ -44,8 +44,6 @@ use crate::store::StoreError;
 
 /// The wait before work that the store refused is tried again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// How often a node of a fleet looks what others wrote, where nothing tells it.
-const POLL: Duration = Duration::from_millis(500);
 
 /// What comes in from everything that runs beside the engine.
 #[derive(Debug)]
@@ -169,6 +167,7 @@ impl Engine {
                 }
                 () = &mut timer => return,
                 () = heard(&mut self.news) => return,
+                () = self.instance.store.another_wrote() => return,
             }
         }
     }
@@ -475,7 +474,6 @@ impl Engine {
             .chain(self.queue.recheck_at())
             .chain(self.outbox.retry_at())
             .chain(self.instance.signs.due_at())
-            .chain(self.news.as_ref().map(|_| self.instance.clock.now() + POLL))
             .min()
     }
 }

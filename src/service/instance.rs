@@ -174,7 +174,12 @@ impl Instance {
 
     /// A dispatcher over its store.
     pub fn dispatcher(&self) -> Dispatcher {
-        Dispatcher::new(self.store.clone(), self.policy.clone(), self.clock.clone())
+        Dispatcher::new(
+            self.store.clone(),
+            self.policy.clone(),
+            self.clock.clone(),
+            self.member.clone(),
+        )
     }
 
     /// What hides the token of this attempt as well; where the token cannot be told, it was never handed out.

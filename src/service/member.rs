@@ -145,7 +145,10 @@ impl Member {
             let failed = match kept {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error.to_string()),
-                Err(_late) => Some("it does not answer in time".to_owned()),
+                Err(_late) => {
+                    self.roster.reconnect();
+                    Some("the database does not answer in time".to_owned())
+                }
             };
             match (&failed, away) {
                 (Some(error), false) => {

@@ -66,6 +66,23 @@ pub enum StoreError {
         /// How they differ.
         detail: String,
     },
+    /// The server does not answer, or the connection to it was lost on the way. What was not acknowledged is read back before it
+    /// is said to be lost.
+    #[error("the database at {host} is not reachable: {reason}; trying again")]
+    Unavailable {
+        /// Where it is; never its password.
+        host: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The server answers, and will not have us.
+    #[error("the database {address} cannot be used: {reason}; check `store.url`")]
+    Unusable {
+        /// Which one.
+        address: StoreAddress,
+        /// What it says.
+        reason: String,
+    },
     /// The disk (or the quota) is full. What was not acknowledged is not there; everything else is.
     #[error("the disk of the database is full; free some space, the change was not made and can be repeated")]
     Full,
@@ -170,6 +187,9 @@ pub enum CommitError {
         /// The epoch that the task has.
         actual: u64,
     },
+    /// Another node leads the fleet by now: what was decided is that one's to decide.
+    #[error("another node of the fleet leads by now")]
+    Deposed,
     /// There is no such task.
     #[error("the task is not in the store; admit it first")]
     Unknown,

@@ -6,7 +6,7 @@
 use sqlx::migrate::{AppliedMigration, Migrator};
 
 use super::error::StoreError;
-use super::sqlite;
+use super::{postgres, sqlite};
 use crate::config::section::StoreAddress;
 
 /// The flag that says which program wrote the schema.
@@ -30,6 +30,7 @@ pub struct MigrationStep {
 pub async fn plan(address: &StoreAddress) -> Result<Vec<MigrationStep>, StoreError> {
     match address {
         StoreAddress::Sqlite(path) => sqlite::migrate::plan(path).await,
+        StoreAddress::Postgres(server) => postgres::migrate::plan(server).await,
     }
 }
 
@@ -40,6 +41,7 @@ pub async fn plan(address: &StoreAddress) -> Result<Vec<MigrationStep>, StoreErr
 pub async fn check(address: &StoreAddress) -> Result<(), StoreError> {
     match address {
         StoreAddress::Sqlite(path) => sqlite::migrate::check(path).await,
+        StoreAddress::Postgres(server) => postgres::migrate::check(server).await,
     }
 }
 
@@ -51,6 +53,7 @@ pub async fn check(address: &StoreAddress) -> Result<(), StoreError> {
 pub async fn apply(address: &StoreAddress) -> Result<Vec<MigrationStep>, StoreError> {
     match address {
         StoreAddress::Sqlite(path) => sqlite::migrate::apply(path).await,
+        StoreAddress::Postgres(server) => postgres::migrate::apply(server).await,
     }
 }
 

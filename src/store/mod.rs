@@ -7,7 +7,7 @@
 //! - the database itself refuses a completed task without a passed gate of the same attempt and commit;
 //! - nothing is acknowledged before it is on disk.
 //!
-//! [`Store`] is the port; whatever speaks an engine's SQL is below that engine's folder (`sqlite/`), one file a concern.
+//! [`Store`] is the port; whatever speaks an engine's SQL is below that engine's folder (`sqlite/`, `postgres/`), one file a concern.
 //! The types that the verbs take and give ([`record`], [`error`]) know no engine. Deliberately absent: decisions, the clock
 //! (times come in), retries (only the caller knows whether its decision still holds).
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Store;
 use super::error::StoreError;
+use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use crate::config::section::StoreAddress;
 
@@ -28,5 +29,6 @@ pub enum OpenMode {
 pub async fn open(address: &StoreAddress, mode: OpenMode) -> Result<Arc<dyn Store>, StoreError> {
     match address {
         StoreAddress::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, mode).await?)),
+        StoreAddress::Postgres(server) => Ok(Arc::new(PostgresStore::open(server, mode).await?)),
     }
 }

@@ -161,6 +161,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The newest `limit` events of a task, the oldest of them first.
     async fn events(&self, id: &TaskId, limit: u32) -> Result<Vec<Event>, StoreError>;
 
+    /// Waits until another process has written since [`Store::data_version`] was last asked; for ever where the engine cannot tell.
+    /// A wake-up may be early or come twice.
+    async fn another_wrote(&self) {
+        std::future::pending().await
+    }
+
     /// Writes what waits and closes every connection. Dropping the store does the same, without waiting for it.
     async fn close(&self);
 }

@@ -243,7 +243,13 @@ fn syntax_mistakes_have_their_place() {
     "1:11",
     "no name for a runtime"
 )]
-#[case("[store]\nurl='postgres://u:hidden@h/d'", "2:5", "no PostgreSQL")]
+#[case(
+    "[store]\nurl='postgress://u:hidden@h/d'",
+    "2:5",
+    "the address of a PostgreSQL server"
+)]
+#[case("[store]\nurl='postgres://u:${hidden@h/d'", "2:5", "'${' is not closed")]
+#[case("[store]\nlock_timeout='0s'", "2:14", "at least 1ms")]
 #[case("[bus]\nurl='redis://h'", "2:5", "no Valkey")]
 #[case("[server]\nlisten='localhost'", "2:8", "no address")]
 #[case("[logging]\nlevel='a=b=c'", "2:7", "level")]

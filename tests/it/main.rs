@@ -22,6 +22,7 @@ mod main_job;
 mod mcp;
 mod messages;
 mod outcomes;
+mod postgres;
 mod queue_criteria;
 mod queue_edit;
 mod queue_file;

@@ -7,6 +7,7 @@ use orchestrator::domain::task::Task;
 use orchestrator::store::{self, CommitError, OpenMode, Store, StoreAddress};
 use tempfile::TempDir;
 
+use crate::postgres::Database;
 use crate::store_tasks::*;
 
 /// Makes a test of each story for each engine, `sqlite::the_name_of_the_story`.
@@ -14,6 +15,11 @@ macro_rules! on_every_engine {
     ($($story:ident),+ $(,)?) => {
         mod sqlite {
             $(#[tokio::test] async fn $story() { super::$story(super::Engine::Sqlite).await; })+
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $story() {
+                if crate::postgres::is_there() { super::$story(super::Engine::Postgres).await; }
+            })+
         }
     };
 }
@@ -23,6 +29,17 @@ pub(crate) use on_every_engine;
 #[derive(Debug, Clone, Copy)]
 pub enum Engine {
     Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    /// Whether the changes that were told are the expected ones. PostgreSQL may tell one again that was told before.
+    pub fn told(self, changes: &[Task], expected: &[Task]) -> bool {
+        match self {
+            Engine::Sqlite => changes == expected,
+            Engine::Postgres => changes.ends_with(expected),
+        }
+    }
 }
 
 /// An empty store of its own.
@@ -30,19 +47,28 @@ pub struct Fresh {
     pub store: Arc<dyn Store>,
     pub address: StoreAddress,
     _folder: TempDir,
+    _database: Option<Database>,
 }
 
 impl Fresh {
     pub async fn open(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = match engine {
-            Engine::Sqlite => StoreAddress::Sqlite(folder.path().join("state/orchestrator.db")),
+        let (address, database) = match engine {
+            Engine::Sqlite => {
+                let path = folder.path().join("state/orchestrator.db");
+                (StoreAddress::Sqlite(path), None)
+            }
+            Engine::Postgres => {
+                let database = Database::create().await;
+                (database.address(), Some(database))
+            }
         };
         let store = store::open(&address, OpenMode::Migrate).await.unwrap();
         Self {
             store,
             address,
             _folder: folder,
+            _database: database,
         }
     }
 

@@ -21,7 +21,9 @@ fn address(path: &Path) -> StoreAddress {
 }
 
 fn path(fresh: &Fresh) -> &Path {
-    let StoreAddress::Sqlite(path) = &fresh.address;
+    let StoreAddress::Sqlite(path) = &fresh.address else {
+        panic!("{} is no file", fresh.address)
+    };
     path
 }
 

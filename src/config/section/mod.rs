@@ -35,7 +35,7 @@ pub use runtimes::{
 };
 pub use scheduler::Scheduler;
 pub use server::Server;
-pub use store::{Bus, Store, StoreAddress};
+pub use store::{Bus, PostgresLimits, PostgresServer, Store, StoreAddress};
 pub use tiers::Tier;
 
 /// A rule of several sections: a wait that must pass.

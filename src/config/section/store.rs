@@ -1,12 +1,16 @@
 //! `[store]` and `[bus]`: where the truth is kept, and how processes of one fleet wake each other.
 //!
-//! This version carries the embedded store and the in-process bus; the addresses of others are refused by name.
+//! The store is the embedded one or a PostgreSQL server; the bus is the in-process one, and the addresses of others are refused by
+//! name.
+
+mod postgres;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+pub use self::postgres::{PostgresLimits, PostgresServer};
 use crate::config::layout::Layout;
 use crate::config::reader::Section;
 use crate::config::setting::{Misfit, Setting};
@@ -14,13 +18,23 @@ use crate::config::setting::{Misfit, Setting};
 /// `[store]`.
 #[derive(Debug, Clone)]
 pub struct Store {
-    url: StoreUrl,
+    place: Place,
 }
 
-/// The embedded database: in the instance, or at a path of its own (a local disk, where the instance is on a network).
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct StoreUrl {
-    path: Option<PathBuf>,
+/// `store.url` as it is written.
+#[derive(Debug)]
+enum StoreUrl {
+    /// The embedded database: in the instance, or at a path of its own (a local disk, where the instance is on a network).
+    Sqlite(Option<PathBuf>),
+    /// An address, or a reference to one.
+    Postgres(String),
+}
+
+/// `store.url` with its references resolved.
+#[derive(Debug, Clone)]
+enum Place {
+    Sqlite(Option<PathBuf>),
+    Postgres(PostgresServer),
 }
 
 /// Where the truth is kept.
@@ -28,12 +42,15 @@ struct StoreUrl {
 pub enum StoreAddress {
     /// The embedded engine: a file.
     Sqlite(PathBuf),
+    /// A server of its own.
+    Postgres(PostgresServer),
 }
 
 impl fmt::Display for StoreAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(server) => server.fmt(f),
         }
     }
 }
@@ -46,7 +63,7 @@ struct BusUrl;
 
 /// The embedded one.
 fn store_url() -> StoreUrl {
-    StoreUrl { path: None }
+    StoreUrl::Sqlite(None)
 }
 
 /// The in-process one.
@@ -56,17 +73,26 @@ fn bus_url() -> BusUrl {
 
 impl Store {
     pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
-        Self {
-            url: section.get("url", store_url),
-        }
+        let url = section.get("url", store_url);
+        let limits = PostgresLimits::read(section);
+        let place = match url {
+            StoreUrl::Sqlite(path) => Place::Sqlite(path),
+            StoreUrl::Postgres(text) => match section.resolve("url", &text) {
+                Some(url) => Place::Postgres(PostgresServer::of(url, limits)),
+                // A fault was told; nothing is opened after it.
+                None => Place::Sqlite(None),
+            },
+        };
+        Self { place }
     }
 
     /// Where an instance keeps its truth.
     pub fn address(&self, layout: &Layout) -> StoreAddress {
-        StoreAddress::Sqlite(match &self.url.path {
-            Some(path) => layout.root().join(path),
-            None => layout.database(),
-        })
+        match &self.place {
+            Place::Sqlite(Some(path)) => StoreAddress::Sqlite(layout.root().join(path)),
+            Place::Sqlite(None) => StoreAddress::Sqlite(layout.database()),
+            Place::Postgres(server) => StoreAddress::Postgres(server.clone()),
+        }
     }
 }
 
@@ -82,20 +108,17 @@ impl Setting for StoreUrl {
         let text = String::read(value)?;
         match text.split_once(':') {
             None if text == "sqlite" => Ok(store_url()),
-            Some(("sqlite", path)) if !path.is_empty() && !path.starts_with("//") => Ok(Self {
-                path: Some(PathBuf::from(path)),
-            }),
-            Some(("postgres" | "postgresql", _)) => Err(Misfit {
-                help: Some("use \"sqlite\"".to_owned()),
-                ..Misfit::new("this version has no PostgreSQL store")
-            }),
-            _ => Err(Misfit::new("expected \"sqlite\" or \"sqlite:PATH\"")),
+            Some(("sqlite", path)) if !path.is_empty() && !path.starts_with("//") => {
+                Ok(Self::Sqlite(Some(PathBuf::from(path))))
+            }
+            _ => postgres::read_url(value).map(Self::Postgres),
         }
     }
     fn show(&self) -> String {
-        match &self.path {
-            Some(path) => format!("sqlite:{}", path.display()),
-            None => "sqlite".to_owned(),
+        match self {
+            Self::Sqlite(Some(path)) => format!("sqlite:{}", path.display()),
+            Self::Sqlite(None) => "sqlite".to_owned(),
+            Self::Postgres(text) => postgres::shown(text),
         }
     }
 }

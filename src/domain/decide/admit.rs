@@ -61,5 +61,6 @@ pub fn admit(
         attempt: None,
         gate: None,
         durable: vec![Durable::Mirror],
+        led: None,
     })
 }

@@ -244,6 +244,7 @@ impl<'a> Draft<'a> {
             attempt: self.attempt,
             gate: self.gate,
             durable: self.durable,
+            led: None,
         }
     }
 }

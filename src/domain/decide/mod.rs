@@ -55,6 +55,8 @@ pub struct Decision {
     pub gate: Option<GateRecord>,
     /// Durable effects, in order.
     pub durable: Vec<Durable>,
+    /// The leadership of the fleet that it was decided under, where it is the leader's to decide.
+    pub led: Option<u64>,
 }
 
 /// One line of the event log: what happened, and what it led to.

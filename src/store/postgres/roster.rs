@@ -4,31 +4,46 @@
 //! term, and a term that is not the latest renews nothing; whoever leads next raises the leader's term, which the store
 //! compares with every decision of a leader (see the writer). Deliberately absent: what follows from a lease that ran out.
 
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::types::Json;
 
+use super::server::Server;
 use crate::domain::node::{Announcement, Lease, Node, NodeName};
 use crate::store::error::StoreError;
 use crate::store::record::{Copied, Joined};
 use crate::store::row::{int, nat};
 
 /// What the leader leads.
-const SCHEDULER: &str = "scheduler";
+pub(super) const SCHEDULER: &str = "scheduler";
 
-/// The roster, over the store's connections.
-#[derive(Debug, Clone)]
+/// The roster, over connections of its own: a lease is renewed though readers have taken all others.
+#[derive(Debug)]
 pub struct Roster {
-    pool: PgPool,
+    server: Server,
+    pool: RwLock<PgPool>,
 }
 
 type Row = (String, i64, String, DateTime<Utc>, f64, bool, Option<String>);
 
 impl Roster {
-    pub(in crate::store) fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub(super) fn new(server: Server) -> Self {
+        Self {
+            pool: RwLock::new(server.side_pool()),
+            server,
+        }
+    }
+
+    /// Begins with new connections: one that never answers would be taken again and again.
+    pub fn reconnect(&self) {
+        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = self.server.side_pool();
+    }
+
+    fn pool(&self) -> PgPool {
+        self.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Enters a node that starts. One of the same name is taken over where its lease ran out, or where it is of the same
@@ -53,7 +68,7 @@ impl Roster {
         .bind(Json(node))
         .bind(at)
         .bind(lease.as_secs_f64())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.pool())
         .await?;
         if let Some(term) = term {
             return Ok(Joined::As(nat(term)));
@@ -73,7 +88,7 @@ impl Roster {
         .bind(int(term))
         .bind(lease.as_secs_f64())
         .bind(Json(node))
-        .execute(&self.pool)
+        .execute(&self.pool())
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -85,7 +100,7 @@ impl Roster {
         )
         .bind(name.as_str())
         .bind(int(term))
-        .execute(&self.pool)
+        .execute(&self.pool())
         .await?;
         Ok(())
     }
@@ -97,7 +112,7 @@ impl Roster {
             .bind(SCHEDULER)
             .bind(name.as_str())
             .bind(int(term))
-            .execute(&self.pool)
+            .execute(&self.pool())
             .await?;
         Ok(())
     }
@@ -108,7 +123,7 @@ impl Roster {
             "SELECT name, term, announcement::text, joined_at, \
              extract(epoch FROM lease_until - clock_timestamp())::float8, is_gone, cordoned FROM node ORDER BY name",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.pool())
         .await?;
         rows.into_iter().map(node).collect()
     }
@@ -118,7 +133,7 @@ impl Roster {
         let done = sqlx::query("UPDATE node SET cordoned = $2 WHERE name = $1")
             .bind(name.as_str())
             .bind(by)
-            .execute(&self.pool)
+            .execute(&self.pool())
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -126,7 +141,7 @@ impl Roster {
     /// Forgets a node that is not there. False: it is there, or there is no such node.
     pub async fn remove(&self, name: &NodeName) -> Result<bool, StoreError> {
         let sql = "DELETE FROM node WHERE name = $1 AND (is_gone OR lease_until < clock_timestamp())";
-        let done = sqlx::query(sql).bind(name.as_str()).execute(&self.pool).await?;
+        let done = sqlx::query(sql).bind(name.as_str()).execute(&self.pool()).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -146,7 +161,7 @@ impl Roster {
         .bind(name.as_str())
         .bind(int(term))
         .bind(lease.as_secs_f64())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.pool())
         .await?;
         Ok(led.map(nat))
     }
@@ -156,7 +171,7 @@ impl Roster {
         let sql = "SELECT node FROM leader WHERE name = $1 AND lease_until >= clock_timestamp()";
         let name: Option<String> = sqlx::query_scalar(sql)
             .bind(SCHEDULER)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.pool())
             .await?;
         name.map(|name| NodeName::parse(&name).map_err(unreadable))
             .transpose()
@@ -174,7 +189,7 @@ impl Roster {
         .bind(copied.node.as_str())
         .bind(copied.at)
         .bind(&copied.text)
-        .execute(&self.pool)
+        .execute(&self.pool())
         .await?;
         Ok(())
     }
@@ -184,7 +199,7 @@ impl Roster {
         let row: Option<(i64, String, DateTime<Utc>, String)> =
             sqlx::query_as("SELECT epoch, node, saved_at, progress FROM session_summary WHERE task_id = $1")
                 .bind(task)
-                .fetch_optional(&self.pool)
+                .fetch_optional(&self.pool())
                 .await?;
         let copied = |(epoch, node, at, text): (i64, String, DateTime<Utc>, String)| {
             Ok(Copied {

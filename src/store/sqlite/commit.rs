@@ -95,6 +95,7 @@ async fn commit(
         attempt,
         gate,
         durable,
+        led: _,
     } = decision;
     let head = head(conn, &task.id).await?.ok_or(CommitError::Unknown)?;
     if head.version != expected {

@@ -55,7 +55,7 @@ impl StepError for CommitError {
     fn store(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error) => Some(error),
-            Self::Conflict { .. } | Self::Fenced { .. } | Self::Unknown => None,
+            Self::Conflict { .. } | Self::Fenced { .. } | Self::Deposed | Self::Unknown => None,
         }
     }
 }

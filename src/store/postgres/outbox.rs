@@ -1,0 +1,55 @@
+//! The outbox: what is to be performed now, and what became of it.
+
+use chrono::{DateTime, Utc};
+
+use super::PostgresStore;
+use super::work::Work;
+use crate::store::error::StoreError;
+use crate::store::record::{OutboxKind, OutboxRow};
+use crate::store::row::{OutboxLine, int, micros};
+
+const DUE: &str = "SELECT o.seq, o.key, o.task_id, o.payload::text AS payload, o.created_at, o.attempts, o.error FROM outbox o \
+    WHERE o.done_at IS NULL AND o.kind = $1 AND o.not_before <= $2 \
+    AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.done_at IS NULL AND e.task_id = o.task_id AND e.kind = o.kind \
+    AND e.seq < o.seq AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
+
+impl PostgresStore {
+    pub(super) async fn outbox_due(
+        &self,
+        kind: OutboxKind,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        let rows: Vec<OutboxLine> = self
+            .read(|pool| async move {
+                sqlx::query_as(DUE)
+                    .bind(kind.as_str())
+                    .bind(micros(now))
+                    .bind(i64::from(limit))
+                    .fetch_all(&pool)
+                    .await
+            })
+            .await?;
+        rows.into_iter().map(OutboxLine::into_row).collect()
+    }
+
+    pub(super) async fn outbox_done(&self, seqs: Vec<u64>, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let seqs = seqs.into_iter().map(int).collect();
+        self.writer.done(Work::Performed { seqs, at: micros(at) }).await
+    }
+
+    pub(super) async fn outbox_failed(
+        &self,
+        seq: u64,
+        error: String,
+        not_before: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .done(Work::NotPerformed {
+                seq: int(seq),
+                error,
+                not_before: micros(not_before),
+            })
+            .await
+    }
+}

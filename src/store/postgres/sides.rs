@@ -1,0 +1,187 @@
+//! The statements of what goes beside the path of tasks: signs of life, the outbox, flags, the mirror. Lists of a group that go
+//! to one table are one statement.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::PgConnection;
+
+use super::columns::text;
+use super::work::{Answer, Outcome, Work};
+use crate::domain::id::TaskId;
+use crate::store::record::{Beat, Mirrored, ProgressMark};
+use crate::store::row::{int, micros};
+
+pub(super) const BEAT: &str = "UPDATE attempt_live l SET beat_at = greatest(l.beat_at, c.at), \
+    progress_pct = coalesce(c.pct, l.progress_pct), phase = coalesce(c.phase, l.phase) \
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[]) AS c (task_id, epoch, at, pct, phase) \
+    WHERE l.task_id = c.task_id AND l.epoch = c.epoch AND EXISTS (SELECT FROM attempt a \
+    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL) RETURNING l.task_id, l.epoch";
+const MARK: &str = "UPDATE attempt_live l SET transcript_offset = greatest(l.transcript_offset, c.read), \
+    session = coalesce(c.session, l.session), cost_usd = coalesce(c.cost, l.cost_usd), \
+    input_tokens = coalesce(c.input, l.input_tokens), output_tokens = coalesce(c.output, l.output_tokens) \
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::float8[], $6::bigint[], $7::bigint[]) \
+    AS c (task_id, epoch, read, session, cost, input, output) \
+    WHERE l.task_id = c.task_id AND l.epoch = c.epoch AND EXISTS (SELECT FROM attempt a \
+    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL) RETURNING l.task_id, l.epoch";
+const SET_FLAG: &str = "INSERT INTO flag (name, value, set_at) VALUES ($1, $2::text::json, $3) \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = excluded.set_at";
+const TELL: &str = "INSERT INTO mirror (task_id, version, body) SELECT c.task_id, c.version, c.body::json \
+    FROM unnest($1::text[], $2::bigint[], $3::text[]) AS c (task_id, version, body) ON CONFLICT (task_id) DO UPDATE \
+    SET version = excluded.version, body = excluded.body WHERE excluded.version >= mirror.version";
+const PERFORMED: &str =
+    "UPDATE outbox SET done_at = $2, error = NULL WHERE seq = ANY($1) AND done_at IS NULL";
+const NOT_PERFORMED: &str = "UPDATE outbox SET attempts = attempts + 1, error = $2, not_before = $3 \
+    WHERE seq = $1 AND done_at IS NULL";
+
+/// The rows that a statement found.
+type Found = HashSet<(String, i64)>;
+
+/// Does what a group has beside its changes, and answers it where it stood.
+pub(super) async fn sides(
+    conn: &mut PgConnection,
+    works: &[&Work],
+    answers: &mut [Option<Outcome>],
+) -> Result<(), sqlx::Error> {
+    let beaten = put_beats(conn, works).await?;
+    let marked = put_marks(conn, works).await?;
+    for (work, answer) in works.iter().zip(answers) {
+        let done = match work {
+            Work::Admit { .. } | Work::Commit { .. } => continue,
+            Work::Beats(beats) => Answer::Refused(missing(&beaten, beats.iter().map(|b| (&b.task, b.epoch)))),
+            Work::Marks(marks) => Answer::Refused(missing(&marked, marks.iter().map(|m| (&m.task, m.epoch)))),
+            Work::Flag { name, value, at } => {
+                put_flag(conn, name, value.as_deref(), *at).await?;
+                Answer::Done
+            }
+            Work::Mirrored(told) => {
+                put_mirrored(conn, told).await?;
+                Answer::Done
+            }
+            Work::Performed { seqs, at } => {
+                sqlx::query(PERFORMED)
+                    .bind(seqs)
+                    .bind(at)
+                    .execute(&mut *conn)
+                    .await?;
+                Answer::Done
+            }
+            Work::NotPerformed {
+                seq,
+                error,
+                not_before,
+            } => {
+                sqlx::query(NOT_PERFORMED)
+                    .bind(seq)
+                    .bind(text(error))
+                    .bind(not_before)
+                    .execute(&mut *conn)
+                    .await?;
+                Answer::Done
+            }
+        };
+        *answer = Some(Ok(done));
+    }
+    Ok(())
+}
+
+fn missing<'a>(found: &Found, asked: impl Iterator<Item = (&'a TaskId, u64)>) -> Vec<TaskId> {
+    asked
+        .filter(|(id, epoch)| !found.contains(&(id.to_string(), int(*epoch))))
+        .map(|(id, _)| id.clone())
+        .collect()
+}
+
+/// One statement changes a row once: of several beats of one attempt the newest of each value counts.
+async fn put_beats(conn: &mut PgConnection, works: &[&Work]) -> Result<Found, sqlx::Error> {
+    let mut merged: BTreeMap<(&TaskId, u64), Beat> = BTreeMap::new();
+    for beat in works.iter().flat_map(|work| match work {
+        Work::Beats(beats) => beats.as_slice(),
+        _ => &[],
+    }) {
+        let held = merged
+            .entry((&beat.task, beat.epoch))
+            .or_insert_with(|| beat.clone());
+        held.at = held.at.max(beat.at);
+        held.pct = beat.pct.or(held.pct);
+        held.phase = beat.phase.clone().or(held.phase.take());
+    }
+    if merged.is_empty() {
+        return Ok(Found::new());
+    }
+    let of = || merged.values();
+    let pct = |beat: &Beat| beat.pct.map(|pct| i64::from(pct.min(100)));
+    let rows: Vec<(String, i64)> = sqlx::query_as(BEAT)
+        .bind(of().map(|b| b.task.to_string()).collect::<Vec<_>>())
+        .bind(of().map(|b| int(b.epoch)).collect::<Vec<_>>())
+        .bind(of().map(|b| micros(b.at)).collect::<Vec<_>>())
+        .bind(of().map(pct).collect::<Vec<_>>())
+        .bind(of().map(|b| b.phase.as_deref().map(text)).collect::<Vec<_>>())
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn put_marks(conn: &mut PgConnection, works: &[&Work]) -> Result<Found, sqlx::Error> {
+    let mut merged: BTreeMap<(&TaskId, u64), ProgressMark> = BTreeMap::new();
+    for mark in works.iter().flat_map(|work| match work {
+        Work::Marks(marks) => marks.as_slice(),
+        _ => &[],
+    }) {
+        let held = merged
+            .entry((&mark.task, mark.epoch))
+            .or_insert_with(|| mark.clone());
+        held.transcript_offset = held.transcript_offset.max(mark.transcript_offset);
+        held.session = mark.session.clone().or(held.session.take());
+        held.cost_usd = mark.cost_usd.or(held.cost_usd);
+        held.input_tokens = mark.input_tokens.or(held.input_tokens);
+        held.output_tokens = mark.output_tokens.or(held.output_tokens);
+    }
+    if merged.is_empty() {
+        return Ok(Found::new());
+    }
+    let of = || merged.values();
+    let rows: Vec<(String, i64)> = sqlx::query_as(MARK)
+        .bind(of().map(|m| m.task.to_string()).collect::<Vec<_>>())
+        .bind(of().map(|m| int(m.epoch)).collect::<Vec<_>>())
+        .bind(of().map(|m| int(m.transcript_offset)).collect::<Vec<_>>())
+        .bind(of().map(|m| m.session.as_deref().map(text)).collect::<Vec<_>>())
+        .bind(of().map(|m| m.cost_usd).collect::<Vec<_>>())
+        .bind(of().map(|m| m.input_tokens.map(int)).collect::<Vec<_>>())
+        .bind(of().map(|m| m.output_tokens.map(int)).collect::<Vec<_>>())
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn put_flag(
+    conn: &mut PgConnection,
+    name: &str,
+    value: Option<&str>,
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    let query = match value {
+        Some(value) => sqlx::query(SET_FLAG).bind(name).bind(value).bind(at),
+        None => sqlx::query("DELETE FROM flag WHERE name = $1").bind(name),
+    };
+    query.execute(conn).await?;
+    Ok(())
+}
+
+async fn put_mirrored(conn: &mut PgConnection, told: &[(TaskId, Mirrored)]) -> Result<(), sqlx::Error> {
+    // Of two tellings of one task in a list the later version counts; one statement changes a row once.
+    let mut newest: BTreeMap<&TaskId, &Mirrored> = BTreeMap::new();
+    for (id, told) in told {
+        let held = newest.entry(id).or_insert(told);
+        if told.version >= held.version {
+            *held = told;
+        }
+    }
+    let bodies: Vec<String> = newest.values().map(|told| told.body.to_string()).collect();
+    sqlx::query(TELL)
+        .bind(newest.keys().map(ToString::to_string).collect::<Vec<_>>())
+        .bind(newest.values().map(|told| int(told.version)).collect::<Vec<_>>())
+        .bind(bodies)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
