@@ -22,6 +22,7 @@ use crate::config::{Config, Layout, section};
 use crate::domain::id::TaskId;
 use crate::domain::policy::Policy;
 use crate::format::redact::Redactor;
+use crate::runtime::process;
 use crate::store::{self, OpenMode, Store, StoreError};
 use crate::workspace::{Spares, WorkspaceError, Workspaces};
 
@@ -145,6 +146,18 @@ impl Instance {
         Dispatcher::new(self.store.clone(), self.policy.clone(), self.clock.clone())
     }
 
+    /// Its name among those that share its database: the host and the folder for people, and what tells it from its namesakes.
+    pub fn node(&self) -> String {
+        let host = process::host().unwrap_or_else(|| "localhost".to_owned());
+        let place = self.layout.root().display();
+        // Without a name of its own nobody is taken for it: its lease has to run out before it is given back to it.
+        let own = self
+            .tokens
+            .name_of_instance()
+            .unwrap_or_else(|_| uuid::Uuid::new_v4().simple().to_string());
+        format!("{host}:{place}#{own}")
+    }
+
     /// What hides the token of this attempt as well; where the token cannot be told, it was never handed out.
     pub fn redactor_of(&self, task: &TaskId, epoch: u64, claimed_at: DateTime<Utc>) -> Redactor {
         let token = self.tokens.of(task, epoch, claimed_at);
@@ -189,6 +202,8 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             false => password_in(value).map(str::to_owned),
         }
     });
+    let store = config.store.secret_url();
+    let store = store.and_then(|url| password_in(url.expose_secret()).map(str::to_owned));
     let forge = config.forge.token.as_ref().and_then(|s| s.value().ok());
     let forge = forge.map(|s| s.expose_secret().to_owned());
     Redactor::new(
@@ -197,6 +212,7 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             .values()
             .filter_map(key)
             .chain(forge)
+            .chain(store)
             .chain(handed),
     )
 }

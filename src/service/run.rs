@@ -72,6 +72,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         tokio::select! {
             () = engine.wait() => {}
             changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            () = instance.store.another_wrote() => {}
             Some(_tick) = ticks.recv() => {
                 if let Err(error) = look_for_runtimes(&instance).await {
                     tracing::error!(%error, "what runtimes there are was not written down; the next tick tries again");
@@ -82,7 +83,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     }
     ticker.stop().await?;
     instance.spares.end().await;
-    Ok(leave(engine).await?)
+    Ok(leave(&instance, engine).await?)
 }
 
 /// The watch over the files.
@@ -133,11 +134,12 @@ pub async fn tick(
         tokio::select! {
             () = engine.wait() => {}
             changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            () = instance.store.another_wrote() => {}
             () = shutdown.cancelled() => {}
         }
     }
     instance.spares.end().await;
-    let ticked = leave(engine).await?;
+    let ticked = leave(&instance, engine).await?;
     if !wait {
         entrust(&instance).await?;
     }
@@ -166,6 +168,10 @@ pub async fn end_condemned(instance: &Arc<Instance>) -> Result<bool, StoreError>
     let Ok(_lock) = InstanceLock::acquire(&instance.layout.lock()) else {
         return Ok(false);
     };
+    match instance.store.lead(&instance.node()).await {
+        Err(StoreError::Led { .. }) => return Ok(false),
+        led => led?,
+    }
     let mut engine = Engine::load(instance.clone()).await?;
     loop {
         engine.pass().await?;
@@ -174,19 +180,22 @@ pub async fn end_condemned(instance: &Arc<Instance>) -> Result<bool, StoreError>
         }
         engine.wait().await;
     }
-    engine.leave().await?;
+    leave(instance, engine).await?;
     Ok(true)
 }
 
-async fn leave(engine: Engine) -> Result<Ticked, StoreError> {
+async fn leave(instance: &Instance, engine: Engine) -> Result<Ticked, StoreError> {
     let workers = engine.workers();
-    engine.leave().await?;
+    let left = engine.leave().await;
+    instance.store.resign().await;
+    left?;
     Ok(Ticked { workers })
 }
 
 /// The lock, and what has to be put in order before the first pass.
 async fn take_over(instance: &Instance) -> Result<InstanceLock, RunError> {
     let lock = InstanceLock::acquire(&instance.layout.lock())?;
+    instance.store.lead(&instance.node()).await?;
     sweep(instance);
     process::sweep_groups();
     if !gate::kill_orphans(&instance.layout.gates()).await {

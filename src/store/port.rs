@@ -161,6 +161,10 @@ pub trait Store: Send + Sync + fmt::Debug {
         std::future::pending().await
     }
 
+    /// Tells other processes at once that this one wrote, where the engine can; they are told anyway a moment later, unless this
+    /// process ends before.
+    async fn announce(&self) {}
+
     /// Takes the right to schedule on this database, under the name of a node (what is behind a `#` in it only tells it from its
     /// namesakes), and keeps it until [`Store::resign`]. An engine that only one host can use leaves it to the instance's lock.
     ///

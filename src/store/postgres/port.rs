@@ -157,6 +157,10 @@ impl Store for PostgresStore {
         Self::another_wrote(self).await
     }
 
+    async fn announce(&self) {
+        self.herald.announce().await
+    }
+
     async fn lead(&self, node: &str) -> Result<(), StoreError> {
         self.take_lead(node).await
     }
