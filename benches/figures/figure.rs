@@ -18,6 +18,8 @@ pub enum Unit {
     Memory,
     /// A part of one core.
     Share,
+    /// Things.
+    Count,
 }
 
 /// Samples of one thing.
@@ -49,6 +51,11 @@ impl Figure {
         )
     }
 
+    /// With a lower bound, for a rate.
+    pub fn above(self, goal: f64) -> Self {
+        self.below(goal)
+    }
+
     /// With an upper bound that the 95th percentile is held against.
     pub fn below(self, goal: f64) -> Self {
         Self {
@@ -71,14 +78,16 @@ impl Figure {
         // Of rates the slow end is the low one.
         let slow = match self.unit {
             Unit::Rate => self.quantile(0.05),
-            Unit::Time | Unit::Memory | Unit::Share => self.quantile(0.95),
+            Unit::Time | Unit::Memory | Unit::Share | Unit::Count => self.quantile(0.95),
         };
+        let rate = matches!(self.unit, Unit::Rate);
+        let sign = if rate { '>' } else { '<' };
         let goal = self
             .goal
-            .map_or("-".to_owned(), |g| format!("< {}", words(g, self.unit)));
+            .map_or("-".to_owned(), |g| format!("{sign} {}", words(g, self.unit)));
         let met = match self.goal {
             None => "-",
-            Some(goal) if slow < goal => "yes",
+            Some(goal) if (slow < goal) != rate => "yes",
             Some(_) => "NO",
         };
         let (what, median, n) = (
@@ -101,6 +110,8 @@ fn words(value: f64, unit: Unit) -> String {
         Unit::Time if value < 1.0 => format!("{:.1} ms", value * 1e3),
         Unit::Time => format!("{value:.2} s"),
         Unit::Rate => format!("{value:.0} /s"),
+        Unit::Count => format!("{value:.1}"),
+        Unit::Memory if value < 1e5 => format!("{:.1} kB", value / 1e3),
         Unit::Memory => format!("{:.1} MB", value / 1e6),
         Unit::Share => format!("{:.3} %", value * 100.0),
     }

@@ -7,6 +7,7 @@
 // A benchmark sets the scene and reads the real clock; the program itself is checked when it is built without it.
 #![allow(clippy::disallowed_methods)]
 
+mod bare;
 mod chatter;
 mod crowd;
 mod decide;
@@ -33,7 +34,7 @@ struct Section {
     run: fn(&crowd::Crowds) -> anyhow::Result<Vec<Figure>>,
 }
 
-const SECTIONS: [Section; 12] = [
+const SECTIONS: [Section; 13] = [
     Section {
         name: "parse",
         run: |_| queue::figures(),
@@ -45,6 +46,10 @@ const SECTIONS: [Section; 12] = [
     Section {
         name: "store",
         run: |_| store::figures(),
+    },
+    Section {
+        name: "store-bare",
+        run: |_| bare::figures(),
     },
     Section {
         name: "spawn",

@@ -103,8 +103,6 @@ CREATE TABLE attempt_live (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
 -- One row a run of the gate. The wide key is what a completed task refers to.
-CREATE SEQUENCE gate_seq AS bigint;
-
 CREATE TABLE gate (
     seq        bigint NOT NULL PRIMARY KEY,
     task_id    text COLLATE "C" NOT NULL REFERENCES task (id),
@@ -115,7 +113,7 @@ CREATE TABLE gate (
     verdict    text   NOT NULL CHECK (verdict IN ('passed', 'failed', 'needs-person')),
     started_at bigint NOT NULL,
     ended_at   bigint NOT NULL,
-    UNIQUE (seq, task_id, attempt, epoch, commit_id, verdict)
+    CONSTRAINT gate_key UNIQUE (seq, task_id, attempt, epoch, commit_id, verdict)
 );
 
 CREATE INDEX gate_task ON gate (task_id, seq);

@@ -226,6 +226,8 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             false => password_in(value).map(str::to_owned),
         }
     });
+    let store = config.store.secret_url();
+    let store = store.and_then(|url| password_in(url.expose_secret()).map(str::to_owned));
     let forge = config.forge.token.as_ref().and_then(|s| s.value().ok());
     let forge = forge.map(|s| s.expose_secret().to_owned());
     Redactor::new(
@@ -234,6 +236,7 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             .values()
             .filter_map(key)
             .chain(forge)
+            .chain(store)
             .chain(handed),
     )
 }

@@ -40,6 +40,12 @@ impl Tokens {
         Ok(hex(&digest(&[&key, &inner])[..TOKEN]))
     }
 
+    /// A name of the instance that no other has, for whoever shares a database with it. It tells nothing of the key.
+    pub fn name_of_instance(&self) -> io::Result<String> {
+        let key = self.key()?;
+        Ok(hex(&digest(&[b"instance\0", &key])[..TOKEN / 2]))
+    }
+
     fn key(&self) -> io::Result<Vec<u8>> {
         let key = match std::fs::read(&self.key) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

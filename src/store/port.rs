@@ -167,6 +167,10 @@ pub trait Store: Send + Sync + fmt::Debug {
         std::future::pending().await
     }
 
+    /// Tells other processes at once that this one wrote, where the engine can; they are told anyway a moment later, unless this
+    /// process ends before.
+    async fn announce(&self) {}
+
     /// Writes what waits and closes every connection. Dropping the store does the same, without waiting for it.
     async fn close(&self);
 }

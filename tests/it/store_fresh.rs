@@ -47,7 +47,7 @@ pub struct Fresh {
     pub store: Arc<dyn Store>,
     pub address: StoreAddress,
     _folder: TempDir,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 impl Fresh {
@@ -68,8 +68,13 @@ impl Fresh {
             store,
             address,
             _folder: folder,
-            _database: database,
+            database,
         }
+    }
+
+    /// Its database on a server.
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().unwrap()
     }
 
     /// The same store as another process has it.

@@ -1,5 +1,6 @@
 //! What only the embedded engine can be asked: cheating with raw SQL, the schema's history, kill -9.
 
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -53,8 +54,13 @@ fn refused(answer: &Result<u64, sqlx::Error>) -> bool {
         .is_some_and(|code| code & 0xff == 19)
 }
 
+/// The failed run of the gate in [`a_court`]; a run has its event's number.
+const RED: u32 = 4;
+/// The passed one.
+const GREEN: u32 = 8;
+
 /// An instance with a task in the gate (`judged`, with a failed gate of its own), one that was never tried (`new`), and
-/// a completed one (`done`, by gate 2).
+/// a completed one (`done`).
 async fn a_court() -> Fresh {
     let fresh = Fresh::open(Engine::Sqlite).await;
     let mut failed = retry(&fresh.validating("judged").await, Outcome::GateFailed);
@@ -63,6 +69,10 @@ async fn a_court() -> Fresh {
     fresh.commit(&failed).await.unwrap();
     fresh.completed("done").await;
     fresh.admitted("new").await;
+    for (name, number) in [("judged", RED), ("done", GREEN)] {
+        let run = fresh.store.latest_gate(&id(name)).await.unwrap().unwrap();
+        assert_eq!(run.seq, u64::from(number));
+    }
     fresh
 }
 
@@ -72,7 +82,7 @@ fn ended(attempt: u32, epoch: u32, commit: &str) -> String {
     )
 }
 
-fn archive(id: &str, gate: &str, state: &str) -> String {
+fn archive(id: &str, gate: impl Display, state: &str) -> String {
     format!(
         "UPDATE task SET version = version + 1, seq = 1000, done_gate = {gate}, state = '{state}' WHERE id = '{id}'"
     )
@@ -89,7 +99,7 @@ async fn raw_sql_cannot_archive_without_the_gate(#[case] foreign_keys: bool) {
     let wording =
         "INSERT INTO definition SELECT 'fresh', hash, 1, body FROM definition WHERE task_id = 'new'";
     run(&mut conn, wording).await.unwrap();
-    let inserted = |gate: &str| {
+    let inserted = |gate: &dyn Display| {
         format!(
             "INSERT INTO task (id, version, epoch, seq, definition_hash, project, priority, created_at, updated_at, \
              body_version, state, history, done_gate) SELECT 'fresh', 1, 1, 999, definition_hash, project, 0, 0, 0, 1, \
@@ -98,32 +108,78 @@ async fn raw_sql_cannot_archive_without_the_gate(#[case] foreign_keys: bool) {
     };
     let cheats = [
         ("update without a gate", archive("judged", "NULL", &proven)),
-        ("update with a failed gate", archive("judged", "1", &proven)),
-        ("update with another task's gate", archive("judged", "2", &proven)),
-        ("update with a gate that is not there", archive("judged", "77", &proven)),
-        ("never tried, another's gate", archive("new", "2", &ended(0, 0, "c0ffee"))),
-        ("another epoch than the task's", archive("judged", "2", &ended(1, 9, "c0ffee"))),
-        ("no commit", archive("judged", "2", &proven.replace(r#","commit":"c0ffee""#, ""))),
-        ("completed under another name", archive("judged", "NULL", r#"{"kind":"completed"}"#)),
-        ("ended as something live", archive("judged", "NULL", r#"{"kind":"ended","end":{"how":"running"}}"#)),
-        ("a state that nobody knows", archive("judged", "NULL", r#"{"kind":"perfect"}"#)),
+        ("update with a failed gate", archive("judged", RED, &proven)),
+        (
+            "update with another task's gate",
+            archive("judged", GREEN, &proven),
+        ),
+        (
+            "update with a gate that is not there",
+            archive("judged", 77, &proven),
+        ),
+        (
+            "never tried, another's gate",
+            archive("new", GREEN, &ended(0, 0, "c0ffee")),
+        ),
+        (
+            "another epoch than the task's",
+            archive("judged", GREEN, &ended(1, 9, "c0ffee")),
+        ),
+        (
+            "no commit",
+            archive("judged", GREEN, &proven.replace(r#","commit":"c0ffee""#, "")),
+        ),
+        (
+            "completed under another name",
+            archive("judged", "NULL", r#"{"kind":"completed"}"#),
+        ),
+        (
+            "ended as something live",
+            archive("judged", "NULL", r#"{"kind":"ended","end":{"how":"running"}}"#),
+        ),
+        (
+            "a state that nobody knows",
+            archive("judged", "NULL", r#"{"kind":"perfect"}"#),
+        ),
         ("no state at all", archive("judged", "NULL", "{}")),
-        ("insert without a gate", inserted("NULL")),
-        ("insert with another's gate", inserted("2")),
-        ("the completed one with another commit", archive("done", "2", &ended(1, 1, "beef"))),
-        ("the completed one with another attempt", archive("done", "2", &ended(2, 1, "c0ffee"))),
-        ("the gate's commit afterwards", "UPDATE gate SET commit_id = 'beef' WHERE seq = 2".into()),
-        ("the gate's verdict beforehand", "UPDATE gate SET verdict = 'passed' WHERE seq = 1".into()),
-        ("the gate deleted", "DELETE FROM gate WHERE seq = 2".into()),
+        ("insert without a gate", inserted(&"NULL")),
+        ("insert with another's gate", inserted(&GREEN)),
+        (
+            "the completed one with another commit",
+            archive("done", GREEN, &ended(1, 1, "beef")),
+        ),
+        (
+            "the completed one with another attempt",
+            archive("done", GREEN, &ended(2, 1, "c0ffee")),
+        ),
+        (
+            "the gate's commit afterwards",
+            format!("UPDATE gate SET commit_id = 'beef' WHERE seq = {GREEN}"),
+        ),
+        (
+            "the gate's verdict beforehand",
+            format!("UPDATE gate SET verdict = 'passed' WHERE seq = {RED}"),
+        ),
+        (
+            "the gate deleted",
+            format!("DELETE FROM gate WHERE seq = {GREEN}"),
+        ),
         (
             "the gate replaced",
-            "INSERT OR REPLACE INTO gate SELECT seq, 'judged', attempt, epoch, commit_id, tree, verdict, 0, 0 \
-             FROM gate WHERE seq = 2"
-                .into(),
+            format!(
+                "INSERT OR REPLACE INTO gate SELECT seq, 'judged', attempt, epoch, commit_id, tree, verdict, 0, 0 \
+             FROM gate WHERE seq = {GREEN}"
+            ),
         ),
-        ("a red receipt in a passed gate", receipt(2, "failed", "c0ffee")),
-        ("a receipt of another commit", receipt(2, "passed", "beef")),
-        ("a receipt changed", "UPDATE receipt SET exit_code = 0, command = 'true'".into()),
+        (
+            "a red receipt in a passed gate",
+            receipt(GREEN, "failed", "c0ffee"),
+        ),
+        ("a receipt of another commit", receipt(GREEN, "passed", "beef")),
+        (
+            "a receipt changed",
+            "UPDATE receipt SET exit_code = 0, command = 'true'".into(),
+        ),
         ("receipts deleted", "DELETE FROM receipt".into()),
     ];
     for (name, sql) in cheats {
@@ -152,15 +208,15 @@ async fn the_foreign_key_alone_keeps_the_proof() {
     }
     let proven = ended(1, 1, "c0ffee");
     for sql in [
-        &archive("judged", "1", &proven),
-        &archive("judged", "2", &proven),
-        &archive("judged", "77", &proven),
-        &archive("done", "2", &ended(1, 1, "beef")),
-        &archive("done", "2", &ended(2, 1, "c0ffee")),
-        "UPDATE gate SET commit_id = 'beef' WHERE seq = 2",
-        "UPDATE gate SET verdict = 'failed' WHERE seq = 2",
-        "UPDATE gate SET task_id = 'judged' WHERE seq = 2",
-        "DELETE FROM gate WHERE seq = 2",
+        &archive("judged", RED, &proven),
+        &archive("judged", GREEN, &proven),
+        &archive("judged", 77, &proven),
+        &archive("done", GREEN, &ended(1, 1, "beef")),
+        &archive("done", GREEN, &ended(2, 1, "c0ffee")),
+        &format!("UPDATE gate SET commit_id = 'beef' WHERE seq = {GREEN}"),
+        &format!("UPDATE gate SET verdict = 'failed' WHERE seq = {GREEN}"),
+        &format!("UPDATE gate SET task_id = 'judged' WHERE seq = {GREEN}"),
+        &format!("DELETE FROM gate WHERE seq = {GREEN}"),
     ] {
         let answer = run(&mut conn, sql).await;
         assert!(refused(&answer), "{sql}: {answer:?}");

@@ -65,6 +65,7 @@ fn decision(kind: &str, from: &Task, state: State) -> Decision {
         attempt: None,
         gate: None,
         durable: vec![],
+        led: None,
     }
 }
 

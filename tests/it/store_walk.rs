@@ -188,10 +188,14 @@ async fn compare(fresh: &Fresh, models: &BTreeMap<usize, Model>) {
 }
 
 #[rstest]
-#[case::sqlite(Engine::Sqlite)]
-fn the_store_is_its_model(#[case] engine: Engine) {
+#[case::sqlite(Engine::Sqlite, 24)]
+#[case::postgres(Engine::Postgres, 8)]
+fn the_store_is_its_model(#[case] engine: Engine, #[case] cases: u32) {
+    if matches!(engine, Engine::Postgres) && !crate::postgres::is_there() {
+        return;
+    }
     let config = ProptestConfig {
-        cases: 24,
+        cases,
         failure_persistence: None,
         ..ProptestConfig::default()
     };

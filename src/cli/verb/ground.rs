@@ -169,7 +169,10 @@ fn unopened(error: &OpenError) -> Failure {
             | StoreError::OlderSchema { .. }
             | StoreError::EditedHistory { .. },
         ) => Exit::Usage,
-        OpenError::Store(StoreError::Busy | StoreError::Missing { .. }) => Exit::Unreachable,
+        OpenError::Store(StoreError::Busy | StoreError::Missing { .. } | StoreError::Unavailable { .. }) => {
+            Exit::Unreachable
+        }
+        OpenError::Store(StoreError::Unusable { .. }) => Exit::Usage,
         _ => Exit::Failed,
     };
     Failure::new(exit, error.to_string())

@@ -8,6 +8,7 @@ mod postgres;
 use std::fmt;
 use std::path::PathBuf;
 
+use secrecy::SecretString;
 use toml::de::DeValue;
 
 pub use self::postgres::{PostgresLimits, PostgresServer};
@@ -84,6 +85,14 @@ impl Store {
             },
         };
         Self { place }
+    }
+
+    /// The server's address with its password, where there is one.
+    pub fn secret_url(&self) -> Option<&SecretString> {
+        match &self.place {
+            Place::Sqlite(_) => None,
+            Place::Postgres(server) => server.url().ok(),
+        }
     }
 
     /// Where an instance keeps its truth.

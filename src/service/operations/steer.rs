@@ -40,6 +40,7 @@ pub async fn apply(
 
 /// Has what was committed performed: by the running service, or here.
 pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
+    instance.store.announce().await;
     if instance.member.is_some() {
         // Whose it is in a fleet sees it in the store.
         nudge(instance);
@@ -81,6 +82,7 @@ async fn stop_condemned(instance: &Instance) -> Result<(), StoreError> {
 /// Pulls the emergency stop. Workers that go on without a service are ended here.
 pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreError> {
     instance.set_stopped(Some(by)).await?;
+    instance.store.announce().await;
     if !run::end_condemned(instance).await? {
         nudge(instance);
     }
@@ -90,6 +92,7 @@ pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreErr
 /// Lets go of the emergency stop.
 pub async fn start(instance: &Arc<Instance>) -> Result<(), StoreError> {
     instance.set_stopped(None).await?;
+    instance.store.announce().await;
     nudge(instance);
     Ok(())
 }

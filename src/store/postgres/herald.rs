@@ -78,6 +78,11 @@ impl Herald {
         tasks.spawn(task);
     }
 
+    /// Says at once what is unsaid.
+    pub(super) async fn announce(&self) {
+        self.0.say().await;
+    }
+
     /// Says what is unsaid, and ends.
     pub(super) async fn close(&self) {
         let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));

@@ -11,7 +11,6 @@
 
 mod apply;
 mod attempts;
-mod columns;
 mod fault;
 mod gates;
 mod herald;
@@ -25,6 +24,9 @@ mod roster;
 mod server;
 mod sides;
 mod tasks;
+#[cfg(test)]
+mod tests;
+mod text;
 mod turn;
 mod work;
 mod writer;

@@ -13,6 +13,7 @@ use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
 use crate::domain::task::Task;
 use crate::store::Store;
+use crate::store::batch::Change;
 use crate::store::error::{CommitError, StoreError};
 use crate::store::record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Mirrored, OutboxKind,
@@ -32,13 +33,21 @@ impl Store for PostgresStore {
         entry: LogEntry,
         durable: Vec<Durable>,
     ) -> Result<Committed, CommitError> {
-        let task = Box::new(task.clone());
-        self.writer.change(Work::Admit { task, entry, durable }).await
+        let decision = Decision {
+            task: task.clone(),
+            entry,
+            attempt: None,
+            gate: None,
+            durable,
+            led: None,
+        };
+        let change = Change::new(decision, None)?;
+        self.writer.change(Work::Change(change)).await
     }
 
     async fn commit(&self, decision: Decision, expected: u64) -> Result<Committed, CommitError> {
-        let decision = Box::new(decision);
-        self.writer.change(Work::Commit { decision, expected }).await
+        let change = Change::new(decision, Some(expected))?;
+        self.writer.change(Work::Change(change)).await
     }
 
     async fn beat(&self, beats: Vec<Beat>) -> Result<Vec<TaskId>, StoreError> {
@@ -159,6 +168,10 @@ impl Store for PostgresStore {
 
     async fn another_wrote(&self) {
         Self::another_wrote(self).await
+    }
+
+    async fn announce(&self) {
+        self.herald.announce().await
     }
 
     async fn close(&self) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::columns::text;
+use super::text::text;
 use super::work::{Answer, Outcome, Work};
 use crate::domain::id::TaskId;
 use crate::store::record::{Beat, Mirrored, ProgressMark};
@@ -46,7 +46,7 @@ pub(super) async fn sides(
     let marked = put_marks(conn, works).await?;
     for (work, answer) in works.iter().zip(answers) {
         let done = match work {
-            Work::Admit { .. } | Work::Commit { .. } => continue,
+            Work::Change(_) => continue,
             Work::Beats(beats) => Answer::Refused(missing(&beaten, beats.iter().map(|b| (&b.task, b.epoch)))),
             Work::Marks(marks) => Answer::Refused(missing(&marked, marks.iter().map(|m| (&m.task, m.epoch)))),
             Work::Flag { name, value, at } => {

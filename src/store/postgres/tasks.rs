@@ -24,7 +24,7 @@ macro_rules! select_tasks {
 }
 
 const LIVE: &str = select_tasks!("WHERE t.live ORDER BY t.id");
-const CHANGED: &str = select_tasks!("WHERE t.xact >= $1 ORDER BY t.seq");
+pub(super) const CHANGED: &str = select_tasks!("WHERE t.xact >= $1 ORDER BY t.seq");
 const STANDINGS: &str = "SELECT id, kind FROM task WHERE id = ANY($1)";
 const ONE: &str = select_tasks!("WHERE t.id = $1");
 const EVENTS: &str = "SELECT * FROM event_log WHERE task_id = $1 ORDER BY version DESC LIMIT $2";

@@ -11,11 +11,11 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
 use super::apply::{self, Stop};
-use super::columns::Numbers;
 use super::fault::{self, After};
 use super::server::{Patience, Server};
 use super::sides;
 use super::work::{Outcome, Work};
+use crate::store::batch::Change;
 use crate::store::error::{CommitError, StoreError};
 use crate::store::row::int;
 
@@ -30,9 +30,8 @@ const ON_THE_WAY: Duration = Duration::from_secs(5);
 
 const INTRODUCE: &str = "INSERT INTO writer (id, commits, seen_at) VALUES ($1, $2, clock_timestamp()) ON CONFLICT (id) DO NOTHING";
 const TURN: &str = "UPDATE writer SET commits = $2 + 1, seen_at = clock_timestamp() WHERE id = $1 AND commits = $2 \
-    AND ($3::bigint = 0 OR EXISTS (SELECT FROM leader WHERE name = $6 AND term = $3 FOR SHARE)) \
-    RETURNING ARRAY(SELECT nextval('event_seq') FROM generate_series(1, $4)), \
-    ARRAY(SELECT nextval('gate_seq') FROM generate_series(1, $5))";
+    AND ($3::bigint = 0 OR EXISTS (SELECT FROM leader WHERE name = $5 AND term = $3 FOR SHARE)) \
+    RETURNING ARRAY(SELECT nextval('event_seq') FROM generate_series(1, $4))";
 const READ_BACK: &str = "SELECT commits FROM writer WHERE id = $1 FOR UPDATE";
 
 /// Why a group was not persisted.
@@ -102,6 +101,9 @@ impl Hand {
                     continue;
                 }
                 Err(Failed::Stop(Stop::Fenced)) => return Err(Trouble::Refused(fenced(works))),
+                Err(Failed::Stop(Stop::Store(error))) if error.is_of_one_task() => {
+                    return Err(Trouble::Refused(error.into()));
+                }
                 Err(Failed::Stop(Stop::Store(error))) => return Err(Trouble::Store(error)),
                 Err(Failed::Stop(Stop::Sql(error))) => error,
             };
@@ -271,7 +273,6 @@ async fn transact(
     term: i64,
 ) -> Result<Vec<Outcome>, Failed> {
     let changes = works.iter().filter(|work| work.task().is_some()).count();
-    let gates = works.iter().filter(|work| work.has_gate()).count();
     // A sign of life that is lost with the server's power is followed by the next one; nothing else may be lost.
     let begin = if works.iter().all(|work| matches!(work, Work::Beats(_))) {
         "BEGIN; SET LOCAL synchronous_commit = off"
@@ -279,20 +280,20 @@ async fn transact(
         "BEGIN"
     };
     sqlx::raw_sql(begin).execute(&mut *conn).await?;
-    let turn: Option<(Vec<i64>, Vec<i64>)> = sqlx::query_as(TURN)
+    let numbers: Option<Vec<i64>> = sqlx::query_scalar(TURN)
         .bind(id)
         .bind(commits)
         .bind(term)
         .bind(i32::try_from(changes).unwrap_or(i32::MAX))
-        .bind(i32::try_from(gates).unwrap_or(i32::MAX))
         .bind(super::roster::SCHEDULER)
         .fetch_optional(&mut *conn)
         .await?;
-    let Some((events, gates)) = turn else {
+    let Some(numbers) = numbers else {
         return Err(why_not(conn, id, commits).await?);
     };
-    let numbers = Numbers { events, gates };
-    let mut answers = apply::changes(conn, works, numbers).await.map_err(Failed::Stop)?;
+    let mut answers = apply::changes(conn, works, &numbers)
+        .await
+        .map_err(Failed::Stop)?;
     sides::sides(conn, works, &mut answers).await?;
     let unanswered = || Err(StoreError::Closed.into());
     Ok(answers
@@ -316,11 +317,6 @@ async fn why_not(conn: &mut PgConnection, id: Uuid, commits: i64) -> Result<Fail
 
 /// The refusal of a change alone that writes to an attempt which is not the open one.
 fn fenced(works: &[&Work]) -> CommitError {
-    let actual = works.iter().find_map(|work| match work {
-        Work::Commit { decision, .. } => Some(decision.task.epoch),
-        _ => None,
-    });
-    CommitError::Fenced {
-        actual: actual.unwrap_or_default(),
-    }
+    let change = works.iter().find_map(|work| work.change());
+    change.map_or(StoreError::Closed.into(), Change::fenced)
 }

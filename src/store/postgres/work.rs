@@ -1,24 +1,16 @@
 //! What the writer is asked to do, and what it answers. A piece of work is a value, so that it can be done again after a
 //! transaction that took no effect.
 
-use crate::domain::decide::{Decision, LogEntry};
-use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
-use crate::domain::task::Task;
+use crate::store::batch::Change;
 use crate::store::error::{CommitError, StoreError};
 use crate::store::record::{Beat, Committed, Mirrored, ProgressMark};
 
 /// One piece of work; it is done as a whole or not at all.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Takes a task in.
-    Admit {
-        task: Box<Task>,
-        entry: LogEntry,
-        durable: Vec<Durable>,
-    },
-    /// Commits a decision made from version `expected`.
-    Commit { decision: Box<Decision>, expected: u64 },
+    /// An admission, or a decision.
+    Change(Change),
     /// Signs of life.
     Beats(Vec<Beat>),
     /// How far output was taken in.
@@ -42,31 +34,27 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// The task whose row it changes, where it changes one: only one such a task fits into a group.
-    pub(super) fn task(&self) -> Option<&TaskId> {
+    /// The change of a task, where it is one.
+    pub(super) fn change(&self) -> Option<&Change> {
         match self {
-            Self::Admit { task, .. } => Some(&task.id),
-            Self::Commit { decision, .. } => Some(&decision.task.id),
+            Self::Change(change) => Some(change),
             _ => None,
         }
+    }
+
+    /// The task whose row it changes, where it changes one: only one such a task fits into a group.
+    pub(super) fn task(&self) -> Option<&TaskId> {
+        self.change().map(Change::id)
+    }
+
+    /// The leadership that it was decided under, where it is a leader's to decide.
+    pub(super) fn led(&self) -> Option<u64> {
+        self.change().and_then(Change::led)
     }
 
     /// Whether other processes want to know of it at once.
     pub(super) fn is_news(&self) -> bool {
         !matches!(self, Self::Beats(_) | Self::Marks(_))
-    }
-
-    /// The leadership that it was decided under, where it is a leader's to decide.
-    pub(super) fn led(&self) -> Option<u64> {
-        match self {
-            Self::Commit { decision, .. } => decision.led,
-            _ => None,
-        }
-    }
-
-    /// Whether it brings a run of the gate.
-    pub(super) fn has_gate(&self) -> bool {
-        matches!(self, Self::Commit { decision, .. } if decision.gate.is_some())
     }
 }
 

@@ -155,7 +155,7 @@ async fn write_groups(mut hand: Hand, mut inbox: mpsc::Receiver<Message>, herald
     hand.leave().await;
 }
 
-/// The first of each task; what changes the same task again waits for the next group, with all that it was queued before.
+/// The first of each task; what changes the same task again waits for the next group.
 fn one_a_task(waiting: Vec<Ticket>) -> (Vec<Ticket>, Vec<Ticket>) {
     let mut tasks: HashSet<TaskId> = HashSet::new();
     waiting

@@ -4,20 +4,19 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
-use crate::domain::decide::AttemptChange;
+use super::bulk::Bulk;
 use crate::domain::id::TaskId;
-use crate::domain::outcome::{AttemptReport, Outcome};
-use crate::domain::task::{Attempt, Task};
-use crate::store::error::{CommitError, StoreError};
+use crate::domain::outcome::Outcome;
+use crate::store::batch::{ClosedRow, OpenedRow, RefusedRow, rounds};
+use crate::store::error::StoreError;
 use crate::store::record::{AttemptFacts, AttemptRecord, Beat, ProgressMark};
-use crate::store::row::{AttemptRow, FactsRow, body, int, micros, task_id, word};
+use crate::store::row::{AttemptRow, FactsRow, body, int, micros, nat, task_id, word};
 
-pub(super) const OPEN_FACTS: &str =
-    "SELECT l.* FROM attempt a JOIN attempt_live l USING (task_id, epoch) WHERE a.ended_at IS NULL";
+pub(super) const OPEN_FACTS: &str = "SELECT task_id, epoch, beat_at, progress_pct, phase, transcript_offset, session, cost_usd, input_tokens, \
+     output_tokens FROM attempt WHERE ended_at IS NULL";
 
 impl SqliteStore {
     pub(super) async fn beat(&self, beats: Vec<Beat>) -> Result<Vec<TaskId>, StoreError> {
@@ -40,7 +39,7 @@ impl SqliteStore {
 
     pub(super) async fn attempt_facts(&self, id: &TaskId) -> Result<Option<AttemptFacts>, StoreError> {
         let row: Option<FactsRow> =
-            sqlx::query_as("SELECT * FROM attempt_live WHERE task_id = $1 ORDER BY epoch DESC LIMIT 1")
+            sqlx::query_as("SELECT * FROM attempt WHERE task_id = $1 ORDER BY epoch DESC LIMIT 1")
                 .bind(id.as_str())
                 .fetch_optional(&self.readers)
                 .await?;
@@ -59,10 +58,7 @@ impl SqliteStore {
         ids: &[TaskId],
     ) -> Result<HashMap<TaskId, Vec<AttemptRecord>>, StoreError> {
         let rows: Vec<AttemptRow> = sqlx::query_as(
-            "SELECT a.task_id, a.ended_at, a.outcome, a.reason, a.opening, a.report, l.epoch, l.beat_at, \
-             l.progress_pct, l.phase, l.transcript_offset, l.session, l.cost_usd, l.input_tokens, l.output_tokens \
-             FROM json_each($1) j JOIN attempt a ON a.task_id = j.value JOIN attempt_live l USING (task_id, epoch) \
-             ORDER BY a.task_id, a.epoch",
+            "SELECT a.* FROM json_each($1) j JOIN attempt a ON a.task_id = j.value ORDER BY a.task_id, a.epoch",
         )
         .bind(body(&ids)?)
         .fetch_all(&self.readers)
@@ -84,135 +80,140 @@ struct OpenRow {
     facts: FactsRow,
 }
 
-/// Applies what a decision does to an attempt's row.
-pub(super) async fn change(
-    conn: &mut SqliteConnection,
-    task: &Task,
-    change: AttemptChange,
-    at: DateTime<Utc>,
-) -> Result<(), CommitError> {
-    let fenced = CommitError::Fenced { actual: task.epoch };
-    match change {
-        AttemptChange::Opened(attempt) if attempt.epoch == task.epoch => open(conn, &task.id, &attempt).await,
-        AttemptChange::ByHand { attempt, report } if attempt.epoch == task.epoch => {
-            open(conn, &task.id, &attempt).await?;
-            close(conn, &task.id, attempt.epoch, &report, at).await?;
-            Ok(())
-        }
-        AttemptChange::Opened(_) | AttemptChange::ByHand { .. } => Err(fenced),
-        AttemptChange::Closed { epoch, report, .. } => match close(conn, &task.id, epoch, &report, at).await?
-        {
-            0 => Err(fenced),
-            _ => Ok(()),
-        },
-        // A person may claim a task that was never tried; then there is no attempt whose outcome could change.
-        AttemptChange::Refused { epoch: 0, .. } => Ok(()),
-        AttemptChange::Refused { epoch, reason, .. } => match refuse(conn, &task.id, epoch, &reason).await? {
-            0 => Err(fenced),
-            _ => Ok(()),
-        },
-    }
+static OPEN: Bulk = Bulk::new(
+    6,
+    "INSERT INTO attempt (task_id, epoch, n, started_at, opening, session) \
+     SELECT * FROM ({rows}) WHERE column1 IS NOT NULL",
+);
+
+pub(super) async fn open(conn: &mut SqliteConnection, rows: &[OpenedRow<'_>]) -> Result<u64, StoreError> {
+    OPEN.run(conn, rows, |query, row| {
+        query
+            .bind(row.task)
+            .bind(row.epoch)
+            .bind(row.n)
+            .bind(row.started_at)
+            .bind(row.opening)
+            .bind(row.session)
+    })
+    .await
 }
 
-async fn open(conn: &mut SqliteConnection, id: &TaskId, attempt: &Attempt) -> Result<(), CommitError> {
-    sqlx::query(
-        "INSERT INTO attempt (task_id, epoch, n, started_at, opening) VALUES ($1, $2, $3, $4, $5); \
-         INSERT INTO attempt_live (task_id, epoch, session) VALUES ($1, $2, $6)",
-    )
-    .bind(id.as_str())
-    .bind(int(attempt.epoch))
-    .bind(i64::from(attempt.n))
-    .bind(micros(attempt.started_at))
-    .bind(body(attempt)?)
-    .bind(&attempt.session)
-    .execute(conn)
-    .await?;
-    Ok(())
+/// The sign keeps the engine from walking through the index of open attempts: an attempt is looked up by its key.
+pub(super) static CLOSE: Bulk = Bulk::new(
+    6,
+    "UPDATE attempt SET ended_at = v.column3, outcome = v.column4, reason = v.column5, report = v.column6 \
+     FROM ({rows}) v WHERE attempt.task_id = v.column1 AND attempt.epoch = v.column2 AND +attempt.ended_at IS NULL",
+);
+
+pub(super) async fn close(conn: &mut SqliteConnection, rows: &[ClosedRow<'_>]) -> Result<u64, StoreError> {
+    CLOSE
+        .run(conn, rows, |query, row| {
+            query
+                .bind(row.task)
+                .bind(row.epoch)
+                .bind(row.ended_at)
+                .bind(row.outcome)
+                .bind(row.reason)
+                .bind(row.report)
+        })
+        .await
 }
 
-async fn close(
-    conn: &mut SqliteConnection,
-    id: &TaskId,
-    epoch: u64,
-    report: &AttemptReport,
-    at: DateTime<Utc>,
-) -> Result<u64, CommitError> {
-    let done = sqlx::query(
-        "UPDATE attempt SET ended_at = $3, outcome = $4, reason = $5, report = $6 \
-         WHERE task_id = $1 AND epoch = $2 AND ended_at IS NULL",
-    )
-    .bind(id.as_str())
-    .bind(int(epoch))
-    .bind(micros(at))
-    .bind(word(report.outcome)?)
-    .bind(&report.reason)
-    .bind(body(report)?)
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
+pub(super) static REFUSE: Bulk = Bulk::new(
+    4,
+    "UPDATE attempt SET outcome = v.column3, reason = v.column4 FROM ({rows}) v \
+     WHERE attempt.task_id = v.column1 AND attempt.epoch = v.column2 AND attempt.ended_at IS NOT NULL",
+);
+
+pub(super) async fn refuse(conn: &mut SqliteConnection, rows: &[RefusedRow<'_>]) -> Result<u64, StoreError> {
+    let outcome = word(Outcome::GateFailed)?;
+    REFUSE
+        .run(conn, rows, |query, row| {
+            query
+                .bind(row.task)
+                .bind(row.epoch)
+                .bind(outcome.clone())
+                .bind(row.reason)
+        })
+        .await
 }
 
-async fn refuse(
-    conn: &mut SqliteConnection,
-    id: &TaskId,
-    epoch: u64,
-    reason: &str,
-) -> Result<u64, CommitError> {
-    let done = sqlx::query(
-        "UPDATE attempt SET outcome = $3, reason = $4 WHERE task_id = $1 AND epoch = $2 AND ended_at IS NOT NULL",
-    )
-    .bind(id.as_str())
-    .bind(int(epoch))
-    .bind(word(Outcome::GateFailed)?)
-    .bind(reason)
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
-}
+pub(super) static BEAT: Bulk = Bulk::new(
+    5,
+    "UPDATE attempt SET beat_at = max(v.column3, coalesce(beat_at, v.column3)), \
+     progress_pct = coalesce(v.column4, progress_pct), phase = coalesce(v.column5, phase) FROM ({rows}) v \
+     WHERE attempt.task_id = v.column1 AND attempt.epoch = v.column2 AND +attempt.ended_at IS NULL",
+);
 
 async fn put_beats(conn: &mut SqliteConnection, beats: Vec<Beat>) -> Result<Vec<TaskId>, StoreError> {
-    let mut refused = Vec::new();
-    for beat in beats {
-        let done = sqlx::query(
-            "UPDATE attempt_live SET beat_at = max($3, coalesce(beat_at, $3)), \
-             progress_pct = coalesce($4, progress_pct), phase = coalesce($5, phase) WHERE task_id = $1 AND epoch = $2 \
-             AND EXISTS (SELECT 1 FROM attempt WHERE task_id = $1 AND epoch = $2 AND ended_at IS NULL)",
-        )
-        .bind(beat.task.as_str())
-        .bind(int(beat.epoch))
-        .bind(micros(beat.at))
-        .bind(beat.pct.map(|pct| i64::from(pct.min(100))))
-        .bind(beat.phase)
-        .execute(&mut *conn)
-        .await?;
-        if done.rows_affected() == 0 {
-            refused.push(beat.task);
-        }
+    let mut touched = 0;
+    for round in rounds(&beats, |beat| &beat.task) {
+        touched += BEAT
+            .run(conn, &round, |query, beat| {
+                query
+                    .bind(beat.task.as_str())
+                    .bind(int(beat.epoch))
+                    .bind(micros(beat.at))
+                    .bind(beat.pct.map(|pct| i64::from(pct.min(100))))
+                    .bind(beat.phase.as_deref())
+            })
+            .await?;
     }
-    Ok(refused)
+    if touched == beats.len() as u64 {
+        return Ok(Vec::new());
+    }
+    not_open(conn, beats.into_iter().map(|beat| (beat.task, beat.epoch))).await
 }
 
+pub(super) static MARK: Bulk = Bulk::new(
+    7,
+    "UPDATE attempt SET transcript_offset = max(v.column3, transcript_offset), \
+     session = coalesce(v.column4, session), cost_usd = coalesce(v.column5, cost_usd), \
+     input_tokens = coalesce(v.column6, input_tokens), output_tokens = coalesce(v.column7, output_tokens) \
+     FROM ({rows}) v WHERE attempt.task_id = v.column1 AND attempt.epoch = v.column2 AND +attempt.ended_at IS NULL",
+);
+
 async fn put_marks(conn: &mut SqliteConnection, marks: Vec<ProgressMark>) -> Result<Vec<TaskId>, StoreError> {
-    let mut refused = Vec::new();
-    for mark in marks {
-        let done = sqlx::query(
-            "UPDATE attempt_live SET transcript_offset = max($3, transcript_offset), session = coalesce($4, session), \
-             cost_usd = coalesce($5, cost_usd), input_tokens = coalesce($6, input_tokens), \
-             output_tokens = coalesce($7, output_tokens) WHERE task_id = $1 AND epoch = $2 \
-             AND EXISTS (SELECT 1 FROM attempt WHERE task_id = $1 AND epoch = $2 AND ended_at IS NULL)",
-        )
-        .bind(mark.task.as_str())
-        .bind(int(mark.epoch))
-        .bind(int(mark.transcript_offset))
-        .bind(mark.session)
-        .bind(mark.cost_usd)
-        .bind(mark.input_tokens.map(int))
-        .bind(mark.output_tokens.map(int))
-        .execute(&mut *conn)
-        .await?;
-        if done.rows_affected() == 0 {
-            refused.push(mark.task);
-        }
+    let mut touched = 0;
+    for round in rounds(&marks, |mark| &mark.task) {
+        touched += MARK
+            .run(conn, &round, |query, mark| {
+                query
+                    .bind(mark.task.as_str())
+                    .bind(int(mark.epoch))
+                    .bind(int(mark.transcript_offset))
+                    .bind(mark.session.as_deref())
+                    .bind(mark.cost_usd)
+                    .bind(mark.input_tokens.map(int))
+                    .bind(mark.output_tokens.map(int))
+            })
+            .await?;
     }
-    Ok(refused)
+    if touched == marks.len() as u64 {
+        return Ok(Vec::new());
+    }
+    not_open(conn, marks.into_iter().map(|mark| (mark.task, mark.epoch))).await
+}
+
+/// Those of the named attempts that are not the open one of their task.
+async fn not_open(
+    conn: &mut SqliteConnection,
+    named: impl Iterator<Item = (TaskId, u64)>,
+) -> Result<Vec<TaskId>, StoreError> {
+    let named: Vec<(TaskId, u64)> = named.collect();
+    let ids: Vec<&str> = named.iter().map(|(id, _)| id.as_str()).collect();
+    let open: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT a.task_id, a.epoch FROM json_each($1) j JOIN attempt a ON a.task_id = j.value \
+         WHERE a.ended_at IS NULL",
+    )
+    .bind(body(&ids)?)
+    .fetch_all(conn)
+    .await?;
+    let open: HashMap<String, u64> = open.into_iter().map(|(id, epoch)| (id, nat(epoch))).collect();
+    Ok(named
+        .into_iter()
+        .filter(|(id, epoch)| open.get(id.as_str()) != Some(epoch))
+        .map(|(id, _)| id)
+        .collect())
 }

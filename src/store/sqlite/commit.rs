@@ -1,15 +1,18 @@
-//! The writes of a task's path: admission and decisions, each one transaction with everything that belongs to it.
+//! The writes of a task's path: a batch of admissions and decisions, one statement a table.
 
 use sqlx::SqliteConnection;
 
+use super::bulk::Bulk;
 use super::{SqliteStore, attempts, gates, outbox};
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
-use crate::domain::id::TaskId;
-use crate::domain::task::{End, State, Task};
+use crate::domain::task::Task;
+use crate::store::batch::{
+    AdmittedRow, Batch, Change, DefinitionRow, EventRow, Head, Heads, MovedRow, RewrittenRow,
+};
 use crate::store::error::{CommitError, StoreError};
 use crate::store::record::Committed;
-use crate::store::row::{BODY_VERSION, body, int, micros, nat, rank};
+use crate::store::row::{body, nat};
 
 impl SqliteStore {
     pub(super) async fn admit(
@@ -18,193 +21,209 @@ impl SqliteStore {
         entry: LogEntry,
         durable: Vec<Durable>,
     ) -> Result<Committed, CommitError> {
-        let task = task.clone();
-        self.writer
-            .run(move |conn| Box::pin(admit(conn, task, entry, durable)))
-            .await
+        let admission = Decision {
+            task: task.clone(),
+            entry,
+            attempt: None,
+            gate: None,
+            durable,
+            led: None,
+        };
+        self.writer.change(Change::new(admission, None)?).await
     }
 
     pub(super) async fn commit(&self, decision: Decision, expected: u64) -> Result<Committed, CommitError> {
-        self.writer
-            .run(move |conn| Box::pin(commit(conn, decision, expected)))
-            .await
+        self.writer.change(Change::new(decision, Some(expected))?).await
     }
 }
 
-/// What a change must know of the row that it starts from.
-struct Head {
-    version: u64,
-    epoch: u64,
-    definition_hash: String,
+/// Opens the group's transaction; the number of its first event.
+pub(super) async fn begin(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
+    // The newest event of all is the last of its task, and that is never trimmed.
+    let sql = "BEGIN IMMEDIATE; SELECT coalesce(max(seq), 0) + 1 FROM event_log";
+    Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
 }
 
-async fn head(conn: &mut SqliteConnection, id: &TaskId) -> Result<Option<Head>, CommitError> {
-    let row: Option<(i64, i64, String)> =
-        sqlx::query_as("SELECT version, epoch, definition_hash FROM task WHERE id = $1")
-            .bind(id.as_str())
-            .fetch_optional(conn)
-            .await?;
-    Ok(row.map(|(version, epoch, definition_hash)| Head {
-        version: nat(version),
-        epoch: nat(epoch),
-        definition_hash,
-    }))
-}
-
-async fn admit(
+/// What is there of the tasks of a group.
+pub(super) async fn heads(
     conn: &mut SqliteConnection,
-    task: Task,
-    entry: LogEntry,
-    durable: Vec<Durable>,
-) -> Result<Committed, CommitError> {
-    if let Some(head) = head(conn, &task.id).await? {
-        return Err(CommitError::Conflict { actual: head.version });
-    }
-    define(conn, &task).await?;
-    let seq = log(conn, &task, &entry).await?;
-    sqlx::query(
-        "INSERT INTO task (id, version, epoch, seq, definition_hash, project, priority, created_at, updated_at, \
-         body_version, state, history) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    changes: impl Iterator<Item = &Change>,
+) -> Result<Heads, StoreError> {
+    let ids: Vec<&str> = changes.map(|change| change.id().as_str()).collect();
+    let rows: Vec<(String, i64, i64, String, bool)> = sqlx::query_as(
+        "SELECT t.id, t.version, t.epoch, t.definition_hash, t.done_gate IS NOT NULL \
+         FROM json_each($1) j JOIN task t ON t.id = j.value",
     )
-    .bind(task.id.as_str())
-    .bind(int(task.version))
-    .bind(int(task.epoch))
-    .bind(seq)
-    .bind(&task.definition_hash)
-    .bind(&task.definition.project)
-    .bind(rank(task.definition.priority))
-    .bind(micros(task.created_at))
-    .bind(micros(task.updated_at))
-    .bind(BODY_VERSION)
-    .bind(body(&task.state)?)
-    .bind(body(&task.history)?)
-    .execute(&mut *conn)
+    .bind(body(&ids)?)
+    .fetch_all(conn)
     .await?;
-    outbox::put(conn, &task, &durable, entry.at).await?;
-    Ok(Committed { seq: nat(seq) })
+    let head = |(id, version, epoch, definition_hash, proven)| {
+        let head = Head {
+            version: nat(version),
+            epoch: nat(epoch),
+            definition_hash,
+            proven,
+        };
+        (id, head)
+    };
+    Ok(rows.into_iter().map(head).collect())
 }
 
-async fn commit(
+/// Writes changes that the heads allow. After an error whatever it wrote must be undone.
+///
+/// # Errors
+/// Of the first change that is refused; which one it is is only known where it is alone.
+pub(super) async fn write(
     conn: &mut SqliteConnection,
-    decision: Decision,
-    expected: u64,
-) -> Result<Committed, CommitError> {
-    let Decision {
-        task,
-        entry,
-        attempt,
-        gate,
-        durable,
-        led: _,
-    } = decision;
-    let head = head(conn, &task.id).await?.ok_or(CommitError::Unknown)?;
-    if head.version != expected {
-        return Err(CommitError::Conflict { actual: head.version });
+    changes: &[(&Change, i64)],
+    heads: &Heads,
+) -> Result<(), CommitError> {
+    let batch = Batch::of(changes.iter().copied(), heads)?;
+    define(conn, &batch.definitions).await?;
+    log(conn, &batch.events).await?;
+    admit(conn, &batch.admitted).await?;
+    gates::put(conn, &batch.gates).await?;
+    gates::put_receipts(conn, &batch.receipts).await?;
+    let written = advance(conn, &batch.moved).await? + rewrite(conn, &batch.rewritten).await?;
+    if written != (batch.moved.len() + batch.rewritten.len()) as u64 {
+        // The heads were read in this very transaction, so only a fault of the file can bring this.
+        let rule = "the row of a task did not change".to_owned();
+        return Err(StoreError::Refused { rule }.into());
     }
-    if head.epoch > task.epoch {
-        return Err(CommitError::Fenced { actual: head.epoch });
+    attempts::open(conn, &batch.opened).await?;
+    let ended = attempts::close(conn, &batch.closed).await? + attempts::refuse(conn, &batch.refused).await?;
+    if let Some((change, _)) = changes.first()
+        && ended != (batch.closed.len() + batch.refused.len()) as u64
+    {
+        return Err(change.fenced());
     }
-    if head.definition_hash != task.definition_hash {
-        define(conn, &task).await?;
-    }
-    if let Some(gate) = gate {
-        gates::put(conn, &task.id, gate, head.epoch).await?;
-    }
-    let seq = write(conn, &task, &entry, expected).await?;
-    if let Some(change) = attempt {
-        attempts::change(conn, &task, change, entry.at).await?;
-    }
-    outbox::put(conn, &task, &durable, entry.at).await?;
-    Ok(Committed { seq: nat(seq) })
-}
-
-async fn define(conn: &mut SqliteConnection, task: &Task) -> Result<(), CommitError> {
-    sqlx::query(
-        "INSERT INTO definition (task_id, hash, body_version, body) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (task_id, hash) DO NOTHING",
-    )
-    .bind(task.id.as_str())
-    .bind(&task.definition_hash)
-    .bind(BODY_VERSION)
-    .bind(body(&task.definition)?)
-    .execute(conn)
-    .await?;
+    outbox::put(conn, &batch.effects).await?;
     Ok(())
 }
 
-async fn log(conn: &mut SqliteConnection, task: &Task, entry: &LogEntry) -> Result<i64, CommitError> {
-    let done = sqlx::query(
-        "INSERT INTO event_log (task_id, version, epoch, at, kind, from_state, to_state, why) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(task.id.as_str())
-    .bind(int(task.version))
-    .bind(int(entry.epoch))
-    .bind(micros(entry.at))
-    .bind(&entry.kind)
-    .bind(&entry.from)
-    .bind(&entry.to)
-    .bind(&entry.why)
-    .execute(conn)
-    .await?;
-    Ok(done.last_insert_rowid())
+static DEFINE: Bulk = Bulk::new(
+    3,
+    "INSERT INTO definition (task_id, hash, body_version, body) \
+     SELECT column1, column2, {body_version}, column3 FROM ({rows}) WHERE column1 IS NOT NULL \
+     ON CONFLICT (task_id, hash) DO NOTHING",
+);
+
+async fn define(conn: &mut SqliteConnection, rows: &[DefinitionRow<'_>]) -> Result<u64, StoreError> {
+    DEFINE
+        .run(conn, rows, |query, row| {
+            query.bind(row.task).bind(row.hash).bind(&row.body)
+        })
+        .await
 }
 
-/// The event and the change that it led to, in one script; the row refers to the event by its number.
-const LOG_AND_UPDATE: &str = "INSERT INTO event_log (task_id, version, epoch, at, kind, from_state, to_state, why) \
-    VALUES ($1, $3, $13, $14, $15, $16, $17, $18); \
-    UPDATE task SET version = $3, epoch = $4, seq = last_insert_rowid(), definition_hash = $5, project = $6, \
-    priority = $7, updated_at = $8, body_version = $9, state = $10, history = $11, done_gate = $12 \
-    WHERE id = $1 AND version = $2 AND epoch <= $4";
+static LOG: Bulk = Bulk::new(
+    9,
+    "INSERT INTO event_log (seq, task_id, version, epoch, at, kind, from_state, to_state, why) \
+     SELECT * FROM ({rows}) WHERE column1 IS NOT NULL",
+);
 
-/// Writes the event and the task's row. A completed task refers to the newest passed gate of its attempt and commit, or to
-/// none, which the schema refuses.
-async fn write(
-    conn: &mut SqliteConnection,
-    task: &Task,
-    entry: &LogEntry,
-    expected: u64,
-) -> Result<i64, CommitError> {
-    let gate = match &task.state {
-        State::Ended {
-            end:
-                End::Completed {
-                    attempt,
-                    epoch,
-                    commit,
-                    ..
-                },
-            ..
-        } => gates::proof(conn, &task.id, *attempt, *epoch, commit).await?,
-        _ => None,
-    };
-    let done = sqlx::query(LOG_AND_UPDATE)
-        .bind(task.id.as_str())
-        .bind(int(expected))
-        .bind(int(task.version))
-        .bind(int(task.epoch))
-        .bind(&task.definition_hash)
-        .bind(&task.definition.project)
-        .bind(rank(task.definition.priority))
-        .bind(micros(task.updated_at))
-        .bind(BODY_VERSION)
-        .bind(body(&task.state)?)
-        .bind(body(&task.history)?)
-        .bind(gate)
-        .bind(int(entry.epoch))
-        .bind(micros(entry.at))
-        .bind(&entry.kind)
-        .bind(&entry.from)
-        .bind(&entry.to)
-        .bind(&entry.why)
-        .execute(conn)
-        .await?;
-    match done.rows_affected() {
-        2 => Ok(done.last_insert_rowid()),
-        // The head was read in this very transaction, so only a fault of the file can bring this.
-        _ => Err(StoreError::Refused {
-            rule: format!("the row of task {} did not change", task.id),
-        }
-        .into()),
-    }
+async fn log(conn: &mut SqliteConnection, rows: &[EventRow<'_>]) -> Result<u64, StoreError> {
+    LOG.run(conn, rows, |query, row| {
+        query
+            .bind(row.seq)
+            .bind(row.task)
+            .bind(row.version)
+            .bind(row.epoch)
+            .bind(row.at)
+            .bind(row.kind)
+            .bind(row.from)
+            .bind(row.to)
+            .bind(row.why)
+    })
+    .await
+}
+
+static ADMIT: Bulk = Bulk::new(
+    11,
+    "INSERT INTO task (id, version, epoch, seq, updated_at, state, history, definition_hash, project, priority, \
+     created_at, body_version) SELECT *, {body_version} FROM ({rows}) WHERE column1 IS NOT NULL",
+);
+
+async fn admit(conn: &mut SqliteConnection, rows: &[AdmittedRow<'_>]) -> Result<u64, StoreError> {
+    ADMIT
+        .run(
+            conn,
+            rows,
+            |query,
+             AdmittedRow {
+                 step,
+                 wording,
+                 created_at,
+             }| {
+                query
+                    .bind(step.id)
+                    .bind(step.version)
+                    .bind(step.epoch)
+                    .bind(step.seq)
+                    .bind(step.updated_at)
+                    .bind(step.state)
+                    .bind(step.history)
+                    .bind(wording.hash)
+                    .bind(wording.project)
+                    .bind(wording.priority)
+                    .bind(created_at)
+            },
+        )
+        .await
+}
+
+/// Names no column that refers to another table, so that the engine need not look there.
+pub(super) static ADVANCE: Bulk = Bulk::new(
+    8,
+    "UPDATE task SET version = v.column3, epoch = v.column4, seq = v.column5, updated_at = v.column6, \
+     state = v.column7, history = v.column8, body_version = {body_version} \
+     FROM ({rows}) v WHERE task.id = v.column1 AND task.version = v.column2",
+);
+
+async fn advance(conn: &mut SqliteConnection, rows: &[MovedRow<'_>]) -> Result<u64, StoreError> {
+    ADVANCE
+        .run(conn, rows, |query, MovedRow { step, expected }| {
+            query
+                .bind(step.id)
+                .bind(expected)
+                .bind(step.version)
+                .bind(step.epoch)
+                .bind(step.seq)
+                .bind(step.updated_at)
+                .bind(step.state)
+                .bind(step.history)
+        })
+        .await
+}
+
+pub(super) static REWRITE: Bulk = Bulk::new(
+    14,
+    "UPDATE task SET version = v.column3, epoch = v.column4, seq = v.column5, updated_at = v.column6, \
+     state = v.column7, history = v.column8, body_version = {body_version}, definition_hash = v.column9, \
+     project = v.column10, priority = v.column11, done_gate = (SELECT max(g.seq) FROM gate g \
+     WHERE g.task_id = v.column1 AND g.attempt = v.column12 AND g.epoch = v.column13 AND g.commit_id = v.column14 \
+     AND g.verdict = 'passed') \
+     FROM ({rows}) v WHERE task.id = v.column1 AND task.version = v.column2",
+);
+
+async fn rewrite(conn: &mut SqliteConnection, rows: &[RewrittenRow<'_>]) -> Result<u64, StoreError> {
+    REWRITE
+        .run(conn, rows, |query, row| {
+            query
+                .bind(row.step.id)
+                .bind(row.expected)
+                .bind(row.step.version)
+                .bind(row.step.epoch)
+                .bind(row.step.seq)
+                .bind(row.step.updated_at)
+                .bind(row.step.state)
+                .bind(row.step.history)
+                .bind(row.wording.hash)
+                .bind(row.wording.project)
+                .bind(row.wording.priority)
+                .bind(row.proof.map(|proof| proof.attempt))
+                .bind(row.proof.map(|proof| proof.epoch))
+                .bind(row.proof.map(|proof| proof.commit))
+        })
+        .await
 }

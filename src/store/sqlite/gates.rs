@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
-use crate::domain::decide::GateRecord;
+use super::bulk::Bulk;
 use crate::domain::gate::Receipt;
 use crate::domain::id::TaskId;
-use crate::store::error::{CommitError, StoreError};
+use crate::store::batch;
+use crate::store::error::StoreError;
 use crate::store::record::GateRun;
-use crate::store::row::{GateRow, ReceiptRow, body, int, micros, task_id, word};
+use crate::store::row::{GateRow, ReceiptRow, body, int, micros, task_id};
 
 impl SqliteStore {
     pub(super) async fn gates(&self, id: &TaskId) -> Result<Vec<GateRun>, StoreError> {
@@ -59,96 +60,63 @@ impl SqliteStore {
     }
 }
 
-/// The newest passed gate of exactly this attempt and commit.
-pub(super) async fn proof(
-    conn: &mut SqliteConnection,
-    id: &TaskId,
-    attempt: u32,
-    epoch: u64,
-    commit: &str,
-) -> Result<Option<i64>, CommitError> {
-    let seq: Option<i64> = sqlx::query_scalar(
-        "SELECT max(seq) FROM gate WHERE task_id = $1 AND attempt = $2 AND epoch = $3 AND commit_id = $4 \
-         AND verdict = 'passed'",
-    )
-    .bind(id.as_str())
-    .bind(i64::from(attempt))
-    .bind(int(epoch))
-    .bind(commit)
-    .fetch_one(conn)
-    .await?;
-    Ok(seq)
+static JUDGE: Bulk = Bulk::new(
+    9,
+    "INSERT INTO gate (seq, task_id, attempt, epoch, commit_id, tree, verdict, started_at, ended_at) \
+     SELECT * FROM ({rows}) WHERE column1 IS NOT NULL",
+);
+
+pub(super) async fn put(conn: &mut SqliteConnection, rows: &[batch::GateRow<'_>]) -> Result<u64, StoreError> {
+    JUDGE
+        .run(conn, rows, |query, row| {
+            query
+                .bind(row.seq)
+                .bind(row.task)
+                .bind(row.attempt)
+                .bind(row.epoch)
+                .bind(row.commit)
+                .bind(row.tree)
+                .bind(row.verdict)
+                .bind(row.started_at)
+                .bind(row.ended_at)
+        })
+        .await
 }
 
-/// Records a run of the gate; it must be of the task's epoch.
-pub(super) async fn put(
-    conn: &mut SqliteConnection,
-    id: &TaskId,
-    gate: GateRecord,
-    task_epoch: u64,
-) -> Result<(), CommitError> {
-    let GateRecord {
-        attempt,
-        epoch,
-        verdict,
-        report,
-    } = gate;
-    let done = sqlx::query(
-        "INSERT INTO gate (task_id, attempt, epoch, commit_id, tree, verdict, started_at, ended_at) \
-         SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM task WHERE id = $1 AND epoch = $3",
-    )
-    .bind(id.as_str())
-    .bind(i64::from(attempt))
-    .bind(int(epoch))
-    .bind(&report.commit)
-    .bind(&report.tree)
-    .bind(verdict.as_str())
-    .bind(micros(report.started_at))
-    .bind(micros(report.ended_at))
-    .execute(&mut *conn)
-    .await?;
-    if done.rows_affected() == 0 {
-        return Err(CommitError::Fenced { actual: task_epoch });
-    }
-    let seq = done.last_insert_rowid();
-    for (position, receipt) in (0_i64..).zip(&report.receipts) {
-        put_receipt(conn, seq, position, receipt).await?;
-    }
-    Ok(())
-}
+static RECEIVE: Bulk = Bulk::new(
+    19,
+    "INSERT INTO receipt (gate_seq, position, name, category, source, directory, commit_id, command, exit_code, \
+     verdict, started_at, duration_us, output_tail, output_sha256, tree, environment, sandbox, output_bytes, files) \
+     SELECT * FROM ({rows}) WHERE column1 IS NOT NULL",
+);
 
-async fn put_receipt(
+pub(super) async fn put_receipts(
     conn: &mut SqliteConnection,
-    gate: i64,
-    position: i64,
-    receipt: &Receipt,
-) -> Result<(), CommitError> {
-    let duration = i64::try_from(receipt.duration.as_micros()).unwrap_or(i64::MAX);
-    sqlx::query(
-        "INSERT INTO receipt (gate_seq, position, name, category, source, directory, commit_id, command, exit_code, \
-         verdict, started_at, duration_us, output_tail, output_sha256, tree, environment, sandbox, output_bytes, files) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-    )
-    .bind(gate)
-    .bind(position)
-    .bind(&receipt.name)
-    .bind(receipt.category.as_str())
-    .bind(word(receipt.source)?)
-    .bind(&receipt.directory)
-    .bind(&receipt.commit)
-    .bind(&receipt.command)
-    .bind(receipt.exit_code.map(i64::from))
-    .bind(receipt.verdict.as_str())
-    .bind(micros(receipt.started_at))
-    .bind(duration)
-    .bind(&receipt.output_tail)
-    .bind(&receipt.output_sha256)
-    .bind(&receipt.trace.tree)
-    .bind(&receipt.trace.environment)
-    .bind(&receipt.trace.sandbox)
-    .bind(int(receipt.trace.output_bytes))
-    .bind(body(&receipt.trace.files)?)
-    .execute(conn)
-    .await?;
-    Ok(())
+    rows: &[batch::ReceiptRow<'_>],
+) -> Result<u64, StoreError> {
+    RECEIVE
+        .run(conn, rows, |query, row| {
+            let receipt = row.receipt;
+            query
+                .bind(row.gate)
+                .bind(row.position)
+                .bind(&receipt.name)
+                .bind(receipt.category.as_str())
+                .bind(&row.source)
+                .bind(&receipt.directory)
+                .bind(&receipt.commit)
+                .bind(&receipt.command)
+                .bind(receipt.exit_code.map(i64::from))
+                .bind(receipt.verdict.as_str())
+                .bind(micros(receipt.started_at))
+                .bind(row.duration_us)
+                .bind(&receipt.output_tail)
+                .bind(&receipt.output_sha256)
+                .bind(&receipt.trace.tree)
+                .bind(&receipt.trace.environment)
+                .bind(&receipt.trace.sandbox)
+                .bind(int(receipt.trace.output_bytes))
+                .bind(&row.files)
+        })
+        .await
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
+use super::bulk::Bulk;
 use crate::domain::id::TaskId;
 use crate::store::error::StoreError;
 use crate::store::record::{Flag, Mirrored, Trimmed};
@@ -114,18 +115,23 @@ async fn put_flag(
     Ok(())
 }
 
+static MIRROR: Bulk = Bulk::new(
+    3,
+    "INSERT INTO mirror (task_id, version, body) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL \
+     ON CONFLICT (task_id) DO UPDATE SET version = excluded.version, body = excluded.body \
+     WHERE excluded.version >= mirror.version",
+);
+
 async fn put_mirrored(conn: &mut SqliteConnection, told: Vec<(TaskId, Mirrored)>) -> Result<(), StoreError> {
-    for (id, mirrored) in told {
-        sqlx::query(
-            "INSERT INTO mirror (task_id, version, body) VALUES ($1, $2, $3) ON CONFLICT (task_id) DO UPDATE \
-             SET version = excluded.version, body = excluded.body WHERE excluded.version >= mirror.version",
-        )
-        .bind(id.as_str())
-        .bind(int(mirrored.version))
-        .bind(body(&mirrored.body)?)
-        .execute(&mut *conn)
-        .await?;
+    let mut rows = Vec::with_capacity(told.len());
+    for (id, mirrored) in &told {
+        rows.push((id.as_str(), int(mirrored.version), body(&mirrored.body)?));
     }
+    MIRROR
+        .run(conn, &rows, |query, (id, version, body)| {
+            query.bind(*id).bind(version).bind(body)
+        })
+        .await?;
     Ok(())
 }
 

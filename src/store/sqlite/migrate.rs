@@ -79,12 +79,29 @@ pub(super) async fn apply_on(path: &Path, conn: &mut SqliteConnection) -> Result
         Err(StoreError::OlderSchema { .. }) => {}
         other => return other,
     }
+    // A table that is made anew is dropped while others refer to it; inside a transaction the switch does nothing.
+    sqlx::query("PRAGMA foreign_keys = OFF")
+        .execute(&mut *conn)
+        .await?;
+    let ran = run_pending(path, conn).await;
+    sqlx::query("PRAGMA foreign_keys = ON").execute(conn).await?;
+    ran
+}
+
+async fn run_pending(path: &Path, conn: &mut SqliteConnection) -> Result<(), StoreError> {
     let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
     sound_history(path, &mut transaction).await?;
     MIGRATIONS
         .run(&mut *transaction)
         .await
         .map_err(|error| failed_run(path, error))?;
+    let broken = sqlx::query("PRAGMA foreign_key_check")
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if broken.is_some() {
+        let reason = "a row refers to one that is not there".to_owned();
+        return Err(StoreError::Damaged { reason });
+    }
     sign(&mut transaction).await?;
     transaction.commit().await?;
     Ok(())

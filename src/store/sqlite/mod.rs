@@ -3,8 +3,10 @@
 //! Every file here adds the verbs of one concern to [`SqliteStore`]; `writer` is the only way to the disk.
 
 mod attempts;
+mod bulk;
 mod commit;
 mod gates;
+mod group;
 mod instance;
 pub(super) mod migrate;
 mod open;

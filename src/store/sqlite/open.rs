@@ -17,6 +17,10 @@ use crate::store::error::StoreError;
 
 /// How long a writer waits for another process's commit.
 const BUSY: Duration = Duration::from_secs(5);
+/// What the writer keeps of the file, in KiB, negated as the engine wants it: a group of commits touches several MB.
+const CACHE: &str = "-16384";
+/// Pages of the log that are taken over into the file at once. A page that many commits touch is then written there once.
+const CHECKPOINT: &str = "4000";
 /// Readers at once; a status document needs one.
 const READERS: u32 = 4;
 
@@ -105,7 +109,9 @@ fn writer_options(path: &Path, mode: OpenMode) -> SqliteConnectOptions {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // What a savepoint would be undone with; on disk it is most of what a commit writes.
-            .pragma("temp_store", "memory"),
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT),
     }
 }
 

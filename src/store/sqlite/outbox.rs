@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
-use crate::domain::effect::Durable;
-use crate::domain::task::Task;
-use crate::store::error::{CommitError, StoreError};
+use super::bulk::Bulk;
+use crate::store::batch::EffectRow;
+use crate::store::error::StoreError;
 use crate::store::record::{OutboxKind, OutboxRow};
 use crate::store::row::{OutboxLine, body, int, micros};
 
@@ -73,24 +73,21 @@ impl SqliteStore {
     }
 }
 
-/// Writes the durable effects of a decision, keyed `<task>:<version>:<index>`.
-pub(super) async fn put(
-    conn: &mut SqliteConnection,
-    task: &Task,
-    durable: &[Durable],
-    at: DateTime<Utc>,
-) -> Result<(), CommitError> {
-    for (index, effect) in durable.iter().enumerate() {
-        sqlx::query(
-            "INSERT INTO outbox (key, task_id, kind, payload, created_at, not_before) VALUES ($1, $2, $3, $4, $5, $5)",
-        )
-        .bind(format!("{}:{}:{index}", task.id, task.version))
-        .bind(task.id.as_str())
-        .bind(OutboxKind::of(effect).as_str())
-        .bind(body(effect)?)
-        .bind(micros(at))
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
+static PROMISE: Bulk = Bulk::new(
+    5,
+    "INSERT INTO outbox (key, task_id, kind, payload, created_at, not_before) \
+     SELECT *, column5 FROM ({rows}) WHERE column1 IS NOT NULL",
+);
+
+pub(super) async fn put(conn: &mut SqliteConnection, rows: &[EffectRow<'_>]) -> Result<u64, StoreError> {
+    PROMISE
+        .run(conn, rows, |query, row| {
+            query
+                .bind(&row.key)
+                .bind(row.task)
+                .bind(row.kind)
+                .bind(&row.payload)
+                .bind(row.created_at)
+        })
+        .await
 }

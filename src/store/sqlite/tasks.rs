@@ -9,32 +9,72 @@ use crate::store::error::StoreError;
 use crate::store::record::{Event, Filter, Page, Scope, Standing};
 use crate::store::row::{EventRow, TaskRow, body, int, nat, task_id};
 
-/// What every reading of tasks selects; a macro, because statements are literals.
+/// What every reading of tasks selects; a macro, because statements are literals. The tables before the definition are
+/// named by whoever reads, and `CROSS JOIN` keeps them in their order whatever the engine believes about their sizes.
 macro_rules! select_tasks {
-    ($rest:literal) => {
+    ($from:expr, $rest:expr) => {
         concat!(
             "SELECT t.id, t.version, t.epoch, t.seq, t.definition_hash, t.created_at, t.updated_at, t.body_version, ",
-            "t.state, t.history, d.body_version AS definition_version, d.body AS definition FROM task t ",
-            "JOIN definition d ON d.task_id = t.id AND d.hash = t.definition_hash ",
+            "t.state, t.history, d.body_version AS definition_version, d.body AS definition FROM ",
+            $from,
+            " CROSS JOIN definition d ON d.task_id = t.id AND d.hash = t.definition_hash ",
             $rest
         )
     };
 }
 
-pub(super) const LIVE: &str = select_tasks!("WHERE t.live = 1 ORDER BY t.id");
-pub(super) const CHANGED: &str = select_tasks!("WHERE t.seq > $1 ORDER BY t.seq");
-pub(super) const STANDINGS: &str = "SELECT t.id, t.kind FROM json_each($1) j JOIN task t ON t.id = j.value";
-const ONE: &str = select_tasks!("WHERE t.id = $1");
-const PAGE: &str =
-    select_tasks!("WHERE t.seq < $1 AND t.live BETWEEN $2 AND $3 ORDER BY t.seq DESC LIMIT $4");
-const PROJECT_PAGE: &str = select_tasks!(
-    "WHERE t.seq < $1 AND t.live BETWEEN $2 AND $3 AND t.project = $5 ORDER BY t.seq DESC LIMIT $4"
+/// A page of the ids of one half of the tasks; the halves have an index each.
+macro_rules! half {
+    ($live:literal) => {
+        concat!(
+            "SELECT id, seq FROM task WHERE live = ",
+            $live,
+            " AND seq < $1 AND ($3 IS NULL OR project = $3) ORDER BY seq DESC LIMIT $2"
+        )
+    };
+}
+
+/// The tasks of a page.
+macro_rules! page {
+    ($ids:expr) => {
+        concat!(
+            "WITH page (id, seq) AS (",
+            $ids,
+            ") ",
+            select_tasks!(
+                "page p CROSS JOIN task t ON t.id = p.id",
+                "ORDER BY p.seq DESC LIMIT $2"
+            )
+        )
+    };
+}
+
+pub(super) const LIVE: &str = select_tasks!("task t", "WHERE t.live = 1");
+pub(super) const CHANGED: &str = select_tasks!(
+    "event_log e CROSS JOIN task t ON t.id = e.task_id AND t.seq = e.seq",
+    "WHERE e.seq > $1 ORDER BY e.seq"
 );
+pub(super) const STANDINGS: &str = "SELECT t.id, t.kind FROM json_each($1) j JOIN task t ON t.id = j.value";
+const ONE: &str = select_tasks!("task t", "WHERE t.id = $1");
+pub(super) const LIVE_PAGE: &str = page!(half!("1"));
+pub(super) const ENDED_PAGE: &str = page!(half!("0"));
+const PAGE: &str = page!(concat!(
+    "SELECT * FROM (",
+    half!("1"),
+    ") UNION ALL SELECT * FROM (",
+    half!("0"),
+    ")"
+));
 
 impl SqliteStore {
     pub(super) async fn live(&self) -> Result<Vec<Task>, StoreError> {
         let rows: Vec<TaskRow> = sqlx::query_as(LIVE).fetch_all(&self.readers).await?;
-        rows.into_iter().map(TaskRow::into_task).collect()
+        let mut tasks = rows
+            .into_iter()
+            .map(TaskRow::into_task)
+            .collect::<Result<Vec<_>, _>>()?;
+        tasks.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        Ok(tasks)
     }
 
     pub(super) async fn live_ids(&self) -> Result<BTreeSet<TaskId>, StoreError> {
@@ -53,20 +93,13 @@ impl SqliteStore {
     }
 
     pub(super) async fn tasks(&self, filter: &Filter) -> Result<Page<Task>, StoreError> {
-        let (least, most) = match filter.scope {
-            Scope::Live => (1, 1),
-            Scope::Ended => (0, 0),
-            Scope::All => (0, 1),
-        };
-        let sql = if filter.project.is_some() {
-            PROJECT_PAGE
-        } else {
-            PAGE
+        let sql = match filter.scope {
+            Scope::Live => LIVE_PAGE,
+            Scope::Ended => ENDED_PAGE,
+            Scope::All => PAGE,
         };
         let rows: Vec<TaskRow> = sqlx::query_as(sql)
             .bind(filter.before.map_or(i64::MAX, int))
-            .bind(least)
-            .bind(most)
             .bind(i64::from(filter.limit))
             .bind(&filter.project)
             .fetch_all(&self.readers)
@@ -94,7 +127,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn newest_seq(&self) -> Result<u64, StoreError> {
-        let seq: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM task")
+        let seq: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM event_log")
             .fetch_one(&self.readers)
             .await?;
         Ok(seq.map_or(0, nat))

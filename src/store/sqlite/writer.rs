@@ -1,8 +1,9 @@
 //! The one writer: a task that owns the writing connection and groups whatever waits into one commit.
 //!
-//! Invariants: a step is answered only after the commit that holds it is on disk; a step that is refused is undone
-//! alone (its own savepoint) and the others of its group stand; when the transaction itself is lost, every step of the group hears
-//! why. There is no timer: a group is what queued up while the last commit was on its way.
+//! Invariants: whoever waits is answered only after the commit that holds his change is on disk; what is refused is undone
+//! alone and the others of its group stand; when the transaction itself is lost, everybody in the group hears why. There is
+//! no timer: a group is what queued up while the last commit was on its way. It begins with the changes of tasks, as one
+//! batch, at most one a task (a second one waits for the next group); everything else is a step with a savepoint of its own.
 //! The queue is bounded: callers wait when the disk is slower than they are.
 
 use std::fmt;
@@ -12,12 +13,16 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::group::{Group, Waiting};
+use crate::store::batch::Change;
 use crate::store::error::{CommitError, StoreError};
+use crate::store::record::Committed;
 
-/// The most steps of one commit: bounds what one lost commit costs.
-const GROUP: usize = 200;
-/// The most steps that wait; more wait at their callers.
-const QUEUE: usize = 1024;
+/// The most changes and steps of one commit: bounds what one lost commit costs, and how long the first of them waits for
+/// the last.
+const GROUP: usize = 500;
+/// The most that wait; more wait at their callers.
+const QUEUE: usize = 2048;
 
 /// The handle of the writer task.
 pub(super) struct Writer {
@@ -34,6 +39,7 @@ impl fmt::Debug for Writer {
 }
 
 enum Message {
+    Change(Waiting),
     Step(Box<dyn Step>),
     DataVersion(oneshot::Sender<Result<i64, StoreError>>),
     Close,
@@ -61,13 +67,13 @@ impl StepError for CommitError {
 }
 
 /// What became of a step inside its group.
-enum Applied {
+pub(super) enum Applied {
     Kept,
     Undone,
     Lost(StoreError),
 }
 
-trait Step: Send {
+pub(super) trait Step: Send {
     fn apply<'c>(&'c mut self, conn: &'c mut SqliteConnection) -> BoxFuture<'c, Applied>;
     fn settle(self: Box<Self>, fate: Result<(), StoreError>);
 }
@@ -151,6 +157,16 @@ impl Writer {
         answer.await.map_err(closed)?
     }
 
+    /// Makes a change in the next group that has place for its task, and answers when that is on disk.
+    pub(super) async fn change(&self, change: Change) -> Result<Committed, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .send(Message::Change(Waiting::new(change, reply)))
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
     /// A number that changes when another process (or another connection) has committed.
     pub(super) async fn data_version(&self) -> Result<i64, StoreError> {
         let (reply, answer) = oneshot::channel();
@@ -172,23 +188,24 @@ impl Writer {
 }
 
 async fn write_groups(mut conn: SqliteConnection, mut inbox: mpsc::Receiver<Message>) {
-    let mut group = Vec::with_capacity(GROUP);
-    let mut open = true;
-    while open && inbox.recv_many(&mut group, GROUP).await > 0 {
-        let mut steps = Vec::with_capacity(group.len());
-        for message in group.drain(..) {
+    let mut messages = Vec::with_capacity(GROUP);
+    let mut waiting = Vec::new();
+    while take(&mut inbox, &mut messages, waiting.is_empty()).await {
+        let mut steps = Vec::new();
+        for message in messages.drain(..) {
             match message {
+                Message::Change(change) => waiting.push(change),
                 Message::Step(step) => steps.push(step),
                 Message::DataVersion(reply) => {
                     let _ = reply.send(read_data_version(&mut conn).await);
                 }
-                Message::Close => {
-                    inbox.close();
-                    open = false;
-                }
+                // What is in the queue by now is still taken; then it is at its end.
+                Message::Close => inbox.close(),
             }
         }
-        write_group(&mut conn, steps).await;
+        let (group, later) = Group::of(waiting, steps);
+        waiting = later;
+        group.write(&mut conn).await;
     }
     drop(inbox);
     if let Err(error) = conn.close().await {
@@ -196,48 +213,19 @@ async fn write_groups(mut conn: SqliteConnection, mut inbox: mpsc::Receiver<Mess
     }
 }
 
+/// Takes what has queued up, and waits for the first of it where there is nothing else to do; whether there may be more.
+async fn take(inbox: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>, idle: bool) -> bool {
+    if idle {
+        return inbox.recv_many(messages, GROUP).await > 0;
+    }
+    while messages.len() < GROUP
+        && let Ok(message) = inbox.try_recv()
+    {
+        messages.push(message);
+    }
+    true
+}
+
 async fn read_data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("PRAGMA data_version").fetch_one(conn).await?)
-}
-
-async fn write_group(conn: &mut SqliteConnection, mut steps: Vec<Box<dyn Step>>) {
-    if steps.is_empty() {
-        return;
-    }
-    let fate = match apply_group(conn, &mut steps).await {
-        Ok(()) => execute(conn, "COMMIT").await,
-        Err(error) => Err(error),
-    };
-    if fate.is_err() {
-        // Some failures end the transaction by themselves; then there is nothing to roll back.
-        let _ = execute(conn, "ROLLBACK").await;
-    }
-    for step in steps {
-        step.settle(fate.clone());
-    }
-}
-
-async fn apply_group(conn: &mut SqliteConnection, steps: &mut [Box<dyn Step>]) -> Result<(), StoreError> {
-    // Every statement is a hop to the connection's thread: the savepoint of one step is released with the opening of the next
-    // one's, and the last with the commit.
-    let mut open_savepoint = Some("BEGIN IMMEDIATE; SAVEPOINT step");
-    for step in steps {
-        if let Some(sql) = open_savepoint {
-            execute(conn, sql).await?;
-        }
-        open_savepoint = match step.apply(conn).await {
-            Applied::Kept => Some("RELEASE step; SAVEPOINT step"),
-            Applied::Undone => {
-                execute(conn, "ROLLBACK TO step").await?;
-                None
-            }
-            Applied::Lost(error) => return Err(error),
-        };
-    }
-    Ok(())
-}
-
-async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), StoreError> {
-    sqlx::query(sql).execute(conn).await?;
-    Ok(())
 }

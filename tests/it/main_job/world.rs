@@ -212,7 +212,7 @@ impl World {
         self.start(|_| {})
     }
 
-    fn start(&self, change: impl FnOnce(&mut Command)) -> Up {
+    pub fn start(&self, change: impl FnOnce(&mut Command)) -> Up {
         let log = |name: &str| {
             let path = self.path(name);
             File::options().create(true).append(true).open(path).unwrap()

@@ -1,0 +1,446 @@
+//! What only the PostgreSQL engine can be asked: cheating with raw SQL, the schema's history, the order of commits, who leads.
+
+use chrono::{TimeDelta, Utc};
+use orchestrator::domain::gate::Verdict;
+use orchestrator::domain::outcome::Outcome;
+use orchestrator::domain::task::{End, State};
+use orchestrator::store::migrate;
+use orchestrator::store::{self, CommitError, OpenMode, OutboxKind, StoreError};
+use rstest::rstest;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::postgres::{Database, is_there};
+use crate::store_fresh::{Engine, Fresh};
+use crate::store_tasks::*;
+
+async fn run(conn: &mut PgConnection, sql: &str) -> Result<u64, sqlx::Error> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    Ok(sqlx::raw_sql(sql).execute(conn).await?.rows_affected())
+}
+
+/// Whether a rule of the schema said no (and not, for example, the statement's own faults).
+fn refused(answer: &Result<u64, sqlx::Error>) -> bool {
+    let code = |error: &sqlx::Error| error.as_database_error()?.code().map(|code| code.to_string());
+    answer
+        .as_ref()
+        .err()
+        .and_then(code)
+        .is_some_and(|code| code.starts_with("23"))
+}
+
+async fn fresh() -> Fresh {
+    Fresh::open(Engine::Postgres).await
+}
+
+fn ended(attempt: u32, epoch: u32, commit: &str) -> String {
+    format!(
+        r#"{{"kind":"ended","since":"2026-02-02T02:40:00.123456Z","end":{{"how":"completed","attempt":{attempt},"epoch":{epoch},"commit":"{commit}"}}}}"#
+    )
+}
+
+fn archive(id: &str, gate: &str, state: &str) -> String {
+    format!(
+        "UPDATE task SET version = version + 1, seq = seq + 1000, done_gate = {gate}, state = '{state}' WHERE id = '{id}'"
+    )
+}
+
+/// A task in the gate (`judged`, with a failed gate of its own), one that was never tried (`new`), and a completed one
+/// (`done`); with the numbers of the two gates.
+async fn a_court() -> (Fresh, u64, u64) {
+    let fresh = fresh().await;
+    let mut failed = retry(&fresh.validating("judged").await, Outcome::GateFailed);
+    failed.attempt = None;
+    failed.gate = Some(gate_record(1, 1, Verdict::Failed));
+    fresh.commit(&failed).await.unwrap();
+    fresh.completed("done").await;
+    fresh.admitted("new").await;
+    let failed = fresh.store.latest_gate(&id("judged")).await.unwrap().unwrap().seq;
+    let passed = fresh.store.latest_gate(&id("done")).await.unwrap().unwrap().seq;
+    (fresh, failed, passed)
+}
+
+#[tokio::test]
+async fn raw_sql_cannot_archive_without_the_gate() {
+    if !is_there() {
+        return;
+    }
+    let (fresh, failed, passed) = a_court().await;
+    let mut conn = fresh.database().raw().await;
+    let (failed, passed) = (&failed.to_string(), &passed.to_string());
+    let proven = ended(1, 1, "c0ffee");
+    let receipt = |verdict: &str, commit: &str| {
+        format!(
+            "INSERT INTO receipt SELECT {passed}, 9, name, category, source, directory, '{commit}', command, exit_code, \
+             '{verdict}', 0, 0, '', '' FROM receipt LIMIT 1"
+        )
+    };
+    let cheats = [
+        ("update without a gate", archive("judged", "NULL", &proven)),
+        ("update with a failed gate", archive("judged", failed, &proven)),
+        (
+            "update with another task's gate",
+            archive("judged", passed, &proven),
+        ),
+        (
+            "update with a gate that is not there",
+            archive("judged", "777777", &proven),
+        ),
+        (
+            "never tried, another's gate",
+            archive("new", passed, &ended(0, 0, "c0ffee")),
+        ),
+        (
+            "another epoch than the task's",
+            archive("judged", passed, &ended(1, 9, "c0ffee")),
+        ),
+        (
+            "no commit",
+            archive("judged", passed, &proven.replace(r#","commit":"c0ffee""#, "")),
+        ),
+        (
+            "completed under another name",
+            archive("judged", "NULL", r#"{"kind":"completed"}"#),
+        ),
+        (
+            "ended as something live",
+            archive("judged", "NULL", r#"{"kind":"ended","end":{"how":"running"}}"#),
+        ),
+        (
+            "a state that nobody knows",
+            archive("judged", "NULL", r#"{"kind":"perfect"}"#),
+        ),
+        ("no state at all", archive("judged", "NULL", "{}")),
+        (
+            "the completed one with another commit",
+            archive("done", passed, &ended(1, 1, "beef")),
+        ),
+        (
+            "the completed one with another attempt",
+            archive("done", passed, &ended(2, 1, "c0ffee")),
+        ),
+        (
+            "the gate's commit afterwards",
+            "UPDATE gate SET commit_id = 'beef'".into(),
+        ),
+        (
+            "the gate's verdict beforehand",
+            "UPDATE gate SET verdict = 'passed'".into(),
+        ),
+        ("the gate deleted", "DELETE FROM gate".into()),
+        ("the gates emptied", "TRUNCATE gate CASCADE".into()),
+        ("a failed receipt under a passed gate", receipt("failed", "c0ffee")),
+        (
+            "a receipt of another commit under a passed gate",
+            receipt("passed", "beef"),
+        ),
+        ("a receipt changed", "UPDATE receipt SET verdict = 'passed'".into()),
+        ("a receipt deleted", "DELETE FROM receipt".into()),
+        ("a task deleted", "DELETE FROM task WHERE id = 'new'".into()),
+        (
+            "a version that falls",
+            "UPDATE task SET version = version - 1, seq = seq + 1000".into(),
+        ),
+        (
+            "an epoch that falls",
+            "UPDATE task SET version = version + 1, epoch = 0, seq = seq + 1000 WHERE id = 'judged'".into(),
+        ),
+        ("an event changed", "UPDATE event_log SET why = ''".into()),
+        (
+            "an event of a live task deleted",
+            "DELETE FROM event_log WHERE task_id = 'new'".into(),
+        ),
+        (
+            "the last event deleted",
+            "DELETE FROM event_log WHERE task_id = 'done' AND version = 4".into(),
+        ),
+        (
+            "an attempt opened again",
+            "UPDATE attempt SET ended_at = NULL, outcome = NULL".into(),
+        ),
+        (
+            "two attempts open at once",
+            "INSERT INTO attempt SELECT task_id, 8 + n, 8 + n, 0, NULL, NULL, NULL, opening, NULL FROM attempt, \
+             generate_series(1, 2) AS n WHERE task_id = 'done'"
+                .into(),
+        ),
+    ];
+    for (name, sql) in cheats {
+        let answer = run(&mut conn, &sql).await;
+        assert!(refused(&answer), "{name}: {answer:?}");
+    }
+    // The same statement with the right proof goes through: it is the proof that was missing.
+    let right = archive("done", passed, &proven);
+    assert_eq!(run(&mut conn, &right).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_change_that_is_committed_late_is_not_missed() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    fresh.admitted("template").await;
+    let mut slow = fresh.database().raw().await;
+    let mut transaction = slow.begin().await.unwrap();
+    // Its number is drawn, and its row is written; only the commit is late.
+    let late = "INSERT INTO definition SELECT 'late', hash, body_version, body FROM definition WHERE task_id = 'template'; \
+        INSERT INTO task (id, version, epoch, seq, definition_hash, project, priority, created_at, updated_at, body_version, \
+        state, history) SELECT 'late', 1, 0, nextval('event_seq'), definition_hash, project, priority, created_at, \
+        updated_at, body_version, state, history FROM task WHERE id = 'template'";
+    run(&mut transaction, late).await.unwrap();
+    let mark = fresh.store.newest_seq().await.unwrap();
+    fresh.admitted("early").await;
+    let (told, mark) = fresh.store.changed_since(mark).await.unwrap();
+    let names = |tasks: &[orchestrator::domain::task::Task]| -> Vec<String> {
+        tasks.iter().map(|task| task.id.to_string()).collect()
+    };
+    assert!(names(&told).contains(&"early".to_owned()), "{:?}", names(&told));
+    assert!(!names(&told).contains(&"late".to_owned()));
+    let (told, mark) = fresh.store.changed_since(mark).await.unwrap();
+    assert!(!names(&told).contains(&"late".to_owned()), "not yet");
+    transaction.commit().await.unwrap();
+    let (told, _) = fresh.store.changed_since(mark).await.unwrap();
+    assert!(names(&told).contains(&"late".to_owned()), "{:?}", names(&told));
+}
+
+#[tokio::test]
+async fn what_a_program_prints_is_stored_whatever_it_is() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    let task = fresh.validating("nul").await;
+    let mut done = complete(&task);
+    done.entry.why = "it said \0 and \\u0000".into();
+    if let Some(gate) = done.gate.as_mut() {
+        gate.report.receipts[0].output_tail = "a\0b\u{1f600}\\".into();
+    }
+    fresh.commit(&done).await.unwrap();
+    let gate = fresh.store.latest_gate(&task.id).await.unwrap().unwrap();
+    assert_eq!(
+        gate.record.report.receipts[0].output_tail,
+        "a\u{fffd}b\u{1f600}\\"
+    );
+    let events = fresh.store.events(&task.id, 1).await.unwrap();
+    assert_eq!(events[0].entry.why, "it said \u{fffd} and \\u0000");
+
+    let mut cancelled = cancel(&fresh.admitted("nul-state").await);
+    cancelled.task.state = State::Ended {
+        since: at(),
+        end: End::Cancelled {
+            by: "jane".into(),
+            reason: "a\0b \\u0000".into(),
+        },
+    };
+    fresh.commit(&cancelled).await.unwrap();
+    let found = fresh.store.task(&cancelled.task.id).await.unwrap().unwrap();
+    let State::Ended {
+        end: End::Cancelled { reason, .. },
+        ..
+    } = found.state
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!(reason, "a\u{fffd}b \\u0000");
+}
+
+#[tokio::test]
+async fn one_leads_and_the_deposed_one_writes_nothing_more() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    let (one, two) = (&fresh.store, fresh.second().await);
+    one.lead("host-a:/one#1").await.unwrap();
+    let refused = two.lead("host-b:/two#2").await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Led { by, .. } if by == "host-a:/one"),
+        "{refused}"
+    );
+    // The same instance after a crash: nobody else can have its lock, so it need not wait.
+    fresh.second().await.lead("host-a:/one#1").await.unwrap();
+    let mut conn = fresh.database().raw().await;
+    run(
+        &mut conn,
+        "UPDATE leader SET lease_until = clock_timestamp() - interval '1 s'",
+    )
+    .await
+    .unwrap();
+    two.lead("host-b:/two#2").await.unwrap();
+    let task = task("late");
+    let late = one.admit(&task, entry("read", &task), vec![]).await;
+    assert!(
+        matches!(late, Err(CommitError::Store(StoreError::Led { .. }))),
+        "{late:?}"
+    );
+    two.admit(&task, entry("read", &task), vec![]).await.unwrap();
+    two.resign().await;
+    one.lead("host-a:/one#1").await.unwrap();
+    fresh.commit(&claim(&task)).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_waits_is_woken_by_another_and_not_by_itself() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    fresh.store.data_version().await.unwrap();
+    let other = fresh.second().await;
+    let task = task("news");
+    let waiting = fresh.store.another_wrote();
+    let writing = async {
+        other.admit(&task, entry("read", &task), vec![]).await.unwrap();
+        other.announce().await;
+    };
+    let both = async { tokio::join!(waiting, writing) };
+    tokio::time::timeout(std::time::Duration::from_secs(10), both)
+        .await
+        .expect("it was never woken");
+}
+
+#[tokio::test]
+async fn an_old_day_is_given_up_as_a_whole_and_what_must_stay_stays() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    let mut conn = fresh.database().raw().await;
+    // A day of the past with a partition of its own.
+    let day = "CREATE TABLE event_log_20260202 PARTITION OF event_log \
+        FOR VALUES FROM (1769990400000000) TO (1770076800000000)";
+    run(&mut conn, day).await.unwrap();
+    let done = fresh.completed("done").await;
+    let live = fresh.claimed("live").await;
+    let days = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'event_log'::regclass";
+    let before: i64 = sqlx::query_scalar(days).fetch_one(&mut conn).await.unwrap();
+    let trimmed = fresh.store.trim(Utc::now(), TimeDelta::days(30)).await.unwrap();
+    assert_eq!(trimmed.events, 3);
+    let after: i64 = sqlx::query_scalar(days).fetch_one(&mut conn).await.unwrap();
+    assert_eq!(after, before - 1);
+    let events = fresh.store.events(&done.id, 10).await.unwrap();
+    assert_eq!(
+        events.iter().map(|e| e.entry.kind.as_str()).collect::<Vec<_>>(),
+        ["judged"]
+    );
+    assert_eq!(fresh.store.events(&live.id, 10).await.unwrap().len(), 2);
+    assert!(before >= 9, "today and the coming week are made ahead: {before}");
+}
+
+#[tokio::test]
+async fn a_plan_becomes_an_applied_history_and_two_may_make_it_at_once() {
+    if !is_there() {
+        return;
+    }
+    let database = Database::create().await;
+    let address = database.address();
+    let plan = migrate::plan(&address).await.unwrap();
+    assert!(!plan.is_empty() && plan.iter().all(|step| !step.applied));
+    assert!(matches!(
+        migrate::check(&address).await,
+        Err(StoreError::OlderSchema { found: 0, .. })
+    ));
+    let looked = store::open(&address, OpenMode::Existing).await;
+    assert!(
+        matches!(looked, Err(StoreError::OlderSchema { .. })),
+        "{looked:?}"
+    );
+    let (one, two) = tokio::join!(
+        store::open(&address, OpenMode::Migrate),
+        store::open(&address, OpenMode::Beside)
+    );
+    let task = task("both");
+    one.unwrap()
+        .admit(&task, entry("read", &task), vec![])
+        .await
+        .unwrap();
+    assert_eq!(two.unwrap().live().await.unwrap(), vec![task]);
+    assert_eq!(migrate::apply(&address).await.unwrap(), vec![]);
+    migrate::check(&address).await.unwrap();
+}
+
+#[rstest]
+#[case::edited(
+    "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1",
+    "its text was changed"
+)]
+#[case::half(
+    "UPDATE _sqlx_migrations SET success = false WHERE version = 1",
+    "applied only in part"
+)]
+#[case::foreign(
+    "UPDATE _sqlx_migrations SET version = 0 WHERE version = 1",
+    "out of its order"
+)]
+#[case::newer(
+    "UPDATE flag SET value = '\"9.8.7\"' WHERE name = 'schema_written_by'; INSERT INTO _sqlx_migrations \
+     SELECT 9999, 'future', now(), true, checksum, 0 FROM _sqlx_migrations LIMIT 1",
+    "schema 9999, written by orchestrator 9.8.7"
+)]
+#[tokio::test]
+async fn an_edited_history_is_found(#[case] sql: &str, #[case] expected: &str) {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    fresh.store.close().await;
+    run(&mut fresh.database().raw().await, sql).await.unwrap();
+    for mode in [OpenMode::Migrate, OpenMode::Existing, OpenMode::ReadOnly] {
+        let words = store::open(&fresh.address, mode).await.unwrap_err().to_string();
+        assert!(words.contains(expected), "{words}");
+    }
+    for words in [
+        migrate::plan(&fresh.address).await.unwrap_err(),
+        migrate::apply(&fresh.address).await.unwrap_err(),
+        migrate::check(&fresh.address).await.unwrap_err(),
+    ] {
+        assert!(words.to_string().contains(expected), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn reading_only_reads_and_refuses_to_write() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    let task = fresh.admitted("look").await;
+    let looker = store::open(&fresh.address, OpenMode::ReadOnly).await.unwrap();
+    assert_eq!(looker.live().await.unwrap(), vec![task.clone()]);
+    let answer = looker.commit(claim(&task), 1).await;
+    assert!(
+        matches!(answer, Err(CommitError::Store(StoreError::ReadOnly))),
+        "{answer:?}"
+    );
+    assert!(
+        looker
+            .outbox_due(OutboxKind::Mirror, at(), 1)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn whoever_is_not_let_in_is_told_where_and_not_the_password() {
+    if !is_there() {
+        return;
+    }
+    let database = Database::create().await;
+    let url = database.url();
+    let (_, rest) = url.split_once("://").unwrap();
+    let (user, place) = rest.rsplit_once('@').unwrap();
+    let wrong = format!("postgres://{}:wr0ng@{place}", user.split(':').next().unwrap());
+    let nowhere = format!("postgres://me:wr0ng@127.0.0.1:1/{}", database.name);
+    let missing = url.replace(&database.name, "no_such_database");
+    for (url, expected) in [
+        (&wrong, "cannot be used"),
+        (&missing, "cannot be used"),
+        (&nowhere, "not reachable"),
+    ] {
+        let error = store::open(&crate::postgres::address(url), OpenMode::Migrate).await;
+        let words = error.unwrap_err().to_string();
+        let password = url.split([':', '@']).nth(2).unwrap();
+        assert!(words.contains(expected) && !words.contains(password), "{words}");
+    }
+}
