@@ -159,8 +159,8 @@ async fn raw_sql_cannot_archive_without_the_gate() {
         ),
         (
             "two attempts open at once",
-            "INSERT INTO attempt SELECT task_id, 8 + n, 8 + n, 0, NULL, NULL, NULL, opening, NULL FROM attempt, \
-             generate_series(1, 2) AS n WHERE task_id = 'done'"
+            "INSERT INTO attempt SELECT task_id, 8 + k, 8 + k, 0, NULL, NULL, NULL, opening, NULL FROM attempt, \
+             generate_series(1, 2) AS k WHERE task_id = 'done'"
                 .into(),
         ),
     ];
