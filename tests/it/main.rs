@@ -37,6 +37,7 @@ mod service_faults;
 mod simulation;
 mod store;
 mod store_fresh;
+mod store_history;
 mod store_sides;
 mod store_sqlite;
 mod store_tasks;
