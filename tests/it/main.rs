@@ -39,6 +39,7 @@ mod service_faults;
 mod simulation;
 mod store;
 mod store_fresh;
+mod store_history;
 mod store_outages;
 mod store_postgres;
 mod store_sides;

@@ -12,9 +12,9 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
-use super::migrate;
 use super::postgres::Target;
-use super::sqlite::read_connection;
+use super::sqlite::connect;
+use super::{OpenMode, migrate};
 use crate::config::section::{PostgresServer, StoreAddress};
 
 /// What was carried over of a table.
@@ -90,7 +90,12 @@ static TABLES: [Table; 9] = [
     Table {
         name: "definition",
         from: "definition",
-        columns: &[("task_id", Text), ("hash", Text), ("body_version", Int), ("body", Json)],
+        columns: &[
+            ("task_id", Text),
+            ("hash", Text),
+            ("body_version", Int),
+            ("body", Json),
+        ],
     },
     Table {
         name: "task",
@@ -265,7 +270,7 @@ pub async fn carry(from: &Path, to: &PostgresServer) -> Result<Vec<Carried>, Car
     let address = StoreAddress::Postgres(to.clone());
     migrate::check(&StoreAddress::Sqlite(from.to_owned())).await?;
     migrate::apply(&address).await?;
-    let mut source = read_connection(from).await?;
+    let mut source = connect(from, OpenMode::ReadOnly).await?;
     sqlx::raw_sql("BEGIN").execute(&mut source).await?;
     let mut target = Target::connect(to).await?;
     let mut transaction = target.begin().await?;

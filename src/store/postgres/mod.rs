@@ -31,6 +31,9 @@ mod turn;
 mod work;
 mod writer;
 
+pub(in crate::store) use server::Target;
+pub(in crate::store) use text::searchable;
+
 use std::future::Future;
 use std::sync::atomic::AtomicI64;
 use std::sync::{PoisonError, RwLock};
