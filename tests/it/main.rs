@@ -23,6 +23,7 @@ mod mcp;
 mod messages;
 mod outcomes;
 mod postgres;
+mod postgres_history;
 mod private_postgres;
 mod queue_criteria;
 mod queue_edit;

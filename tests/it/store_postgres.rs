@@ -4,16 +4,14 @@ use chrono::{TimeDelta, Utc};
 use orchestrator::domain::gate::Verdict;
 use orchestrator::domain::outcome::Outcome;
 use orchestrator::domain::task::{End, State};
-use orchestrator::store::migrate;
 use orchestrator::store::{self, CommitError, OpenMode, OutboxKind, StoreError};
-use rstest::rstest;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::postgres::{Database, is_there};
 use crate::store_fresh::{Engine, Fresh};
 use crate::store_tasks::*;
 
-async fn run(conn: &mut PgConnection, sql: &str) -> Result<u64, sqlx::Error> {
+pub async fn run(conn: &mut PgConnection, sql: &str) -> Result<u64, sqlx::Error> {
     let sql = AssertSqlSafe(sql.to_owned());
     Ok(sqlx::raw_sql(sql).execute(conn).await?.rows_affected())
 }
@@ -28,7 +26,7 @@ fn refused(answer: &Result<u64, sqlx::Error>) -> bool {
         .is_some_and(|code| code.starts_with("23"))
 }
 
-async fn fresh() -> Fresh {
+pub async fn fresh() -> Fresh {
     Fresh::open(Engine::Postgres).await
 }
 
@@ -327,38 +325,6 @@ async fn an_old_day_is_given_up_as_a_whole_and_what_must_stay_stays() {
     assert!(before >= 9, "today and the coming week are made ahead: {before}");
 }
 
-#[tokio::test]
-async fn a_plan_becomes_an_applied_history_and_two_may_make_it_at_once() {
-    if !is_there() {
-        return;
-    }
-    let database = Database::create().await;
-    let address = database.address();
-    let plan = migrate::plan(&address).await.unwrap();
-    assert!(!plan.is_empty() && plan.iter().all(|step| !step.applied));
-    assert!(matches!(
-        migrate::check(&address).await,
-        Err(StoreError::OlderSchema { found: 0, .. })
-    ));
-    let looked = store::open(&address, OpenMode::Existing).await;
-    assert!(
-        matches!(looked, Err(StoreError::OlderSchema { .. })),
-        "{looked:?}"
-    );
-    let (one, two) = tokio::join!(
-        store::open(&address, OpenMode::Migrate),
-        store::open(&address, OpenMode::Beside)
-    );
-    let task = task("both");
-    one.unwrap()
-        .admit(&task, entry("read", &task), vec![])
-        .await
-        .unwrap();
-    assert_eq!(two.unwrap().live().await.unwrap(), vec![task]);
-    assert_eq!(migrate::apply(&address).await.unwrap(), vec![]);
-    migrate::check(&address).await.unwrap();
-}
-
 #[rstest]
 #[case::edited(
     "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1",
@@ -377,27 +343,6 @@ async fn a_plan_becomes_an_applied_history_and_two_may_make_it_at_once() {
      SELECT 9999, 'future', now(), true, checksum, 0 FROM _sqlx_migrations LIMIT 1",
     "schema 9999, written by orchestrator 9.8.7"
 )]
-#[tokio::test]
-async fn an_edited_history_is_found(#[case] sql: &str, #[case] expected: &str) {
-    if !is_there() {
-        return;
-    }
-    let fresh = fresh().await;
-    fresh.store.close().await;
-    run(&mut fresh.database().raw().await, sql).await.unwrap();
-    for mode in [OpenMode::Migrate, OpenMode::Existing, OpenMode::ReadOnly] {
-        let words = store::open(&fresh.address, mode).await.unwrap_err().to_string();
-        assert!(words.contains(expected), "{words}");
-    }
-    for words in [
-        migrate::plan(&fresh.address).await.unwrap_err(),
-        migrate::apply(&fresh.address).await.unwrap_err(),
-        migrate::check(&fresh.address).await.unwrap_err(),
-    ] {
-        assert!(words.to_string().contains(expected), "{words}");
-    }
-}
-
 #[tokio::test]
 async fn reading_only_reads_and_refuses_to_write() {
     if !is_there() {

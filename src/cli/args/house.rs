@@ -30,6 +30,9 @@ pub struct Migrate {
     /// Change nothing; list what would be done
     #[arg(long, conflicts_with = "check")]
     pub plan: bool,
+    /// Adopt a schema that is there without its history, after comparing it with what the migrations make
+    #[arg(long, conflicts_with_all = ["check", "plan", "from"])]
+    pub baseline: bool,
     /// Carry everything over from this store (`sqlite` or `sqlite:PATH`), which stays as it is
     #[arg(long, value_name = "STORE", requires = "to", conflicts_with_all = ["check", "plan"])]
     pub from: Option<String>,

@@ -103,6 +103,10 @@ pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
             Err(error) => Err(of_store(error)),
         };
     }
+    if args.baseline {
+        let steps = schema::baseline(&address).await.map_err(of_store)?;
+        return show_steps(ground, &steps);
+    }
     if args.plan {
         let steps = schema::plan(&address).await.map_err(of_store)?;
         return show_steps(ground, &steps);

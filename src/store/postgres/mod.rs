@@ -11,6 +11,7 @@
 
 mod apply;
 mod attempts;
+pub(in crate::store) mod baseline;
 mod fault;
 mod gates;
 mod herald;
