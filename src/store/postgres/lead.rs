@@ -21,7 +21,7 @@ pub(super) const SCHEDULER: &str = "scheduler";
 const LEASE: Duration = Duration::from_secs(15);
 /// Between renewals.
 const RENEW: Duration = Duration::from_secs(5);
-/// Between looks at what partitions the coming days need, in renewals.
+/// Between rounds of housekeeping, in renewals.
 const RENEWALS_A_LOOK: u32 = 720;
 
 /// Taken where nobody holds it, or where the holder was this very node: its process is gone, or it would hold the instance's lock.
@@ -33,6 +33,8 @@ const RENEWED: &str = "UPDATE leader SET lease_until = clock_timestamp() + make_
     WHERE name = $1 AND term = $2 RETURNING term";
 const RESIGN: &str =
     "UPDATE leader SET lease_until = clock_timestamp() - interval '1 second' WHERE name = $1 AND term = $2";
+/// A writer that is only idle finds its row gone with its next commit, and introduces itself anew.
+const FORGET: &str = "DELETE FROM writer WHERE seen_at < clock_timestamp() - interval '1 day'";
 const HOLDER: &str = "SELECT node FROM leader WHERE name = $1";
 
 /// The term under which this process leads.
@@ -141,18 +143,26 @@ async fn take(pool: &PgPool, node: &str) -> Result<Result<i64, Option<String>>, 
     }
 }
 
-/// Renews the lease, takes it back when it was lost and is free again, and sees to the partitions of the coming days.
+/// Renews the lease, takes it back when it was lost and is free again, and keeps house.
 async fn keep(pool: PgPool, term: Arc<Term>, node: String) {
     for round in 0_u32.. {
-        if round % RENEWALS_A_LOOK == 0
-            && let Err(error) = partitions::ahead(&pool).await
-        {
-            tracing::warn!(%error, "the event log has no partitions for the coming days yet; its rest takes what comes");
+        if round % RENEWALS_A_LOOK == 0 {
+            keep_house(&pool).await;
         }
         sleep(RENEW).await;
         if let Err(error) = renew(&pool, &term, &node).await {
             tracing::warn!(%error, "the lead was not renewed; trying again");
         }
+    }
+}
+
+/// Sees to the partitions of the coming days, and forgets the writers that are long gone.
+async fn keep_house(pool: &PgPool) {
+    if let Err(error) = partitions::ahead(pool).await {
+        tracing::warn!(%error, "the event log has no partitions for the coming days yet; its rest takes what comes");
+    }
+    if let Err(error) = sqlx::query(FORGET).execute(pool).await {
+        tracing::debug!(%error, "writers that are gone are not forgotten yet");
     }
 }
 
