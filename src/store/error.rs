@@ -83,6 +83,17 @@ pub enum StoreError {
         /// What it says.
         reason: String,
     },
+    /// What is to be adopted is not what this program makes.
+    #[error(
+        "the schema of {address} is not one that this program makes ({differences}); nothing was changed. Bring it in line, \
+         or carry the rows over into an empty database"
+    )]
+    ForeignSchema {
+        /// Where it is.
+        address: StoreAddress,
+        /// The first differences.
+        differences: String,
+    },
     /// The disk (or the quota) is full. What was not acknowledged is not there; everything else is.
     #[error("the disk of the database is full; free some space, the change was not made and can be repeated")]
     Full,

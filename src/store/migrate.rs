@@ -57,6 +57,21 @@ pub async fn apply(address: &StoreAddress) -> Result<Vec<MigrationStep>, StoreEr
     }
 }
 
+/// Adopts a schema that is there without its history, after comparing it with what the migrations make; tells the history with
+/// what is applied of it by now.
+///
+/// # Errors
+/// [`StoreError::ForeignSchema`] where it is another one, or has a history; nothing is changed then.
+pub async fn baseline(address: &StoreAddress) -> Result<Vec<MigrationStep>, StoreError> {
+    match address {
+        StoreAddress::Sqlite(_) => Err(StoreError::ForeignSchema {
+            address: address.clone(),
+            differences: "an embedded database always comes with its history".to_owned(),
+        }),
+        StoreAddress::Postgres(server) => postgres::baseline::baseline(server).await,
+    }
+}
+
 /// The steps of a program's migrations, each with whether it is among the applied ones.
 pub(super) fn steps(known: &Migrator, applied: &[i64]) -> Vec<MigrationStep> {
     known

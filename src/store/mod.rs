@@ -12,6 +12,7 @@
 //! (times come in), retries (only the caller knows whether its decision still holds).
 
 mod batch;
+pub mod carry;
 pub mod error;
 pub mod migrate;
 mod open;

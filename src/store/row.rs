@@ -58,7 +58,7 @@ impl TaskRow {
     }
 }
 
-/// A row of `attempt` with what was last seen of it.
+/// A row of `attempt`.
 #[derive(Debug, FromRow)]
 pub(super) struct AttemptRow {
     pub(super) task_id: String,
@@ -85,7 +85,7 @@ impl AttemptRow {
     }
 }
 
-/// A row of `attempt_live`.
+/// What was last seen of an attempt, in its row.
 #[derive(Debug, FromRow)]
 pub(super) struct FactsRow {
     epoch: i64,

@@ -17,6 +17,7 @@ mod forge;
 mod landing;
 mod leases;
 mod life;
+mod moving;
 mod outcomes;
 mod postgres;
 mod questions;

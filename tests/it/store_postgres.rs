@@ -1,19 +1,22 @@
 //! What only the PostgreSQL engine can be asked: cheating with raw SQL, the schema's history, the order of commits, who leads.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use chrono::{TimeDelta, Utc};
+use orchestrator::domain::decide::Decision;
 use orchestrator::domain::gate::Verdict;
+use orchestrator::domain::node::{Announcement, Lease, NodeName, Role};
 use orchestrator::domain::outcome::Outcome;
-use orchestrator::domain::task::{End, State};
-use orchestrator::store::migrate;
-use orchestrator::store::{self, CommitError, OpenMode, OutboxKind, StoreError};
-use rstest::rstest;
+use orchestrator::domain::task::{End, State, Task};
+use orchestrator::store::{self, CommitError, Joined, OpenMode, OutboxKind, StoreError};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::postgres::{Database, is_there};
 use crate::store_fresh::{Engine, Fresh};
 use crate::store_tasks::*;
 
-async fn run(conn: &mut PgConnection, sql: &str) -> Result<u64, sqlx::Error> {
+pub async fn run(conn: &mut PgConnection, sql: &str) -> Result<u64, sqlx::Error> {
     let sql = AssertSqlSafe(sql.to_owned());
     Ok(sqlx::raw_sql(sql).execute(conn).await?.rows_affected())
 }
@@ -28,7 +31,7 @@ fn refused(answer: &Result<u64, sqlx::Error>) -> bool {
         .is_some_and(|code| code.starts_with("23"))
 }
 
-async fn fresh() -> Fresh {
+pub async fn fresh() -> Fresh {
     Fresh::open(Engine::Postgres).await
 }
 
@@ -159,8 +162,8 @@ async fn raw_sql_cannot_archive_without_the_gate() {
         ),
         (
             "two attempts open at once",
-            "INSERT INTO attempt SELECT task_id, 8 + n, 8 + n, 0, NULL, NULL, NULL, opening, NULL FROM attempt, \
-             generate_series(1, 2) AS n WHERE task_id = 'done'"
+            "INSERT INTO attempt SELECT task_id, 8 + k, 8 + k, 0, NULL, NULL, NULL, opening, NULL FROM attempt, \
+             generate_series(1, 2) AS k WHERE task_id = 'done'"
                 .into(),
         ),
     ];
@@ -245,20 +248,25 @@ async fn what_a_program_prints_is_stored_whatever_it_is() {
 }
 
 #[tokio::test]
-async fn one_leads_and_the_deposed_one_writes_nothing_more() {
+async fn one_leads_and_what_a_deposed_one_decided_is_refused_alone() {
     if !is_there() {
         return;
     }
     let fresh = fresh().await;
-    let (one, two) = (&fresh.store, fresh.second().await);
-    one.lead("host-a:/one#1").await.unwrap();
-    let refused = two.lead("host-b:/two#2").await.unwrap_err();
-    assert!(
-        matches!(&refused, StoreError::Led { by, .. } if by == "host-a:/one"),
-        "{refused}"
+    let (one, two) = (fresh.store.roster().unwrap(), fresh.store.roster().unwrap());
+    let (a, b) = (NodeName::parse("a").unwrap(), NodeName::parse("b").unwrap());
+    let lease = Duration::from_secs(60);
+    let first = one.lead(&a, 1, lease).await.unwrap();
+    assert_eq!(first, Some(1));
+    assert_eq!(two.lead(&b, 1, lease).await.unwrap(), None, "another one leads");
+    assert_eq!(one.lead(&a, 1, lease).await.unwrap(), first, "it goes on");
+    assert_eq!(
+        one.lead(&a, 2, lease).await.unwrap(),
+        Some(2),
+        "its next start is another leader"
     );
-    // The same instance after a crash: nobody else can have its lock, so it need not wait.
-    fresh.second().await.lead("host-a:/one#1").await.unwrap();
+    let task = fresh.admitted("t").await;
+    let other = fresh.admitted("other").await;
     let mut conn = fresh.database().raw().await;
     run(
         &mut conn,
@@ -266,17 +274,96 @@ async fn one_leads_and_the_deposed_one_writes_nothing_more() {
     )
     .await
     .unwrap();
-    two.lead("host-b:/two#2").await.unwrap();
-    let task = task("late");
-    let late = one.admit(&task, entry("read", &task), vec![]).await;
-    assert!(
-        matches!(late, Err(CommitError::Store(StoreError::Led { .. }))),
-        "{late:?}"
+    assert_eq!(one.leader().await.unwrap(), None);
+    assert_eq!(two.lead(&b, 1, lease).await.unwrap(), Some(3));
+    assert_eq!(one.leader().await.unwrap(), Some(b.clone()));
+    let led = |task: &Task, term| Decision {
+        led: Some(term),
+        ..claim(task)
+    };
+    let both = fresh
+        .store
+        .commit_all(vec![
+            (led(&task, 2), task.version),
+            (claim(&other), other.version),
+        ])
+        .await;
+    assert!(matches!(both[0], Err(CommitError::Deposed)), "{both:?}");
+    assert!(both[1].is_ok(), "{both:?}");
+    fresh.commit(&led(&task, 3)).await.unwrap();
+    two.resign(&b, 1).await.unwrap();
+    assert_eq!(
+        one.lead(&a, 2, lease).await.unwrap(),
+        Some(4),
+        "handed over at once"
     );
-    two.admit(&task, entry("read", &task), vec![]).await.unwrap();
-    two.resign().await;
-    one.lead("host-a:/one#1").await.unwrap();
-    fresh.commit(&claim(&task)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_s_lease_is_the_server_s_to_judge_and_its_term_fences_it() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    let roster = fresh.store.roster().unwrap();
+    let said = |name: &str| Announcement {
+        name: NodeName::parse(name).unwrap(),
+        role: Role::All,
+        labels: BTreeSet::new(),
+        slots: 2,
+        runtimes: BTreeMap::new(),
+        version: "1".into(),
+        host: format!("host-of-{name}"),
+        pid: 7,
+    };
+    let (a, lease, now) = (said("a"), Duration::from_secs(60), chrono::Utc::now());
+    assert_eq!(
+        roster.join(&a, "home-1", lease, now).await.unwrap(),
+        Joined::As(1)
+    );
+    let taken = roster.join(&a, "home-2", lease, now).await.unwrap();
+    assert_eq!(taken, Joined::Taken(Some("host-of-a".into())));
+    assert_eq!(
+        roster.join(&a, "home-1", lease, now).await.unwrap(),
+        Joined::As(2),
+        "a restart"
+    );
+    assert!(
+        !roster.renew(&a, 1, lease).await.unwrap(),
+        "what ran before the restart"
+    );
+    assert!(roster.renew(&a, 2, lease).await.unwrap());
+    assert!(!roster.remove(&a.name).await.unwrap(), "it is there");
+    let mut conn = fresh.database().raw().await;
+    run(
+        &mut conn,
+        "UPDATE node SET lease_until = clock_timestamp() - interval '1 s'",
+    )
+    .await
+    .unwrap();
+    assert!(
+        !roster.renew(&a, 2, lease).await.unwrap(),
+        "too late: others may have its tasks"
+    );
+    assert!(matches!(
+        roster.nodes().await.unwrap()[0].lease,
+        Lease::Expired(_)
+    ));
+    assert_eq!(
+        roster.join(&a, "home-2", lease, now).await.unwrap(),
+        Joined::As(3)
+    );
+    assert!(roster.cordon(&a.name, Some("jane")).await.unwrap());
+    assert!(!roster.cordon(&NodeName::parse("x").unwrap(), None).await.unwrap());
+    let seen = roster.nodes().await.unwrap();
+    assert_eq!(
+        (seen[0].cordoned.as_deref(), &seen[0].announcement),
+        (Some("jane"), &a)
+    );
+    roster.leave(&a.name, 3).await.unwrap();
+    assert_eq!(roster.nodes().await.unwrap()[0].lease, Lease::Left);
+    assert!(roster.remove(&a.name).await.unwrap());
+    assert_eq!(roster.nodes().await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -327,38 +414,6 @@ async fn an_old_day_is_given_up_as_a_whole_and_what_must_stay_stays() {
     assert!(before >= 9, "today and the coming week are made ahead: {before}");
 }
 
-#[tokio::test]
-async fn a_plan_becomes_an_applied_history_and_two_may_make_it_at_once() {
-    if !is_there() {
-        return;
-    }
-    let database = Database::create().await;
-    let address = database.address();
-    let plan = migrate::plan(&address).await.unwrap();
-    assert!(!plan.is_empty() && plan.iter().all(|step| !step.applied));
-    assert!(matches!(
-        migrate::check(&address).await,
-        Err(StoreError::OlderSchema { found: 0, .. })
-    ));
-    let looked = store::open(&address, OpenMode::Existing).await;
-    assert!(
-        matches!(looked, Err(StoreError::OlderSchema { .. })),
-        "{looked:?}"
-    );
-    let (one, two) = tokio::join!(
-        store::open(&address, OpenMode::Migrate),
-        store::open(&address, OpenMode::Beside)
-    );
-    let task = task("both");
-    one.unwrap()
-        .admit(&task, entry("read", &task), vec![])
-        .await
-        .unwrap();
-    assert_eq!(two.unwrap().live().await.unwrap(), vec![task]);
-    assert_eq!(migrate::apply(&address).await.unwrap(), vec![]);
-    migrate::check(&address).await.unwrap();
-}
-
 #[rstest]
 #[case::edited(
     "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1",
@@ -377,27 +432,6 @@ async fn a_plan_becomes_an_applied_history_and_two_may_make_it_at_once() {
      SELECT 9999, 'future', now(), true, checksum, 0 FROM _sqlx_migrations LIMIT 1",
     "schema 9999, written by orchestrator 9.8.7"
 )]
-#[tokio::test]
-async fn an_edited_history_is_found(#[case] sql: &str, #[case] expected: &str) {
-    if !is_there() {
-        return;
-    }
-    let fresh = fresh().await;
-    fresh.store.close().await;
-    run(&mut fresh.database().raw().await, sql).await.unwrap();
-    for mode in [OpenMode::Migrate, OpenMode::Existing, OpenMode::ReadOnly] {
-        let words = store::open(&fresh.address, mode).await.unwrap_err().to_string();
-        assert!(words.contains(expected), "{words}");
-    }
-    for words in [
-        migrate::plan(&fresh.address).await.unwrap_err(),
-        migrate::apply(&fresh.address).await.unwrap_err(),
-        migrate::check(&fresh.address).await.unwrap_err(),
-    ] {
-        assert!(words.to_string().contains(expected), "{words}");
-    }
-}
-
 #[tokio::test]
 async fn reading_only_reads_and_refuses_to_write() {
     if !is_there() {

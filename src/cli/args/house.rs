@@ -40,7 +40,7 @@ pub struct Tick {
 }
 
 /// `migrate`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Migrate {
     /// Change nothing; exit 1 where the store is not at this program's version
     #[arg(long)]
@@ -48,6 +48,15 @@ pub struct Migrate {
     /// Change nothing; list what would be done
     #[arg(long, conflicts_with = "check")]
     pub plan: bool,
+    /// Adopt a schema that is there without its history, after comparing it with what the migrations make
+    #[arg(long, conflicts_with_all = ["check", "plan", "from"])]
+    pub baseline: bool,
+    /// Carry everything over from this store (`sqlite` or `sqlite:PATH`), which stays as it is
+    #[arg(long, value_name = "STORE", requires = "to", conflicts_with_all = ["check", "plan"])]
+    pub from: Option<String>,
+    /// Carry everything over into this empty database (`postgres://...`, or `file:PATH` of such an address)
+    #[arg(long, value_name = "STORE", requires = "from")]
+    pub to: Option<String>,
 }
 
 /// `demo`.

@@ -167,7 +167,8 @@ fn unopened(error: &OpenError) -> Failure {
         OpenError::Store(
             StoreError::NewerSchema { .. }
             | StoreError::OlderSchema { .. }
-            | StoreError::EditedHistory { .. },
+            | StoreError::EditedHistory { .. }
+            | StoreError::ForeignSchema { .. },
         ) => Exit::Usage,
         OpenError::Store(StoreError::Busy | StoreError::Missing { .. } | StoreError::Unavailable { .. }) => {
             Exit::Unreachable

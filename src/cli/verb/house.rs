@@ -8,9 +8,11 @@ use super::super::exit::{Exit, Failure, Outcome};
 use super::super::render::{self, doctor as page, migrations, settings};
 use super::ground::{Ground, all_of, of_store};
 use crate::config::{self, Fault, Home};
+use crate::files::InstanceLock;
 use crate::service::operations;
 use crate::service::view::{Problem, VERSION};
-use crate::store::{StoreError, migrate as schema};
+use crate::store::carry::{self, CarryError};
+use crate::store::{StoreAddress, StoreError, migrate as schema};
 
 pub(super) async fn doctor(ground: &Ground) -> Outcome {
     let instance = ground.any_instance().await?;
@@ -85,6 +87,9 @@ fn show(ground: &Ground, home: &Home) -> Outcome {
 
 pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
     let home = ground.home()?;
+    if let (Some(from), Some(to)) = (&args.from, &args.to) {
+        return carry(ground, &home, from, to).await;
+    }
     let loaded = ground.config(&home)?;
     let address = loaded.config.store.address(&home.layout());
     if args.check {
@@ -98,6 +103,10 @@ pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
             Err(error) => Err(of_store(error)),
         };
     }
+    if args.baseline {
+        let steps = schema::baseline(&address).await.map_err(of_store)?;
+        return show_steps(ground, &steps);
+    }
     if args.plan {
         let steps = schema::plan(&address).await.map_err(of_store)?;
         return show_steps(ground, &steps);
@@ -107,6 +116,44 @@ pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
         return super::print("nothing to do: the store is at this program's version\n");
     }
     show_steps(ground, &ran)
+}
+
+/// Moves house: from the embedded store to a server.
+async fn carry(ground: &Ground, home: &Home, from: &str, to: &str) -> Outcome {
+    let address = |flag: &str, text: &str| {
+        let given = config::Override::flag(flag, "store.url", text);
+        let loaded = config::load(home, &ground.environment, &[given]).map_err(|faults| all_of(&faults))?;
+        Ok::<_, Failure>(loaded.config.store.address(&home.layout()))
+    };
+    let (StoreAddress::Sqlite(from), StoreAddress::Postgres(to)) =
+        (address("--from", from)?, address("--to", to)?)
+    else {
+        return Err(Failure::usage("a store moves from SQLite to PostgreSQL only")
+            .help("say `--from sqlite --to postgres://USER:PASSWORD@HOST/DATABASE`"));
+    };
+    let _lock = InstanceLock::acquire(&home.layout().lock())
+        .map_err(|held| Failure::refused(held.to_string()).help("end the service first"))?;
+    let carried = carry::carry(&from, &to).await.map_err(uncarried)?;
+    let rows: Vec<_> = carried
+        .iter()
+        .map(|table| json!({ "table": table.table, "rows": table.rows }))
+        .collect();
+    let document = json!({ "version": VERSION, "from": from, "to": to.to_string(), "carried": rows });
+    ground.show(&document, |_| {
+        let lines: String = carried
+            .iter()
+            .map(|table| format!("{:>10}  {}\n", table.rows, table.table))
+            .collect();
+        format!("{lines}everything is in {to} and was read back; now set `store.url`, and keep the old file until you are content\n")
+    })
+}
+
+fn uncarried(error: CarryError) -> Failure {
+    match error {
+        CarryError::Store(error) => of_store(error),
+        full @ CarryError::NotEmpty { .. } => Failure::refused(full.to_string()),
+        differs @ CarryError::Differs { .. } => Failure::failed(differs.to_string()),
+    }
 }
 
 fn show_steps(ground: &Ground, steps: &[schema::MigrationStep]) -> Outcome {

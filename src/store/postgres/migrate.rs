@@ -8,8 +8,8 @@ use crate::config::section::PostgresServer;
 use crate::store::error::StoreError;
 use crate::store::migrate::{MigrationStep, WRITTEN_BY, edited, newest, steps};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
-const HISTORY: &str = "_sqlx_migrations";
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) const HISTORY: &str = "_sqlx_migrations";
 /// Whoever changes the schema comes one after the other; and a large index may take its time.
 const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtextextended('orchestrator schema', 0))";
 
@@ -89,7 +89,7 @@ fn failed_run(server: &Server, error: MigrateError) -> StoreError {
 }
 
 /// The applied migrations, oldest first, after each was found to be one of this program's.
-async fn sound_history(server: &Server, conn: &mut PgConnection) -> Result<Vec<i64>, StoreError> {
+pub(super) async fn sound_history(server: &Server, conn: &mut PgConnection) -> Result<Vec<i64>, StoreError> {
     let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
         .bind(HISTORY)
         .fetch_one(&mut *conn)
@@ -139,7 +139,7 @@ async fn written_by(conn: &mut PgConnection) -> Option<String> {
 }
 
 /// Leaves this program's version; without a time, because nothing here has a clock.
-async fn sign(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn sign(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO flag (name, value, set_at) VALUES ($1, to_json($2::text), 0) \
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",

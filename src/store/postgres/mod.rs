@@ -11,6 +11,7 @@
 
 mod apply;
 mod attempts;
+pub(in crate::store) mod baseline;
 mod fault;
 mod gates;
 mod herald;
@@ -32,6 +33,8 @@ mod work;
 mod writer;
 
 pub use roster::Roster;
+pub(in crate::store) use server::Target;
+pub(in crate::store) use text::searchable;
 
 use std::future::Future;
 use std::sync::atomic::AtomicI64;

@@ -3,7 +3,7 @@
 use std::sync::RwLock;
 use std::sync::atomic::AtomicI64;
 
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 
 use super::partitions::Upkeep;
 use super::server::Server;
@@ -32,9 +32,11 @@ impl PostgresStore {
             OpenMode::Existing | OpenMode::ReadOnly => migrate::check_on(&server, &mut conn).await?,
         }
         if mode == OpenMode::Migrate {
-            partitions::ahead_on(&mut conn)
-                .await
-                .map_err(|error| server.told(error))?;
+            let prepared = async {
+                partitions::ahead_on(&mut conn).await?;
+                warn_of_careless_settings(&mut conn).await
+            };
+            prepared.await.map_err(|error| server.told(error))?;
         }
         // It has done what it was for; the server is not asked whether it agrees.
         drop(conn.close().await);
@@ -55,4 +57,21 @@ impl PostgresStore {
         self.herald.close().await;
         self.pool().close().await;
     }
+}
+
+/// What is acknowledged must be on disk: that is the server's to keep, and its administrator's to set.
+async fn warn_of_careless_settings(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let off: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'",
+    )
+    .fetch_all(conn)
+    .await?;
+    if !off.is_empty() {
+        let settings = off.join(", ");
+        tracing::warn!(
+            settings,
+            "the database's server has these off: a crash of it may lose what was acknowledged"
+        );
+    }
+    Ok(())
 }

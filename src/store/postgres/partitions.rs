@@ -37,6 +37,9 @@ const TRIM_OUTBOX: &str =
 /// Between two looks at what partitions the coming days need.
 const LOOK: Duration = Duration::from_secs(3600);
 
+/// A writer that is only idle finds its row gone with its next commit, and introduces itself anew.
+const FORGET: &str = "DELETE FROM writer WHERE seen_at < clock_timestamp() - interval '1 day'";
+
 /// Makes partitions ahead for as long as the store of a service is open.
 #[derive(Debug)]
 pub(super) struct Upkeep {
@@ -59,6 +62,9 @@ async fn keep_ahead(pool: PgPool) {
         sleep(LOOK).await;
         if let Err(error) = ahead(&pool).await {
             tracing::warn!(%error, "the event log has no partitions for the coming days yet; its rest takes what comes");
+        }
+        if let Err(error) = sqlx::query(FORGET).execute(&pool).await {
+            tracing::debug!(%error, "writers that are gone are not forgotten yet");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::fault::{self, After};
@@ -129,6 +129,22 @@ impl Server {
             // A dead connection is found by its use, and the reading is tried again: no round trip before each.
             .test_before_acquire(false)
             .connect_lazy_with(self.options.clone())
+    }
+}
+
+/// A server that a whole store is brought into.
+pub(in crate::store) struct Target(PgConnection);
+
+impl Target {
+    pub(in crate::store) async fn connect(address: &PostgresServer) -> Result<Self, StoreError> {
+        Ok(Self(Server::of(address, false)?.first_connection().await?))
+    }
+
+    /// Everything that is brought in, or nothing.
+    pub(in crate::store) async fn begin(
+        &mut self,
+    ) -> Result<sqlx::Transaction<'_, sqlx::Postgres>, sqlx::Error> {
+        self.0.begin().await
     }
 }
 

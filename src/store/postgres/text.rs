@@ -16,7 +16,7 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
 }
 
 /// JSON that the server looks into: there it refuses an escaped NUL as well.
-pub(super) fn searchable(json: &str) -> Cow<'_, str> {
+pub(in crate::store) fn searchable(json: &str) -> Cow<'_, str> {
     if !json.contains("\\u0000") {
         return json.into();
     }

@@ -19,6 +19,7 @@ mod writer;
 
 use sqlx::SqlitePool;
 
+pub(super) use open::connect;
 use writer::Writer;
 
 /// The store of one instance, in a file.

@@ -76,7 +76,7 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
 
 /// Opens the writing connection. The engine does not wait by itself while another process turns a new database to its log mode,
 /// so a busy database is asked again for as long as any write would wait.
-pub(super) async fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, StoreError> {
+pub(in crate::store) async fn connect(path: &Path, mode: OpenMode) -> Result<SqliteConnection, StoreError> {
     let options = writer_options(path, mode);
     let give_up = Instant::now() + BUSY;
     loop {

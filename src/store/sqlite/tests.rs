@@ -133,7 +133,7 @@ async fn whole_tables(store: &SqliteStore, sql: &str) -> Vec<String> {
         "VALUES CLAUSE",
     ];
     // The statement's own rows, and a page's.
-    let own = ["SCAN v", "SCAN p"];
+    let own = ["SCAN CONSTANT ROW", "SCAN v", "SCAN p"];
     rows.iter()
         .map(step)
         .filter(|detail| !detail.starts_with("SEARCH") && !narrow.iter().any(|part| detail.contains(part)))

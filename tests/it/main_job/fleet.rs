@@ -67,7 +67,7 @@ impl Fleet {
     fn patient(&self, world: &World, node: &str, task: &str) {
         let (ledger, go) = (self.ledger(), self.go());
         let script = format!(
-            r#"tell() {{ echo "$(tr -d . < /proc/uptime | cut -d' ' -f1) $ORCHESTRATOR_TASK_ID $ORCHESTRATOR_EPOCH {node} $1" >> "{ledger}"; }}
+            r#"tell() {{ echo "$(tr -d . < /proc/uptime | cut -d' ' -f1) $ORCHESTRATOR_TASK_ID $ORCHESTRATOR_ATTEMPT {node} $1" >> "{ledger}"; }}
 trap '' TERM
 tell begins
 printf '\n- %s: half of it by {node}\n' "$(date -u +%FT%TZ)" >> "$ORCHESTRATOR_PROGRESS_FILE"

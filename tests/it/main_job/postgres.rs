@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::postgres::{self, Database};
+use crate::private_postgres::Private;
 
 use super::world::{World, section};
 
@@ -96,4 +97,40 @@ fn a_second_node_of_the_same_name_is_refused_and_let_in_when_the_first_has_gone(
     assert_eq!(second.run(&["tick"]).code, 4, "a fleet has no single passes");
     assert_eq!(up.end(), 0);
     let _next = second.up();
+}
+
+#[test]
+fn a_service_outlives_the_death_of_its_server() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let Some(mut server) = runtime.block_on(Private::start()) else {
+        return;
+    };
+    let world = World::configured(
+        "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\n",
+        &format!("[store]\nurl = \"{}\"\n", server.url()),
+    );
+    world.worker("long", PATIENT);
+    world.save_tasks(&[&section("long", ""), &section("next", "- **Depends On:** long\n")]);
+    let mut up = world.up();
+    let pid = world.until("the worker is at it", || {
+        fs::read_to_string(world.root().join("pid")).ok()
+    });
+    server.kill();
+    // Its worker ends while nobody can write that down.
+    fs::write(world.root().join("go"), "").unwrap();
+    world.until("it is said", || {
+        world.log().contains("is not reachable").then_some(())
+    });
+    assert!(up.is_running() && !world.log().contains("pa55"));
+    runtime.block_on(server.start_again());
+    world.until_archived("next");
+    assert!(up.is_running(), "the same service went on");
+    assert_eq!(
+        fs::read_to_string(world.root().join("pid")).unwrap(),
+        pid,
+        "started twice"
+    );
 }

@@ -1,0 +1,120 @@
+//! The schema's history on a PostgreSQL server: planned, applied, edited by hand, adopted.
+
+use orchestrator::store::migrate;
+use orchestrator::store::{self, OpenMode, StoreError};
+use rstest::rstest;
+
+use crate::postgres::{Database, is_there};
+use crate::store_postgres::{fresh, run};
+use crate::store_tasks::*;
+
+#[tokio::test]
+async fn a_plan_becomes_an_applied_history_and_two_may_make_it_at_once() {
+    if !is_there() {
+        return;
+    }
+    let database = Database::create().await;
+    let address = database.address();
+    let plan = migrate::plan(&address).await.unwrap();
+    assert!(!plan.is_empty() && plan.iter().all(|step| !step.applied));
+    assert!(matches!(
+        migrate::check(&address).await,
+        Err(StoreError::OlderSchema { found: 0, .. })
+    ));
+    let looked = store::open(&address, OpenMode::Existing).await;
+    assert!(
+        matches!(looked, Err(StoreError::OlderSchema { .. })),
+        "{looked:?}"
+    );
+    let (one, two) = tokio::join!(
+        store::open(&address, OpenMode::Migrate),
+        store::open(&address, OpenMode::Beside)
+    );
+    let task = task("both");
+    one.unwrap()
+        .admit(&task, entry("read", &task), vec![])
+        .await
+        .unwrap();
+    assert_eq!(two.unwrap().live().await.unwrap(), vec![task]);
+    assert_eq!(migrate::apply(&address).await.unwrap(), vec![]);
+    migrate::check(&address).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_edited_history_is_found(#[case] sql: &str, #[case] expected: &str) {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    fresh.store.close().await;
+    run(&mut fresh.database().raw().await, sql).await.unwrap();
+    for mode in [OpenMode::Migrate, OpenMode::Existing, OpenMode::ReadOnly] {
+        let words = store::open(&fresh.address, mode).await.unwrap_err().to_string();
+        assert!(words.contains(expected), "{words}");
+    }
+    for words in [
+        migrate::plan(&fresh.address).await.unwrap_err(),
+        migrate::apply(&fresh.address).await.unwrap_err(),
+        migrate::check(&fresh.address).await.unwrap_err(),
+    ] {
+        assert!(words.to_string().contains(expected), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_schema_without_its_history_is_adopted_when_it_is_the_right_one_and_at_its_own_number() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    fresh.admitted("kept").await;
+    let mut conn = fresh.database().raw().await;
+    let again = migrate::baseline(&fresh.address).await.unwrap_err();
+    assert!(again.to_string().contains("it has a history"), "{again}");
+    let newest = migrate::plan(&fresh.address).await.unwrap().len();
+
+    run(&mut conn, "DROP TABLE _sqlx_migrations").await.unwrap();
+    run(&mut conn, "ALTER TABLE task ADD COLUMN mood text")
+        .await
+        .unwrap();
+    let words = migrate::baseline(&fresh.address).await.unwrap_err().to_string();
+    assert!(words.contains("not known: column task.mood text"), "{words}");
+    run(
+        &mut conn,
+        "ALTER TABLE task DROP COLUMN mood; DROP TRIGGER receipt_is_final ON receipt",
+    )
+    .await
+    .unwrap();
+    let words = migrate::baseline(&fresh.address).await.unwrap_err().to_string();
+    assert!(words.contains("missing: trigger receipt"), "{words}");
+    run(
+        &mut conn,
+        "CREATE TRIGGER receipt_is_final BEFORE UPDATE OR DELETE OR TRUNCATE ON receipt \
+         FOR EACH STATEMENT EXECUTE FUNCTION refuse('a receipt is never changed or deleted')",
+    )
+    .await
+    .unwrap();
+    let adopted = migrate::baseline(&fresh.address).await.unwrap();
+    assert!(adopted.len() == newest && adopted.iter().all(|step| step.applied));
+    migrate::check(&fresh.address).await.unwrap();
+    let scratch: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_namespace WHERE nspname = 'orchestrator_baseline'")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+    assert_eq!(scratch, 0, "nothing of the comparison stays");
+
+    // One that stands at an earlier number is adopted there, and goes on from it.
+    run(&mut conn, "DROP TABLE _sqlx_migrations; ALTER TABLE receipt DROP COLUMN files; \
+        ALTER TABLE task DROP CONSTRAINT proven; ALTER TABLE gate DROP CONSTRAINT gate_key; \
+        ALTER TABLE gate ADD CONSTRAINT gate_key UNIQUE (seq, task_id, attempt, epoch, commit_id, verdict); \
+        ALTER TABLE task ADD CONSTRAINT proven FOREIGN KEY (done_gate, id, done_attempt, done_epoch, done_commit, done_verdict) \
+        REFERENCES gate (seq, task_id, attempt, epoch, commit_id, verdict); CREATE INDEX gate_task ON gate (task_id, seq)")
+        .await
+        .unwrap();
+    let adopted = migrate::baseline(&fresh.address).await.unwrap();
+    assert_eq!(adopted.iter().filter(|step| step.applied).count(), 3);
+    migrate::apply(&fresh.address).await.unwrap();
+    let store = store::open(&fresh.address, OpenMode::Existing).await.unwrap();
+    assert_eq!(store.live().await.unwrap().len(), 1);
+}
