@@ -1,6 +1,7 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
 mod approvals;
+mod bus;
 mod containment;
 mod forge;
 mod gate;
@@ -19,6 +20,7 @@ mod tiers;
 use std::time::Duration;
 
 pub use approvals::Approvals;
+pub use bus::Bus;
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use forge::{Forge, ForgeKind};
 pub use gate::{Containment as GateContainment, Criteria as GateCriteria, Gate, PlanGate};
@@ -33,7 +35,7 @@ pub use runtimes::{
 };
 pub use scheduler::Scheduler;
 pub use server::Server;
-pub use store::{Bus, Store};
+pub use store::Store;
 pub use tiers::Tier;
 
 /// A rule of several sections: a wait that must pass.

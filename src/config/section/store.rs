@@ -1,6 +1,6 @@
-//! `[store]` and `[bus]`: where the truth is kept, and how processes of one fleet wake each other.
+//! `[store]`: where the truth is kept.
 //!
-//! This version carries the embedded store and the in-process bus; the addresses of others are refused by name.
+//! This version carries the embedded store; the addresses of others are refused by name.
 
 use std::path::PathBuf;
 
@@ -22,20 +22,9 @@ struct StoreUrl {
     path: Option<PathBuf>,
 }
 
-/// `[bus]`: `memory`, the only one that one process needs.
-#[derive(Debug, Clone)]
-pub struct Bus {}
-
-struct BusUrl;
-
 /// The embedded one.
 fn store_url() -> StoreUrl {
     StoreUrl { path: None }
-}
-
-/// The in-process one.
-fn bus_url() -> BusUrl {
-    BusUrl
 }
 
 impl Store {
@@ -51,13 +40,6 @@ impl Store {
             Some(path) => layout.root().join(path),
             None => layout.database(),
         }
-    }
-}
-
-impl Bus {
-    pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
-        let BusUrl = section.get("url", bus_url);
-        Self {}
     }
 }
 
@@ -81,24 +63,5 @@ impl Setting for StoreUrl {
             Some(path) => format!("sqlite:{}", path.display()),
             None => "sqlite".to_owned(),
         }
-    }
-}
-
-impl Setting for BusUrl {
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        match String::read(value)?
-            .split_once(':')
-            .map_or("memory", |(scheme, _)| scheme)
-        {
-            "memory" if value.as_str() == Some("memory") => Ok(Self),
-            "redis" | "rediss" | "valkey" => Err(Misfit {
-                help: Some("use \"memory\"".to_owned()),
-                ..Misfit::new("this version has no Valkey bus")
-            }),
-            _ => Err(Misfit::new("expected \"memory\"")),
-        }
-    }
-    fn show(&self) -> String {
-        "memory".to_owned()
     }
 }

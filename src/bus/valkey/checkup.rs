@@ -1,0 +1,145 @@
+//! A look at a server for `doctor`: is it there, does it let us write, and is it set up for what is kept in it.
+
+use std::time::Duration;
+
+use redis::{AsyncConnectionConfig, Client};
+use tokio::time::timeout;
+
+use super::fault;
+use crate::bus::address::Address;
+use crate::bus::error::BusError;
+
+/// The oldest server that has what the scripts use (XPENDING IDLE, XTRIM MINID, ranges that exclude their start).
+const OLDEST: (u32, u32) = (6, 2);
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkup {
+    /// Where it is.
+    pub server: String,
+    /// What it is, for example `valkey 9.1.2`.
+    pub version: String,
+    /// What works less well than it could, each with what to do.
+    pub remarks: Vec<(String, &'static str)>,
+}
+
+impl Checkup {
+    /// Looks at a server, for as long as `patience` at most.
+    ///
+    /// # Errors
+    /// Where it cannot be used at all.
+    pub async fn of(address: &Address, patience: Duration) -> Result<Self, BusError> {
+        match timeout(patience, look(address)).await {
+            Ok(found) => found,
+            Err(_) => Err(BusError::away(format!(
+                "{address} does not answer within {patience:?}"
+            ))),
+        }
+    }
+}
+
+async fn look(address: &Address) -> Result<Checkup, BusError> {
+    let fault = |error: redis::RedisError| fault::of(&error, address);
+    let info = address
+        .info
+        .clone()
+        .map_err(|bad| BusError::away(bad.to_string()))?;
+    let client = Client::open(info).map_err(fault)?;
+    let config = AsyncConnectionConfig::new();
+    let mut connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+        .map_err(fault)?;
+    let text: String = redis::cmd("INFO")
+        .query_async(&mut connection)
+        .await
+        .map_err(fault)?;
+    read(address, &text)
+}
+
+fn read(address: &Address, text: &str) -> Result<Checkup, BusError> {
+    let value = |name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        let found = lines.find(|(key, _)| *key == name);
+        found.map_or_else(String::new, |(_, value)| value.trim().to_owned())
+    };
+    let number = |name: &str| value(name).parse::<u64>().unwrap_or(0);
+    let (name, version) = match value("valkey_version") {
+        none if none.is_empty() => ("redis", value("redis_version")),
+        valkey => ("valkey", valkey),
+    };
+    if numbers(&version) < OLDEST {
+        let (major, minor) = OLDEST;
+        return Err(BusError::refused(format!(
+            "{address} is {name} {version}; at least Redis {major}.{minor} or any Valkey is needed"
+        )));
+    }
+    if value("role") == "slave" {
+        return Err(BusError::away(format!(
+            "{address} is a replica: name its primary in bus.url"
+        )));
+    }
+    let mut remarks = Vec::new();
+    let policy = value("maxmemory_policy");
+    if number("maxmemory") > 0 && policy != "noeviction" && !policy.is_empty() {
+        remarks.push((
+            format!("it drops keys when its memory is full (maxmemory-policy {policy})"),
+            "set maxmemory-policy noeviction: dropped streams are lost messages",
+        ));
+    }
+    if number("maxmemory") > 0 && number("used_memory") * 10 > number("maxmemory") * 9 {
+        remarks.push((
+            "more than nine tenths of its memory are used".to_owned(),
+            "raise maxmemory, or see who does not read (XINFO GROUPS)",
+        ));
+    }
+    if number("aof_enabled") == 0 {
+        remarks.push((
+            "what it holds is not kept over its restart (appendonly no)".to_owned(),
+            "set appendonly yes where output that is not in the store yet must survive a restart of the server",
+        ));
+    }
+    Ok(Checkup {
+        server: address.to_string(),
+        version: format!("{name} {version}"),
+        remarks,
+    })
+}
+
+fn numbers(version: &str) -> (u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str =
+        "redis_version:7.2.4\r\nvalkey_version:9.1.2\r\nrole:master\r\nmaxmemory:0\r\naof_enabled:1\r\n";
+
+    fn found(text: &str) -> Result<Checkup, BusError> {
+        read(&Address::parse("redis://h"), text)
+    }
+
+    #[test]
+    fn a_good_server_has_no_remarks() {
+        let good = found(GOOD).unwrap();
+        assert_eq!((good.version.as_str(), good.remarks.len()), ("valkey 9.1.2", 0));
+    }
+
+    #[test]
+    fn what_loses_messages_is_remarked_and_what_cannot_be_used_refused() {
+        let full = GOOD.replace(
+            "maxmemory:0",
+            "maxmemory:100\r\nused_memory:95\r\nmaxmemory_policy:allkeys-lru",
+        );
+        let remarks = found(&full.replace("aof_enabled:1", "aof_enabled:0"))
+            .unwrap()
+            .remarks;
+        assert_eq!(remarks.len(), 3, "{remarks:?}");
+        assert!(found(&GOOD.replace("master", "slave")).is_err());
+        assert!(found("redis_version:6.0.9\r\nrole:master").is_err());
+        assert!(found("redis_version:10.0.0\r\nrole:master\r\naof_enabled:1").is_ok());
+    }
+}
