@@ -14,6 +14,7 @@ use super::dispatcher::Dispatcher;
 use super::driver::MEDIC;
 use super::files::Files;
 use super::fleet::Fleet;
+use super::signals::Signals;
 use super::signs::Signs;
 use super::token::Tokens;
 use super::view::Stopped;
@@ -85,6 +86,8 @@ pub struct Instance {
     pub start_turns: Semaphore,
     /// What was seen of workers and is not written down yet.
     pub signs: Signs,
+    /// What is said to other processes, and heard of them.
+    pub signals: Arc<Signals>,
     /// Whether reports are printed.
     pub reports_on_console: bool,
 }
@@ -129,6 +132,7 @@ impl Instance {
             review_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             start_turns: Semaphore::new(STARTS),
             signs: Signs::default(),
+            signals: Arc::new(Signals::new(&config.bus, &store, clock.clone())),
             layout,
             config,
             policy,
@@ -143,6 +147,7 @@ impl Instance {
     /// A dispatcher over its store.
     pub fn dispatcher(&self) -> Dispatcher {
         Dispatcher::new(self.store.clone(), self.policy.clone(), self.clock.clone())
+            .telling(self.signals.clone())
     }
 
     /// What hides the token of this attempt as well; where the token cannot be told, it was never handed out.
@@ -164,7 +169,9 @@ impl Instance {
     pub async fn set_stopped(&self, by: Option<&str>) -> Result<(), StoreError> {
         self.store
             .set_flag(STOPPED, by.map(|by| by.into()), self.clock.now())
-            .await
+            .await?;
+        self.signals.changed();
+        Ok(())
     }
 }
 
@@ -191,12 +198,15 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
     });
     let forge = config.forge.token.as_ref().and_then(|s| s.value().ok());
     let forge = forge.map(|s| s.expose_secret().to_owned());
+    let bus = config.bus.server().and_then(|s| s.value().ok());
+    let bus = bus.and_then(|s| password_in(s.expose_secret()).map(str::to_owned));
     Redactor::new(
         config
             .runtimes
             .values()
             .filter_map(key)
             .chain(forge)
+            .chain(bus)
             .chain(handed),
     )
 }

@@ -55,6 +55,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         .store
         .set_flag("service", Some(std::process::id().into()), now)
         .await?;
+    instance.signals.attend().await?;
     let mut watch = eyes(&instance);
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
@@ -72,6 +73,7 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
         tokio::select! {
             () = engine.wait() => {}
             changes = changed(&instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            () = instance.signals.woken() => {}
             Some(_tick) = ticks.recv() => {
                 if let Err(error) = look_for_runtimes(&instance).await {
                     tracing::error!(%error, "what runtimes there are was not written down; the next tick tries again");
@@ -82,7 +84,9 @@ pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<
     }
     ticker.stop().await?;
     instance.spares.end().await;
-    Ok(leave(engine).await?)
+    let ticked = leave(engine).await?;
+    instance.signals.leave().await?;
+    Ok(ticked)
 }
 
 /// The watch over the files.
@@ -138,6 +142,7 @@ pub async fn tick(
     }
     instance.spares.end().await;
     let ticked = leave(engine).await?;
+    instance.signals.farewell().await;
     if !wait {
         entrust(&instance).await?;
     }

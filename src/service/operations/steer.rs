@@ -50,7 +50,9 @@ pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
             nudge(instance);
             Ok(())
         }
-    }
+    }?;
+    instance.signals.farewell().await;
+    Ok(())
 }
 
 /// Without a service nobody else asks the supervisors of condemned workers to stop them; the next run sees their end.
@@ -77,6 +79,7 @@ pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreErr
     if !run::end_condemned(instance).await? {
         nudge(instance);
     }
+    instance.signals.farewell().await;
     Ok(())
 }
 
@@ -84,6 +87,7 @@ pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreErr
 pub async fn start(instance: &Arc<Instance>) -> Result<(), StoreError> {
     instance.set_stopped(None).await?;
     nudge(instance);
+    instance.signals.farewell().await;
     Ok(())
 }
 
