@@ -127,6 +127,9 @@ impl Bus for Memory {
     }
 
     async fn append(&self, journal: &Journal, entries: &[Envelope]) -> Result<Id, BusError> {
+        if entries.is_empty() {
+            return Err(BusError::refused("nothing to append"));
+        }
         entries.iter().try_for_each(|e| self.rules.fits(e))?;
         let id = self.of(journal, |j| {
             j.append(&journal.name, entries, self.rules.journal_bound)

@@ -7,7 +7,7 @@ use crate::bus::error::BusError;
 
 /// The server is there but of no use now: being loaded, a replica, cut off from its primary, busy, or it does not let us in.
 /// Connecting anew finds it well, or its successor.
-const AWAY: [&str; 10] = [
+const AWAY: [&str; 7] = [
     "LOADING",
     "MASTERDOWN",
     "READONLY",
@@ -15,18 +15,21 @@ const AWAY: [&str; 10] = [
     "TRYAGAIN",
     "NOREPLICAS",
     "BUSY",
-    "NOAUTH",
-    "WRONGPASS",
-    "NOPROTO",
 ];
+/// It wants another user or password.
+const CLOSED: [&str; 2] = ["NOAUTH", "WRONGPASS"];
 
 /// A failure in our own words, by what the caller can do.
 pub(super) fn of(fault: &RedisError, address: &Address) -> BusError {
-    let said = address.scrub(&fault.to_string());
-    let said = said.split(" script: ").next().unwrap_or(&said).trim_end();
     let code = fault.code().unwrap_or_default();
+    let said = match fault.detail() {
+        Some(detail) if !code.is_empty() => format!("{code} {detail}"),
+        _ => fault.to_string(),
+    };
+    let said = address.scrub(&said);
+    let said = said.split(" script: ").next().unwrap_or(&said).trim_end();
     match fault.kind() {
-        _ if code == "OOM" || said.contains("OOM command not allowed") => BusError::Full {
+        _ if code == "OOM" => BusError::Full {
             what: "the server's memory".to_owned(),
             why: format!("{said}; raise maxmemory, or let those who are behind catch up"),
         },
@@ -34,15 +37,25 @@ pub(super) fn of(fault: &RedisError, address: &Address) -> BusError {
             what: "the server's disk".to_owned(),
             why: said.to_owned(),
         },
-        ErrorKind::AuthenticationFailed => BusError::away(format!(
-            "{address} does not let us in: {said}; see the user and password in bus.url"
-        )),
+        ErrorKind::AuthenticationFailed => closed(address, said),
+        _ if CLOSED
+            .iter()
+            .any(|closed| code == *closed || said.contains(closed)) =>
+        {
+            closed(address, said)
+        }
         ErrorKind::Io | ErrorKind::Parse | ErrorKind::RESP3NotSupported => {
             BusError::away(format!("{address}: {said}"))
         }
         _ if AWAY.contains(&code) => BusError::away(format!("{address}: {said}")),
         _ => BusError::refused(format!("{address}: {said}")),
     }
+}
+
+fn closed(address: &Address, said: &str) -> BusError {
+    BusError::away(format!(
+        "{address} does not let us in: {said}; see the user and password in bus.url"
+    ))
 }
 
 /// Whether a consumer group, or the stream that was waited on, is not there (any more): after FLUSHALL, or before the first use.

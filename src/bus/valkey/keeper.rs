@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::ProtocolVersion;
 use tokio::time::{sleep, timeout};
 
-use super::link::{Line, Link, weak};
+use super::link::{Line, Link};
 use crate::bus::error::BusError;
 
 /// The first wait after a failure; it doubles up to [`crate::bus::Rules::probe_every`].
@@ -20,11 +20,19 @@ pub(super) async fn keep(link: Arc<Link>) {
     for number in 1_u64.. {
         match connect(&link, number).await {
             Ok(()) => {
+                if number > 1 {
+                    tracing::info!(server = %link.address, "the bus is up");
+                }
                 pause = PAUSE;
                 watch_over(&link, number).await;
             }
             Err(error) => {
-                link.away(&bare(error));
+                let why = bare(error);
+                // That a line was lost is said where it is lost.
+                if number == 1 {
+                    tracing::warn!(why, "the bus is away; work goes on without it");
+                }
+                link.away(&why);
                 sleep(pause).await;
                 pause = (pause * 2).min(link.rules.probe_every);
             }
@@ -34,7 +42,7 @@ pub(super) async fn keep(link: Arc<Link>) {
 
 /// A new line: connected, tried, and subscribed to all that somebody listens to.
 async fn connect(link: &Arc<Link>, number: u64) -> Result<(), BusError> {
-    let push = Some((weak(link), number));
+    let push = Some((Arc::downgrade(link), number));
     let mut connection = link.connect(ProtocolVersion::RESP3, push).await?;
     let patience = link.rules.patience;
     let silent = |_| BusError::away(format!("{} does not answer within {patience:?}", link.address));

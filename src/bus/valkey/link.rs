@@ -213,7 +213,6 @@ impl Link {
         *lock(&self.line) = Some(line);
         let since = self.clock.now();
         self.standing.send_replace(Standing::Up { since });
-        tracing::info!(server = %self.address, "the bus is up");
         self.hub.missed();
     }
 
@@ -288,9 +287,4 @@ fn heard(text: &[u8]) -> Heard {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The link, as those who push into it hold it.
-pub(super) fn weak(link: &Arc<Link>) -> Weak<Link> {
-    Arc::downgrade(link)
 }
