@@ -4,24 +4,27 @@
 //! what is lost while the bus is away is found by the looks that happen anyway. Processes of one store find each other by
 //! its name, so that two instances may share a server. Deliberately absent: anything that only the bus would know.
 
+mod attend;
+mod message;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::bus::{self, Bus, BusError, Envelope, Heard, Listener, Message, Rules, Standing};
+pub use self::message::{Changed, Here, Logged};
+use crate::bus::{self, Bus, BusError, Envelope, Rules};
 use crate::clock::Clock;
 use crate::config;
 use crate::domain::decide::LogEntry;
 use crate::domain::id::TaskId;
 use crate::store::{Store, StoreError};
+use crate::telemetry;
 
 /// The channel of [`Logged`]: every entry of the event log, right after its commit.
 pub const EVENTS: &str = "events";
@@ -37,61 +40,6 @@ const QUEUE: usize = 1024;
 const AT_ONCE: usize = 100;
 /// How long a command waits for its signals to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// Between two announcements of a service.
-const BEAT: Duration = Duration::from_secs(5);
-/// How long an announcement holds.
-const HOLDS: Duration = Duration::from_secs(15);
-
-/// An entry of the event log that was committed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Logged {
-    /// Its number.
-    pub seq: u64,
-    /// The task.
-    pub task: String,
-    /// The task's version that it led to.
-    pub version: u64,
-    /// What happened.
-    #[serde(flatten)]
-    pub entry: LogEntry,
-}
-
-impl Message for Logged {
-    const KIND: &'static str = "logged";
-    const VERSION: u32 = 1;
-}
-
-/// Something was committed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Changed {
-    /// The process that did it.
-    pub origin: Uuid,
-    /// The newest entry of the event log with it; none for a change that has none, such as the emergency stop.
-    pub seq: Option<u64>,
-}
-
-impl Message for Changed {
-    const KIND: &'static str = "changed";
-    const VERSION: u32 = 1;
-}
-
-/// A service that runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Here {
-    /// Its host.
-    pub host: String,
-    /// Its process.
-    pub pid: u32,
-    /// Its program's version.
-    pub version: String,
-    /// Since when.
-    pub since: DateTime<Utc>,
-}
-
-impl Message for Here {
-    const KIND: &'static str = "service";
-    const VERSION: u32 = 1;
-}
 
 enum Signal {
     Logged(Box<Logged>),
@@ -163,6 +111,10 @@ impl Signals {
     }
 
     fn send(&self, signal: Signal) {
+        // Within a process nobody listens who did not ask for the bus.
+        if self.way.store.is_none() && !self.way.bus.initialized() {
+            return;
+        }
         if let Some(inbox) = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take() {
             self.work.spawn(say(self.way.clone(), inbox));
         }
@@ -201,7 +153,7 @@ impl Signals {
                 .await?;
         }
         if let Some(bus) = self.bus().await {
-            let attending = attend(self.way.clone(), store.clone(), bus);
+            let attending = attend::attend(self.way.clone(), store.clone(), bus);
             let end = self.end.clone();
             self.work
                 .spawn(async move { end.run_until_cancelled(attending).await });
@@ -224,6 +176,7 @@ impl Signals {
         if let Err(error) = bus.withdraw(&self.way.name()).await {
             tracing::debug!(%error, "its presence ends by itself");
         }
+        bus.close().await;
         store.set_flag(STANDING, None, self.way.clock.now()).await
     }
 }
@@ -281,8 +234,15 @@ async fn say(way: Arc<Way>, mut inbox: mpsc::Receiver<Signal>) {
     }
 }
 
+/// An entry as others may see it: this is a door as well.
+fn sealed(entry: &Logged) -> Option<Envelope> {
+    let why = telemetry::clean(&entry.entry.why).into_owned();
+    let mut entry = entry.clone();
+    entry.entry.why = why;
+    Envelope::seal(&entry).ok()
+}
+
 async fn say_all(bus: &Arc<dyn Bus>, origin: Uuid, logged: &[Logged], changed: bool) -> Result<(), BusError> {
-    let sealed = |entry: &Logged| Envelope::seal(entry).ok();
     let entries: Vec<Envelope> = logged.iter().filter_map(sealed).collect();
     let told = join_all(entries.iter().map(|entry| bus.tell(EVENTS, entry))).await;
     if changed || !logged.is_empty() {
@@ -292,71 +252,4 @@ async fn say_all(bus: &Arc<dyn Bus>, origin: Uuid, logged: &[Logged], changed: b
         }
     }
     told.into_iter().collect()
-}
-
-/// A service at the bus, until it is cancelled.
-async fn attend(way: Arc<Way>, store: Arc<Store>, bus: Arc<dyn Bus>) {
-    let since = way.clock.now();
-    let here = Envelope::seal(&here(since)).ok();
-    let mut standing = bus.standing();
-    standing.mark_changed();
-    let mut changes = bus.listen(CHANGED).await;
-    loop {
-        let beat = Instant::now() + BEAT;
-        if let Some(here) = &here
-            && let Err(error) = bus.announce(&way.name(), here, HOLDS).await
-        {
-            tracing::debug!(%error, "not announced");
-        }
-        loop {
-            tokio::select! {
-                changed = standing.changed() => {
-                    if changed.is_err() { return; }
-                    let now = standing.borrow_and_update().clone();
-                    write_down(&store, now).await;
-                    break;
-                }
-                heard = heard_of_others(&mut changes, way.origin) => match heard {
-                    Some(()) => way.woken.notify_one(),
-                    None => return,
-                },
-                () = sleep_until(beat) => break,
-            }
-        }
-    }
-}
-
-/// Returns when another process may have committed; `None` once the bus is closed.
-async fn heard_of_others(changes: &mut Listener, own: Uuid) -> Option<()> {
-    loop {
-        match changes.next().await? {
-            Heard::Missed => return Some(()),
-            Heard::Message(message) => match message.open::<Changed>() {
-                Ok(changed) if changed.origin == own => {}
-                // One of another version was sent for a reason as well.
-                _ => return Some(()),
-            },
-        }
-    }
-}
-
-/// For `status`, which is another process.
-async fn write_down(store: &Store, standing: Standing) {
-    let (since, why) = match standing {
-        Standing::Up { since } => (since, None),
-        Standing::Away { since, why } => (since, Some(why)),
-    };
-    if let Err(error) = store.set_flag(STANDING, Some(why.into()), since).await {
-        tracing::warn!(%error, "how the bus stands was not written down");
-    }
-}
-
-fn here(since: DateTime<Utc>) -> Here {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Here {
-        host: host.trim().to_owned(),
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        since,
-    }
 }

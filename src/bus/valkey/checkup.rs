@@ -9,8 +9,8 @@ use super::fault;
 use crate::bus::address::Address;
 use crate::bus::error::BusError;
 
-/// The oldest server that has what the scripts use (XPENDING IDLE, XTRIM MINID, ranges that exclude their start).
-const OLDEST: (u32, u32) = (6, 2);
+/// The oldest server: before it, failures within a script do not tell their code.
+const OLDEST: (u32, u32) = (7, 0);
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Checkup {
     pub server: String,
     /// What it is, for example `valkey 9.1.2`.
     pub version: String,
+    /// Whether what it holds survives its restart.
+    pub durable: bool,
     /// What works less well than it could, each with what to do.
     pub remarks: Vec<(String, &'static str)>,
 }
@@ -93,15 +95,10 @@ fn read(address: &Address, text: &str) -> Result<Checkup, BusError> {
             "raise maxmemory, or see who does not read (XINFO GROUPS)",
         ));
     }
-    if number("aof_enabled") == 0 {
-        remarks.push((
-            "what it holds is not kept over its restart (appendonly no)".to_owned(),
-            "set appendonly yes where output that is not in the store yet must survive a restart of the server",
-        ));
-    }
     Ok(Checkup {
         server: address.to_string(),
         version: format!("{name} {version}"),
+        durable: number("aof_enabled") == 1,
         remarks,
     })
 }
@@ -126,6 +123,7 @@ mod tests {
     fn a_good_server_has_no_remarks() {
         let good = found(GOOD).unwrap();
         assert_eq!((good.version.as_str(), good.remarks.len()), ("valkey 9.1.2", 0));
+        assert!(good.durable && !found(&GOOD.replace("enabled:1", "enabled:0")).unwrap().durable);
     }
 
     #[test]
@@ -134,12 +132,10 @@ mod tests {
             "maxmemory:0",
             "maxmemory:100\r\nused_memory:95\r\nmaxmemory_policy:allkeys-lru",
         );
-        let remarks = found(&full.replace("aof_enabled:1", "aof_enabled:0"))
-            .unwrap()
-            .remarks;
-        assert_eq!(remarks.len(), 3, "{remarks:?}");
+        let remarks = found(&full).unwrap().remarks;
+        assert_eq!(remarks.len(), 2, "{remarks:?}");
         assert!(found(&GOOD.replace("master", "slave")).is_err());
-        assert!(found("redis_version:6.0.9\r\nrole:master").is_err());
+        assert!(found("redis_version:6.2.9\r\nrole:master").is_err());
         assert!(found("redis_version:10.0.0\r\nrole:master\r\naof_enabled:1").is_ok());
     }
 }

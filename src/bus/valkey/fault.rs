@@ -38,12 +38,7 @@ pub(super) fn of(fault: &RedisError, address: &Address) -> BusError {
             why: said.to_owned(),
         },
         ErrorKind::AuthenticationFailed => closed(address, said),
-        _ if CLOSED
-            .iter()
-            .any(|closed| code == *closed || said.contains(closed)) =>
-        {
-            closed(address, said)
-        }
+        _ if CLOSED.contains(&code) => closed(address, said),
         ErrorKind::Io | ErrorKind::Parse | ErrorKind::RESP3NotSupported => {
             BusError::away(format!("{address}: {said}"))
         }

@@ -5,7 +5,7 @@
 //! connection, calls fail at once while there is none, and the [`super::keeper`] makes the next one.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;

@@ -1,4 +1,4 @@
-//! The bus on a Valkey or Redis server (6.2 or newer): streams with consumer groups, pub/sub, keys that expire.
+//! The bus on a Valkey or Redis server (7.0 or newer): streams with consumer groups, pub/sub, keys that expire.
 //!
 //! Invariants: what belongs together happens in one script; a call never outlasts its time; only the holder of a message
 //! settles it (consumer and count of deliveries are the fence); groups that FLUSHALL or an empty restart took are made

@@ -46,9 +46,14 @@ pub(super) async fn findings(instance: &Instance) -> Vec<Finding> {
             let Checkup {
                 server,
                 version,
+                durable,
                 remarks,
             } = found;
-            let well = Finding::good("bus", format!("{version} at {server}"));
+            let kept = match durable {
+                true => "",
+                false => "; what it holds does not survive its restart (appendonly no)",
+            };
+            let well = Finding::good("bus", format!("{version} at {server}{kept}"));
             let remark = |(what, cure)| Finding::of("bus", Level::Warning, what, cure);
             std::iter::once(well)
                 .chain(remarks.into_iter().map(remark))

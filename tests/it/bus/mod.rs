@@ -1,5 +1,6 @@
 //! The bus: one story for both implementations, and what only a server can do to its users.
 
+mod alike;
 mod live;
 mod server;
 mod signals;

@@ -1,11 +1,17 @@
 //! The bus beneath a running service: commits of others wake it, its own are told, and `status` and `doctor` know how it stands.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator::bus::{Bus, Heard, Listener};
-use orchestrator::service::signals::{EVENTS, Here, Logged};
+use orchestrator::clock::Clock;
+use orchestrator::config::{self, Environment};
+use orchestrator::domain::decide::LogEntry;
+use orchestrator::domain::id::TaskId;
+use orchestrator::service::signals::{EVENTS, Here, Logged, Signals};
+use orchestrator::store::{OpenMode, Store};
 use serde_json::Value;
 
 use super::server::Private;
@@ -173,6 +179,41 @@ fn doctor_looks_at_the_bus_and_nothing_shows_its_password() {
     assert!(gone["cure"].as_str().unwrap().contains("bus.url"), "{gone}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn within_one_process_what_is_committed_is_told_to_whoever_asked_for_the_bus() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("db"), OpenMode::Migrate)
+        .await
+        .unwrap();
+    let store = Arc::new(store);
+    let nothing = config::parse(Path::new("orchestrator.toml"), "", &Environment::default(), &[]);
+    let clock = Clock::system();
+    let signals = Signals::new(&nothing.unwrap().config.bus, &store, clock.clone());
+    let entry = |why: &str| LogEntry {
+        at: clock.now(),
+        kind: "paused".into(),
+        from: "pending".into(),
+        to: "paused".into(),
+        epoch: 0,
+        why: why.into(),
+    };
+    let task: TaskId = "t".parse().unwrap();
+    signals.logged(1, &task, 1, entry("nobody can hear this"));
+    let bus = signals.bus().await.unwrap();
+    let mut events = bus.listen(EVENTS).await;
+    signals.attend().await.unwrap();
+    for seq in 2..500 {
+        signals.logged(seq, &task, seq, entry("later"));
+    }
+    for seq in 2..500 {
+        let logged = hear(&mut events).await;
+        assert_eq!((logged.seq, logged.task.as_str()), (seq, "t"));
+    }
+    signals.farewell().await;
+    signals.leave().await.unwrap();
+    assert_eq!(store.flag("bus").await.unwrap(), None);
+}
+
 #[test]
 fn without_a_server_nobody_hears_of_a_bus() {
     let world = World::new();
@@ -208,7 +249,6 @@ fn two_instances_that_share_a_server_do_not_wake_each_other() {
 }
 
 async fn store_name(world: &World) -> String {
-    use orchestrator::store::{OpenMode, Store};
     let path = world.state_dir().join("orchestrator.db");
     let store = Store::open(&path, OpenMode::Beside).await.unwrap();
     let name = store.flag("store").await.unwrap().expect("its name").value;

@@ -255,7 +255,7 @@ async fn work(bus: Arc<dyn Bus>, name: String, dies_after: Option<usize>, all: u
         assert!(taken.parked.is_empty(), "{:?}", taken.parked);
         for (n, held) in taken.held.iter().enumerate() {
             // Some are given back, and come again.
-            if held.deliveries == 1 && number(&held.message) % 97 == 0 {
+            if held.deliveries == 1 && number(&held.message).is_multiple_of(97) {
                 let _back_or_claimed = bus.nack(held, "later").await.unwrap();
                 continue;
             }

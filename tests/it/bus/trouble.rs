@@ -63,6 +63,13 @@ async fn killed_and_restarted_with_its_log_nothing_acknowledged_comes_back_and_n
     }
     let taken = bus.take(&seat("a"), 3, NOW).await.unwrap();
     assert_eq!(bus.ack(&taken.held[0]).await.unwrap(), Settled::Done);
+    let journal = Journal::new("output", &["store"]);
+    let end = bus
+        .append(&journal, &[order(10), order(11), order(12)])
+        .await
+        .unwrap();
+    let read = bus.read(&journal, None, 1, NOW).await.unwrap();
+    bus.committed(&journal, "store", read[0].id).await.unwrap();
     // One is waiting when it happens.
     let waiting = Seat::new("empty", "workers", "w");
     let (waited, ()) = tokio::join!(bus.take(&waiting, 1, Duration::from_secs(60)), async {
@@ -80,6 +87,14 @@ async fn killed_and_restarted_with_its_log_nothing_acknowledged_comes_back_and_n
         Settled::Done,
         "still held after the restart"
     );
+    let stands = bus.committed_by(&journal, "store").await.unwrap();
+    assert_eq!(stands, Some(read[0].id));
+    let read = bus.read(&journal, stands, 9, NOW).await.unwrap();
+    assert_eq!(
+        read.iter().map(|e| number(&e.message)).collect::<Vec<_>>(),
+        [11, 12]
+    );
+    assert_eq!(read[1].id, end);
     let mut left = Vec::new();
     until("the rest", async || {
         let taken = bus.take(&seat("b"), 9, Duration::from_millis(100)).await.unwrap();
