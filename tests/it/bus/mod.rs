@@ -2,6 +2,7 @@
 
 mod alike;
 mod live;
+mod rights;
 mod server;
 mod signals;
 mod story;

@@ -144,6 +144,7 @@ pub async fn say(url: &str, words: &[&str]) -> redis::Value {
 pub struct Proxy {
     pub port: u16,
     swallows: Arc<AtomicBool>,
+    keeps_answers: Arc<AtomicBool>,
     _work: JoinSet<()>,
 }
 
@@ -153,7 +154,8 @@ impl Proxy {
         let own = listener.local_addr().unwrap().port();
         let swallows = Arc::new(AtomicBool::new(false));
         let mut work = JoinSet::new();
-        let swallowing = swallows.clone();
+        let keeps_answers = Arc::new(AtomicBool::new(false));
+        let (forth, back) = (swallows.clone(), keeps_answers.clone());
         work.spawn(async move {
             let mut ways = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
@@ -162,19 +164,26 @@ impl Proxy {
                 };
                 let (near_in, near_out) = near.into_split();
                 let (far_in, far_out) = far.into_split();
-                ways.spawn(carry(near_in, far_out, swallowing.clone()));
-                ways.spawn(carry(far_in, near_out, swallowing.clone()));
+                ways.spawn(carry(near_in, far_out, forth.clone()));
+                ways.spawn(carry(far_in, near_out, back.clone()));
             }
         });
         Self {
             port: own,
             swallows,
+            keeps_answers,
             _work: work,
         }
     }
 
     pub fn swallow(&self, on: bool) {
         self.swallows.store(on, Ordering::SeqCst);
+        self.swallow_answers(on);
+    }
+
+    /// One way alone: what is asked arrives.
+    pub fn swallow_answers(&self, on: bool) {
+        self.keeps_answers.store(on, Ordering::SeqCst);
     }
 }
 

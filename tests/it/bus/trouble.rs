@@ -262,6 +262,37 @@ async fn a_connection_that_swallows_everything_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_without_an_answer_may_have_happened_and_is_seen_once() {
+    let Some(server) = Private::start(&[]) else {
+        return;
+    };
+    let proxy = Proxy::before(server.port()).await;
+    let bus = up(&format!("redis://127.0.0.1:{}", proxy.port), "t", rules()).await;
+    proxy.swallow_answers(true);
+    let error = bus.publish("dispatch", &order(1)).await.unwrap_err();
+    assert!(matches!(error, BusError::Away { .. }), "{error}");
+    proxy.swallow_answers(false);
+    until_up(&bus).await;
+    let taken = bus.take(&seat("a"), 9, NOW).await.unwrap();
+    assert_eq!(taken.held.len(), 1, "it arrived, and was not sent again");
+    // An acknowledgement that took effect, though nobody was told.
+    proxy.swallow_answers(true);
+    assert!(bus.ack(&taken.held[0]).await.is_err());
+    proxy.swallow_answers(false);
+    until_up(&bus).await;
+    assert_eq!(bus.ack(&taken.held[0]).await.unwrap(), Settled::NotHeld);
+    // What was handed out on a way that swallowed it is claimed after its time.
+    bus.publish("dispatch", &order(2)).await.unwrap();
+    proxy.swallow_answers(true);
+    assert!(bus.take(&seat("a"), 9, NOW).await.is_err());
+    proxy.swallow_answers(false);
+    until_up(&bus).await;
+    let taken = bus.take(&seat("b"), 9, Duration::from_secs(20)).await.unwrap();
+    let found = &taken.held[0];
+    assert_eq!((number(&found.message), found.deliveries), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replica_is_of_no_use_until_it_is_the_primary() {
     let (Some(primary), Some(server)) = (Private::start(&[]), Private::start(&[])) else {
         return;
@@ -320,42 +351,6 @@ async fn a_server_that_is_loading_is_waited_for() {
     assert!(!seen.is_up(), "the server was up before anybody saw it load");
     drop(seen);
     until_up(&bus).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_said_and_never_shown() {
-    let Some(server) = Private::start(&["--requirepass", "s3cret-right"]) else {
-        return;
-    };
-    let port = server.port();
-    for (user, password) in [("", "s3cret-wrong"), ("me", "s3cret-wrong")] {
-        let bus = at(
-            &format!("redis://{user}:{password}@127.0.0.1:{port}"),
-            "t",
-            rules(),
-        );
-        let said = until("refused", async || {
-            let said = bus.publish("dispatch", &order(1)).await.unwrap_err().to_string();
-            said.contains("does not let us in").then_some(said)
-        })
-        .await;
-        assert!(!format!("{said} {bus:?}").contains("s3cret"), "{said}");
-    }
-    let none = at(&server.url(), "t", rules());
-    let said = until("refused", async || {
-        let said = none.publish("dispatch", &order(1)).await.unwrap_err().to_string();
-        said.contains("does not let us in").then_some(said)
-    })
-    .await;
-    assert!(said.contains(&port.to_string()), "{said}");
-    let bus = up(
-        &format!("valkey://:s3cret-right@127.0.0.1:{port}/3"),
-        "t",
-        rules(),
-    )
-    .await;
-    bus.publish("dispatch", &order(1)).await.unwrap();
-    assert!(!format!("{bus:?}").contains("s3cret"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
