@@ -268,6 +268,10 @@ async fn what_was_asked_without_an_answer_may_have_happened_and_is_seen_once() {
     };
     let proxy = Proxy::before(server.port()).await;
     let bus = up(&format!("redis://127.0.0.1:{}", proxy.port), "t", rules()).await;
+    // Once with answers: a server that does not know a script yet does nothing at the first word of it.
+    bus.publish("dispatch", &order(0)).await.unwrap();
+    let known = bus.take(&seat("a"), 1, NOW).await.unwrap();
+    assert_eq!(bus.ack(&known.held[0]).await.unwrap(), Settled::Done);
     proxy.swallow_answers(true);
     let error = bus.publish("dispatch", &order(1)).await.unwrap_err();
     assert!(matches!(error, BusError::Away { .. }), "{error}");
