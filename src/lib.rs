@@ -7,13 +7,14 @@
 //! | --- | --- | --- |
 //! | 4 surfaces | [`cli`] [`mcp`] [`demo`] | speak a protocol; translate, call `service::operations`, render |
 //! | 3 service | [`service`] | the loops: load, decide, commit, perform |
-//! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] [`sandbox`] [`forge`] [`scripted_model`] | one outside thing each |
+//! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] [`bus`] [`sandbox`] [`forge`] [`scripted_model`] | one outside thing each |
 //! | 1 ground | [`config`] [`clock`] [`telemetry`] | configuration, time, logs |
 //! | 0 pure | [`domain`] [`mod@format`] | nothing but values |
 
 // Tests set the scene: processes, variables, times. The program itself is checked when it is built without them.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod bus;
 pub mod chat;
 pub mod cli;
 pub mod clock;

@@ -186,6 +186,16 @@ impl<'s, 'a> Section<'s, 'a> {
 
     /// A secret: given, or the reference that is its default.
     pub(super) fn secret(&mut self, key: &'static str, default: Option<&str>) -> Option<Secret> {
+        self.secret_shown(key, default, |_, secret| secret.to_string())
+    }
+
+    /// [`Section::secret`], shown as `show` makes it from the text as it was written.
+    pub(super) fn secret_shown(
+        &mut self,
+        key: &'static str,
+        default: Option<&str>,
+        show: fn(&str, &Secret) -> String,
+    ) -> Option<Secret> {
         self.known.push(key);
         let (text, origin) = match self.find::<String>(key) {
             Some((Ok(text), origin)) => (text, origin),
@@ -199,7 +209,7 @@ impl<'s, 'a> Section<'s, 'a> {
         };
         match Secret::resolve(&text, self.reader.env, self.reader.home) {
             Ok(secret) => {
-                self.record(key, secret.to_string(), origin);
+                self.record(key, show(&text, &secret), origin);
                 Some(secret)
             }
             Err(message) => {

@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use super::member::Member;
+use super::signals::Signals;
 use crate::clock::Clock;
-use crate::domain::decide::{Context, Decision, Refused, Ruling, admit, decide};
+use crate::domain::decide::{Context, Decision, LogEntry, Refused, Ruling, admit, decide};
 use crate::domain::definition::{Declared, Definition};
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
@@ -27,6 +28,7 @@ pub struct Dispatcher {
     clock: Clock,
     /// This node's place in its fleet, where there is one.
     member: Option<Arc<Member>>,
+    signals: Option<Arc<Signals>>,
 }
 
 /// What came of an event.
@@ -69,6 +71,15 @@ impl Dispatcher {
             policy,
             clock,
             member,
+            signals: None,
+        }
+    }
+
+    /// One that tells other processes what it has committed.
+    pub fn telling(self, signals: Arc<Signals>) -> Self {
+        Self {
+            signals: Some(signals),
+            ..self
         }
     }
 
@@ -101,9 +112,12 @@ impl Dispatcher {
                 Ruling::NoChange(why) => return Ok(Applied::Unchanged(why)),
                 Ruling::Change(decision) => Decision { led, ..*decision },
             };
-            let changed = decision.task.clone();
+            let (changed, entry) = (decision.task.clone(), decision.entry.clone());
             match self.store.commit(decision, task.version).await {
-                Ok(_) => return Ok(Applied::Changed(Box::new(changed))),
+                Ok(committed) => {
+                    self.tell(&changed, committed.seq, entry);
+                    return Ok(Applied::Changed(Box::new(changed)));
+                }
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Deposed) => return Ok(Applied::Unchanged(OTHERS)),
                 Err(CommitError::Conflict { .. } | CommitError::Fenced { .. } | CommitError::Unknown) => {
@@ -121,21 +135,33 @@ impl Dispatcher {
             .into_iter()
             .filter_map(|s| self.admission(s, by))
             .collect();
-        let tasks: Vec<Task> = decisions.iter().map(|d| d.task.clone()).collect();
+        let tasks: Vec<(Task, LogEntry)> = decisions
+            .iter()
+            .map(|d| (d.task.clone(), d.entry.clone()))
+            .collect();
         let admissions = decisions
             .iter()
             .map(|d| self.store.admit(&d.task, d.entry.clone(), d.durable.clone()));
         let results = futures_util::future::join_all(admissions).await;
         let mut admitted = Vec::with_capacity(tasks.len());
-        for (task, result) in tasks.into_iter().zip(results) {
+        for ((task, entry), result) in tasks.into_iter().zip(results) {
             match result {
-                Ok(_) => admitted.push(task),
+                Ok(committed) => {
+                    self.tell(&task, committed.seq, entry);
+                    admitted.push(task);
+                }
                 Err(CommitError::Store(error)) => return Err(error),
                 // Somebody else admitted it first.
                 Err(_) => admitted.extend(self.store.task(&task.id).await?),
             }
         }
         Ok(admitted)
+    }
+
+    fn tell(&self, task: &Task, seq: u64, entry: LogEntry) {
+        if let Some(signals) = &self.signals {
+            signals.logged(seq, &task.id, task.version, entry);
+        }
     }
 
     fn admission(&self, section: NewSection, by: &str) -> Option<Decision> {

@@ -15,6 +15,7 @@ use super::driver::MEDIC;
 use super::files::Files;
 use super::fleet::Fleet;
 use super::member::Member;
+use super::signals::Signals;
 use super::signs::Signs;
 use super::token::Tokens;
 use super::view::Stopped;
@@ -90,6 +91,8 @@ pub struct Instance {
     pub start_turns: Semaphore,
     /// What was seen of workers and is not written down yet.
     pub signs: Signs,
+    /// What is said to other processes, and heard of them.
+    pub signals: Arc<Signals>,
     /// Whether reports are printed.
     pub reports_on_console: bool,
 }
@@ -141,6 +144,7 @@ impl Instance {
             review_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             start_turns: Semaphore::new(STARTS),
             signs: Signs::default(),
+            signals: Arc::new(Signals::new(&config.bus, &store, clock.clone())),
             layout,
             config,
             policy,
@@ -180,6 +184,7 @@ impl Instance {
             self.clock.clone(),
             self.member.clone(),
         )
+        .telling(self.signals.clone())
     }
 
     /// What hides the token of this attempt as well; where the token cannot be told, it was never handed out.
@@ -201,7 +206,9 @@ impl Instance {
     pub async fn set_stopped(&self, by: Option<&str>) -> Result<(), StoreError> {
         self.store
             .set_flag(STOPPED, by.map(|by| by.into()), self.clock.now())
-            .await
+            .await?;
+        self.signals.changed();
+        Ok(())
     }
 }
 
@@ -230,6 +237,8 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
     let store = store.and_then(|url| password_in(url.expose_secret()).map(str::to_owned));
     let forge = config.forge.token.as_ref().and_then(|s| s.value().ok());
     let forge = forge.map(|s| s.expose_secret().to_owned());
+    let bus = config.bus.server().and_then(|s| s.value().ok());
+    let bus = bus.and_then(|s| password_in(s.expose_secret()).map(str::to_owned));
     Redactor::new(
         config
             .runtimes
@@ -237,6 +246,7 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             .filter_map(key)
             .chain(forge)
             .chain(store)
+            .chain(bus)
             .chain(handed),
     )
 }

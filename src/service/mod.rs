@@ -3,7 +3,8 @@
 //! [`engine`] is the one loop; [`dispatcher`] the only caller of `decide`; [`driver`] is beside each worker,
 //! [`judge`] beside each gate, [`reviewer`] beside each reviewer; [`containment`] says who is in which cell; [`outbox`] performs what was committed;
 //! [`queue_sync`] keeps file and store true to each other; [`operations`] are the use cases of every surface for people,
-//! [`seat`] is what a worker can say and read.
+//! [`seat`] is what a worker can say and read;
+//! [`signals`] tell other processes what was committed.
 //! Deliberately absent: rendering (surfaces), rules (domain), SQL, git and process handling (adapters).
 
 pub mod assessor;
@@ -32,6 +33,7 @@ pub mod reading;
 pub mod reviewer;
 pub mod run;
 pub mod seat;
+pub mod signals;
 pub mod signs;
 pub mod token;
 pub mod view;

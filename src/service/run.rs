@@ -70,6 +70,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
         let (pid, now) = (std::process::id(), instance.clock.now());
         instance.store.set_flag("service", Some(pid.into()), now).await?;
     }
+    instance.signals.attend().await?;
     let mut watch = eyes(instance);
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
@@ -87,6 +88,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
         tokio::select! {
             () = engine.wait() => {}
             changes = changed(instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            () = instance.signals.woken() => {}
             Some(_tick) = ticks.recv() => {
                 if let Err(error) = look_for_runtimes(instance).await {
                     tracing::error!(%error, "what runtimes there are was not written down; the next tick tries again");
@@ -97,7 +99,9 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     }
     ticker.stop().await?;
     instance.spares.end().await;
-    Ok(leave(engine).await?)
+    let ticked = leave(engine).await?;
+    instance.signals.leave().await?;
+    Ok(ticked)
 }
 
 /// This node's post in its fleet, held while the service runs; nothing where there is no fleet.
@@ -197,6 +201,7 @@ pub async fn tick(
     }
     instance.spares.end().await;
     let ticked = leave(engine).await?;
+    instance.signals.farewell().await;
     if !wait {
         entrust(&instance).await?;
     }

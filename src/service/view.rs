@@ -18,6 +18,9 @@ pub struct Status {
     pub generated_at: DateTime<Utc>,
     /// The service.
     pub service: ServiceView,
+    /// The bus, where a server is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus: Option<BusView>,
     /// Worker slots.
     pub slots: Slots,
     /// The nodes of the fleet; absent where there is none.
@@ -45,6 +48,19 @@ pub struct ServiceView {
     pub next_tick_at: Option<DateTime<Utc>>,
     /// The emergency stop, where it is pulled.
     pub stopped: Option<Stopped>,
+}
+
+/// The server of the bus as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BusView {
+    /// `up` or `away`.
+    pub standing: String,
+    /// Since when, where a service runs that knows.
+    pub since: Option<DateTime<Utc>>,
+    /// Why it is away.
+    pub why: Option<String>,
+    /// What that means for the work.
+    pub means: Option<String>,
 }
 
 /// The emergency stop.

@@ -122,6 +122,22 @@ fn is_code(text: &str) -> bool {
 }
 
 #[test]
+fn the_bus_is_memory_or_a_server_whose_password_nobody_sees() {
+    assert!(parse("").bus.server().is_none());
+    assert!(parse("[bus]\nurl = 'memory'").bus.server().is_none());
+    let text = "[bus]\nurl = 'valkey://me:${BUS_PW}@h:1/2'\nprefix = 'fleet-a'";
+    let loaded = parse_with(text, &[("BUS_PW", "hidden")], &[]).unwrap();
+    assert!(loaded.config.bus.server().unwrap().value().is_ok());
+    assert_eq!(loaded.config.bus.prefix(), Some("fleet-a"));
+    assert_eq!(value(&loaded, "bus.url"), "valkey://me:[secret]@h:1/2");
+    assert!(!format!("{:?}", loaded.config).contains("hidden"));
+    // What is not set here makes the bus unavailable, not the file wrong.
+    let loaded = parse_with(text, &[], &[]).unwrap();
+    assert!(loaded.config.bus.server().unwrap().value().is_err());
+    assert!(value(&loaded, "bus.url").contains("BUS_PW is not set"));
+}
+
+#[test]
 fn later_layers_win_and_say_so() {
     let text = "[scheduler]\nmax_concurrent = 3\ncron = \"0 * * * *\"\n[runtimes.my-tool]\nkind = \"command\"\ncommand = [\"a\"]\n";
     let env = [
@@ -250,7 +266,9 @@ fn syntax_mistakes_have_their_place() {
 )]
 #[case("[store]\nurl='postgres://u:${hidden@h/d'", "2:5", "'${' is not closed")]
 #[case("[store]\nlock_timeout='0s'", "2:14", "at least 1ms")]
-#[case("[bus]\nurl='redis://h'", "2:5", "no Valkey")]
+#[case("[bus]\nurl='nats://u:hidden@h'", "2:5", "expected \"memory\"")]
+#[case("[bus]\nurl='redis://u:hidden@h/x'", "2:5", "no address")]
+#[case("[bus]\nprefix='a b'", "2:8", "cannot begin")]
 #[case("[server]\nlisten='localhost'", "2:8", "no address")]
 #[case("[logging]\nlevel='a=b=c'", "2:7", "level")]
 #[case("[[gate.checks]]\nname='t'", "1:1", "run is missing")]

@@ -149,6 +149,7 @@ pub(crate) fn status(tasks: Vec<TaskView>) -> Status {
             next_tick_at: Some(before(-720)),
             stopped: None,
         },
+        bus: None,
         slots: Slots { used: 1, total: 3 },
         nodes: None,
         tasks,

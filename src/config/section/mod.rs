@@ -1,6 +1,7 @@
 //! One struct a section of orchestrator.toml, each with its keys, their defaults and their rules.
 
 mod approvals;
+mod bus;
 mod containment;
 mod fleet;
 mod forge;
@@ -20,6 +21,7 @@ mod tiers;
 use std::time::Duration;
 
 pub use approvals::Approvals;
+pub use bus::Bus;
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use fleet::Fleet;
 pub use forge::{Forge, ForgeKind};
@@ -35,7 +37,7 @@ pub use runtimes::{
 };
 pub use scheduler::Scheduler;
 pub use server::Server;
-pub use store::{Bus, PostgresLimits, PostgresServer, Store, StoreAddress};
+pub use store::{PostgresLimits, PostgresServer, Store, StoreAddress};
 pub use tiers::Tier;
 
 /// A rule of several sections: a wait that must pass.

@@ -1,7 +1,6 @@
-//! `[store]` and `[bus]`: where the truth is kept, and how processes of one fleet wake each other.
+//! `[store]`: where the truth is kept.
 //!
-//! The store is the embedded one or a PostgreSQL server; the bus is the in-process one, and the addresses of others are refused by
-//! name.
+//! It is the embedded one or a PostgreSQL server.
 
 mod postgres;
 
@@ -56,20 +55,9 @@ impl fmt::Display for StoreAddress {
     }
 }
 
-/// `[bus]`: `memory`, the only one that one process needs.
-#[derive(Debug, Clone)]
-pub struct Bus {}
-
-struct BusUrl;
-
 /// The embedded one.
 fn store_url() -> StoreUrl {
     StoreUrl::Sqlite(None)
-}
-
-/// The in-process one.
-fn bus_url() -> BusUrl {
-    BusUrl
 }
 
 impl Store {
@@ -105,13 +93,6 @@ impl Store {
     }
 }
 
-impl Bus {
-    pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
-        let BusUrl = section.get("url", bus_url);
-        Self {}
-    }
-}
-
 impl Setting for StoreUrl {
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let text = String::read(value)?;
@@ -129,24 +110,5 @@ impl Setting for StoreUrl {
             Self::Sqlite(None) => "sqlite".to_owned(),
             Self::Postgres(text) => postgres::shown(text),
         }
-    }
-}
-
-impl Setting for BusUrl {
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        match String::read(value)?
-            .split_once(':')
-            .map_or("memory", |(scheme, _)| scheme)
-        {
-            "memory" if value.as_str() == Some("memory") => Ok(Self),
-            "redis" | "rediss" | "valkey" => Err(Misfit {
-                help: Some("use \"memory\"".to_owned()),
-                ..Misfit::new("this version has no Valkey bus")
-            }),
-            _ => Err(Misfit::new("expected \"memory\"")),
-        }
-    }
-    fn show(&self) -> String {
-        "memory".to_owned()
     }
 }

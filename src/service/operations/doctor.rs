@@ -33,7 +33,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn good(name: &str, detail: impl Into<String>) -> Self {
+    pub(super) fn good(name: &str, detail: impl Into<String>) -> Self {
         Self {
             name: name.to_owned(),
             level: Level::Good,
@@ -42,7 +42,7 @@ impl Finding {
         }
     }
 
-    fn of(name: &str, level: Level, detail: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(super) fn of(name: &str, level: Level, detail: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
             name: name.to_owned(),
             level,
@@ -61,6 +61,7 @@ pub async fn doctor(instance: &Instance) -> Vec<Finding> {
         queue(instance).await,
         watch(instance),
     ];
+    findings.extend(super::bus::findings(instance).await);
     findings.extend(runtimes(instance));
     findings.extend(tiers(instance));
     findings.extend(containment(instance).await);

@@ -4,6 +4,7 @@
 //! Deliberately absent: arguments, rendering, exit codes.
 
 mod add;
+mod bus;
 mod doctor;
 mod evidence;
 mod node;

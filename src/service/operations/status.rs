@@ -6,7 +6,7 @@ use super::super::instance::Instance;
 use super::super::reading::{self, Loaded};
 use super::super::view::{NodeView, Problem, ServiceView, Slots, Status, TaskView, VERSION};
 use super::task_view::Records;
-use super::{node, unread};
+use super::{bus, node, unread};
 use crate::domain::ready::Used;
 use crate::domain::task::Task;
 use crate::files::{FileError, lock};
@@ -49,10 +49,12 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     tasks.extend(unread.into_iter().filter(ours));
     let mut views: Vec<TaskView> = tasks.iter().map(|t| records.task(instance, t, false)).collect();
     views.sort_by_key(|v| (urgency(v), v.id.clone()));
+    let service = service(instance).await?;
     Ok(Status {
         version: VERSION,
         generated_at: instance.clock.now(),
-        service: service(instance).await?,
+        bus: bus::view(instance, service.running).await?,
+        service,
         slots,
         nodes,
         tasks: views,

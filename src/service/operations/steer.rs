@@ -58,7 +58,9 @@ pub async fn flush(instance: &Arc<Instance>) -> Result<(), StoreError> {
             nudge(instance);
             Ok(())
         }
-    }
+    }?;
+    instance.signals.farewell().await;
+    Ok(())
 }
 
 /// Without a service nobody else asks the supervisors of condemned workers to stop them; the next run sees their end.
@@ -86,6 +88,7 @@ pub async fn stop_all(instance: &Arc<Instance>, by: &str) -> Result<(), StoreErr
     if !run::end_condemned(instance).await? {
         nudge(instance);
     }
+    instance.signals.farewell().await;
     Ok(())
 }
 
@@ -94,6 +97,7 @@ pub async fn start(instance: &Arc<Instance>) -> Result<(), StoreError> {
     instance.set_stopped(None).await?;
     instance.store.announce().await;
     nudge(instance);
+    instance.signals.farewell().await;
     Ok(())
 }
 

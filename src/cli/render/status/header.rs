@@ -2,7 +2,7 @@
 
 use crate::cli::render::look::{BOLD, GREEN, Look, RED, YELLOW};
 use crate::cli::render::{age, nodes, text};
-use crate::service::view::{ServiceView, Slots, Status, Stopped};
+use crate::service::view::{BusView, ServiceView, Slots, Status, Stopped};
 
 use super::groups::{self, Group};
 
@@ -14,6 +14,12 @@ pub(super) fn header(view: &Status, look: &Look) -> String {
     facts.extend(next_tick(&view.service, look));
     facts.push(slots(view.slots));
     facts.extend(view.nodes.as_deref().map(|all| nodes::fact(all, look)));
+    facts.extend(
+        view.bus
+            .as_ref()
+            .filter(|bus| bus.why.is_none())
+            .map(|_| "bus up".to_owned()),
+    );
     let cost: f64 = view.tasks.iter().map(|task| task.cost_usd).sum();
     if cost > 0.0 {
         let on_what = if view.more_ended {
@@ -24,6 +30,9 @@ pub(super) fn header(view: &Status, look: &Look) -> String {
         facts.push(format!("{} {on_what}", age::money(cost)));
     }
     let mut page = flowed(&facts, look.width);
+    if let Some(away) = view.bus.as_ref().and_then(|bus| bus_away(bus, look)) {
+        page.push_str(&away);
+    }
     if let Some(stop) = &view.service.stopped {
         page.push_str(&banner(stop, look));
     }
@@ -79,6 +88,18 @@ fn slots(slots: Slots) -> String {
     let full = "▮".repeat(used.min(total) as usize);
     let free = "▯".repeat(total.saturating_sub(used) as usize);
     format!("slots {full}{free} {used}/{total}")
+}
+
+fn bus_away(bus: &BusView, look: &Look) -> Option<String> {
+    let why = text::line(bus.why.as_ref()?);
+    let since = bus.since.map(|at| format!(" since {}", age::ago(look.now, at)));
+    let words = format!(
+        "bus away{}: {why}; {}",
+        since.unwrap_or_default(),
+        text::line(bus.means.as_deref().unwrap_or_default())
+    );
+    let lines = text::wrap(&words, look.width);
+    Some(lines.iter().map(|line| look.paint(YELLOW, line) + "\n").collect())
 }
 
 fn banner(stop: &Stopped, look: &Look) -> String {

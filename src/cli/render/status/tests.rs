@@ -1,6 +1,6 @@
 use super::*;
 use crate::cli::render::fixtures::{before, look, mixed, now, problem, running, status as view, task};
-use crate::service::view::{ServiceView, Stopped, WaitingView};
+use crate::service::view::{BusView, ServiceView, Stopped, WaitingView};
 
 fn page(width: usize) -> String {
     status(&mixed(), RECENT, &look(width))
@@ -47,6 +47,35 @@ fn problems_come_first() {
         ),
     ];
     insta::assert_snapshot!("problems", status(&mixed, RECENT, &look(80)));
+}
+
+#[test]
+fn the_bus_is_told_where_one_is_configured() {
+    let mut view = view(vec![]);
+    assert!(!status(&view, RECENT, &look(80)).contains("bus"));
+    let bus = BusView {
+        standing: "up".into(),
+        since: Some(before(60)),
+        why: None,
+        means: None,
+    };
+    view.bus = Some(bus.clone());
+    assert!(status(&view, RECENT, &look(200)).contains(" · bus up\n"));
+    view.bus = Some(BusView {
+        standing: "away".into(),
+        why: Some("h:1: re\u{1b}[31mfused\nx".into()),
+        means: Some("work goes on".into()),
+        ..bus
+    });
+    let page = status(&view, RECENT, &look(200));
+    let line = page
+        .lines()
+        .find(|line| line.starts_with("bus away since "))
+        .unwrap();
+    assert!(
+        line.ends_with("; work goes on") && !line.contains('\u{1b}'),
+        "{line:?}"
+    );
 }
 
 #[test]
