@@ -67,6 +67,8 @@ impl Bench<'_> {
             if let Some(spares) = spares {
                 spares.lay_soon(self.workspace);
                 spares.settled().await;
+                // Laid while a worker works, it is older than its gate.
+                tokio::time::sleep(Duration::from_millis(1100)).await;
             }
             let took = self.gate(spares).await?;
             samples.push(took);

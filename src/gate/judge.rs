@@ -92,14 +92,16 @@ impl Gate {
             keep: request.keep,
         };
         let lay_there = exhibits::find(checkout.root(), request.asked.exhibits).await;
-        let mut receipts = bench.at(&checkout, &checks).await?;
+        // What the work changes is read from the repository alone, so it is looked at while the checks run.
+        let (receipts, (diff, changes)) = tokio::join!(bench.at(&checkout, &checks), bench.changes(&checks));
+        let mut receipts = receipts?;
         let base = &request.workspace.base.commit;
         bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
-        let (clean, (diff, changes), merge) =
-            tokio::join!(bench.clean(&checkout), bench.changes(&checks), bench.merge());
+        let (clean, ignored, merge) =
+            tokio::join!(bench.clean(&checkout), bench.ignored(&checkout), bench.merge());
         receipts.push(clean);
-        receipts.extend(bench.ignored(&checkout).await);
+        receipts.extend(ignored);
         receipts.extend(bench.exhibits(&checkout, &lay_there).await?);
         checkout.remove();
         receipts.extend(changes);

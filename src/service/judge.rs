@@ -53,8 +53,8 @@ async fn look(
 ) -> Result<Event, NotJudged> {
     let epoch = claim.epoch;
     let mut claim = claim.clone();
+    let mut workspace = workspace(instance, task).await?;
     if instance.policy.destination(&task.definition) != Destination::Branch {
-        let workspace = workspace(instance, task).await?;
         let commit = match &claim.commit {
             Some(commit) => commit.clone(),
             None => workspace.head().await?,
@@ -67,10 +67,12 @@ async fn look(
             let commit = fresh.commit.clone();
             let event = Event::Refreshed { epoch, commit };
             let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
+            // It starts from another base now.
+            workspace = self::workspace(instance, task).await?;
         }
         claim.commit = Some(fresh.commit);
     }
-    let report = Box::new(run(instance, task, &claim).await?);
+    let report = Box::new(run_in(instance, task, &claim, &workspace).await?);
     Ok(Event::Judged { epoch, report })
 }
 
@@ -120,8 +122,17 @@ impl From<StoreError> for NotJudged {
 
 /// Runs the gate over a claim.
 pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<GateReport, NotJudged> {
-    let d = &task.definition;
     let workspace = workspace(instance, task).await?;
+    run_in(instance, task, claim, &workspace).await
+}
+
+async fn run_in(
+    instance: &Instance,
+    task: &Task,
+    claim: &Claim,
+    workspace: &Workspace,
+) -> Result<GateReport, NotJudged> {
+    let d = &task.definition;
     let commit = match &claim.commit {
         Some(commit) => commit.clone(),
         None => workspace.head().await?,
@@ -135,7 +146,7 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
         false => Some(Exhibits::load(instance, &task.id).await?),
     };
     let request = GateRequest {
-        workspace: &workspace,
+        workspace,
         commit: &commit,
         checks: &checks,
         default_timeout: instance.config.gate.timeout,

@@ -10,7 +10,7 @@ use super::place::{Tracking, Workspace};
 use super::record::{self, Record};
 use super::repository::{self, Found, Repository};
 use super::source::Source;
-use super::{fence, lock, mirror, own, place, shadow};
+use super::{fence, lock, mirror, own, shadow};
 use crate::domain::id::TaskId;
 
 /// All workspaces of one instance.
@@ -59,8 +59,10 @@ impl Workspaces {
         let source = Source::read(workspace, &self.instance, self.home.as_deref())?;
         let known = record::read(&self.state, task)?;
         if let Some(known) = &known {
-            if known.source == source.key() && is_whole(&known.workspace).await {
-                known.workspace.settle().await?;
+            if known.source == source.key()
+                && let Some(git) = whole(&known.workspace).await
+            {
+                known.workspace.settle(&git).await?;
                 return Ok(known.workspace.clone());
             }
             self.put_away(&known.workspace).await?;
@@ -78,7 +80,7 @@ impl Workspaces {
     pub async fn find(&self, task: &TaskId) -> Result<Option<Workspace>, WorkspaceError> {
         let known = record::read(&self.state, task)?.map(|r| r.workspace);
         match known {
-            Some(found) if is_whole(&found).await => Ok(Some(found)),
+            Some(found) if whole(&found).await.is_some() => Ok(Some(found)),
             _ => Ok(None),
         }
     }
@@ -181,7 +183,7 @@ impl Workspaces {
         if !is_worktree || !old.top.exists() {
             return Ok(());
         }
-        if !is_whole(old).await {
+        if whole(old).await.is_none() {
             return fence::set_aside(&self.state, &old.top);
         }
         let start = old.base.commit.clone();
@@ -198,17 +200,11 @@ impl Workspaces {
     }
 }
 
-/// Whether a remembered workspace is still what it was: its checkout, its repository, its branch.
-async fn is_whole(workspace: &Workspace) -> bool {
-    let Ok(git) = workspace.git().await else {
-        return false;
-    };
-    workspace.root.is_dir()
-        && workspace.head_by(&git).await.is_ok()
-        && (workspace.is_shadow()
-            || place::common_dir(&git)
-                .await
-                .is_ok_and(|c| c.as_deref() == Some(workspace.repository())))
+/// Git in a remembered workspace that is still what it was: its checkout, its repository, its branch.
+async fn whole(workspace: &Workspace) -> Option<Git> {
+    let git = workspace.git().await.ok()?;
+    let is_whole = workspace.root.is_dir() && workspace.head_by(&git).await.is_ok();
+    is_whole.then_some(git)
 }
 
 /// The short digest under which a place that is named from outside is kept.
