@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -118,7 +118,7 @@ impl Instance {
         policy.medic &= layout.agent(MEDIC).is_some_and(|path| path.is_file());
         let policy = Arc::new(policy);
         Ok(Self {
-            workspaces: Workspaces::new(layout.root(), &layout.state(), home.as_deref())?,
+            workspaces: workspaces(&config, &layout, home.as_deref())?,
             spares: Spares::new(&layout.state()),
             containment: Containment::new(&config, &layout, &exe, &environment),
             fleet: Fleet::new(&config, &exe, &environment),
@@ -199,6 +199,17 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             .chain(forge)
             .chain(handed),
     )
+}
+
+/// With the forge's token, where there is one, for repositories that are cloned from there.
+fn workspaces(config: &Config, layout: &Layout, home: Option<&Path>) -> Result<Workspaces, WorkspaceError> {
+    let all = Workspaces::new(layout.root(), &layout.state(), home)?;
+    let forge = &config.forge;
+    let token = forge.token.as_ref().and_then(|secret| secret.value().ok());
+    Ok(match token.filter(|_| forge.kind.is_some()) {
+        Some(token) => all.with_login(forge.host(), token.clone()),
+        None => all,
+    })
 }
 
 /// Whether a variable's name speaks of a secret.

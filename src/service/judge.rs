@@ -1,9 +1,11 @@
 //! The gate's turn: what is judged is put together, the gate runs, its receipts are told.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use tokio::sync::mpsc::Sender;
 
+use super::bench::Bench;
 use super::driver::StartFacts;
 use super::engine::Input;
 use super::exhibits::Exhibits;
@@ -32,7 +34,7 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let Ok(_turn) = instance.gate_turns.acquire().await else {
         return;
     };
-    let event = match look(instance, task, claim, inbox).await {
+    let event = match on_the_bench(instance, task, claim, inbox).await {
         Ok(event) => event,
         Err(refusal) => Event::NotJudged {
             epoch: claim.epoch,
@@ -44,12 +46,23 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
 }
 
+async fn on_the_bench(
+    instance: &Instance,
+    task: &Task,
+    claim: &Claim,
+    inbox: &Sender<Input>,
+) -> Result<Event, NotJudged> {
+    let bench = Bench::wait(instance, &task.id).await?;
+    look(instance, task, claim, inbox, &bench).await
+}
+
 /// What goes into its base is judged together with it.
 async fn look(
     instance: &Instance,
     task: &Task,
     claim: &Claim,
     inbox: &Sender<Input>,
+    bench: &Bench,
 ) -> Result<Event, NotJudged> {
     let epoch = claim.epoch;
     let mut claim = claim.clone();
@@ -72,7 +85,7 @@ async fn look(
         }
         claim.commit = Some(fresh.commit);
     }
-    let report = Box::new(run_in(instance, task, &claim, &workspace).await?);
+    let report = Box::new(run_in(instance, task, &claim, &workspace, bench).await?);
     Ok(Event::Judged { epoch, report })
 }
 
@@ -120,17 +133,35 @@ impl From<StoreError> for NotJudged {
     }
 }
 
-/// Runs the gate over a claim.
-pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<GateReport, NotJudged> {
-    let workspace = workspace(instance, task).await?;
-    run_in(instance, task, claim, &workspace).await
+impl From<io::Error> for NotJudged {
+    fn from(error: io::Error) -> Self {
+        Self {
+            fault: StartFault::Workspace,
+            reason: format!(
+                "the file that lets one judge at a time cannot be used: {error}; check the state folder"
+            ),
+        }
+    }
 }
 
+/// Runs the gate over a claim.
+pub async fn run(
+    instance: &Instance,
+    task: &Task,
+    claim: &Claim,
+    bench: &Bench,
+) -> Result<GateReport, NotJudged> {
+    let workspace = workspace(instance, task).await?;
+    run_in(instance, task, claim, &workspace, bench).await
+}
+
+/// In a workspace that was prepared, by whoever sits on the task's bench.
 async fn run_in(
     instance: &Instance,
     task: &Task,
     claim: &Claim,
     workspace: &Workspace,
+    _bench: &Bench,
 ) -> Result<GateReport, NotJudged> {
     let d = &task.definition;
     let commit = match &claim.commit {

@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(known(&text).unwrap().len(), 1);
         fs::write(at("config.worktree"), "[filter \"y\"]\n\tclean = y\n").unwrap();
         assert_eq!(known(&settings(dir.path()).unwrap()), None, "another text");
-        for more in ["[include]\n\tpath = x\n", "[IncludeIf \"gitdir:x\"]\n\tpath = x\n"] {
+        for more in [
+            "[include]\n\tpath = x\n",
+            "[IncludeIf \"gitdir:x\"]\n\tpath = x\n",
+        ] {
             fs::write(at("config.worktree"), more).unwrap();
             assert_eq!(settings(dir.path()), None, "{more}");
         }

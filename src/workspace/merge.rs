@@ -33,7 +33,7 @@ impl Workspace {
     /// Merges a commit with its base as it is now; a base on another machine is fetched first.
     pub async fn merges_with_base(&self, commit: &str) -> Result<Merge, WorkspaceError> {
         if let Tracking::Mirror { repository, url } = &self.tracking {
-            mirror::refresh(repository, url).await?;
+            mirror::refresh(repository, url, &self.keys).await?;
         }
         let git = self.git_of_repository().await?;
         if let Some(base) = self.base_held_by(&git, commit).await? {
@@ -53,7 +53,11 @@ impl Workspace {
             return Ok(None);
         }
         let call = git.call(["for-each-ref", "--format=%(refname) %(objectname)"]);
-        let told = call.arg(format!("--merged={commit}")).arg(reference).text().await?;
+        let told = call
+            .arg(format!("--merged={commit}"))
+            .arg(reference)
+            .text()
+            .await?;
         let named = told.lines().filter_map(|line| line.split_once(' '));
         let mut own = named.filter(|(name, _)| name == reference);
         Ok(own.next().map(|(_, base)| base.to_owned()))

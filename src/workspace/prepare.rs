@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use super::error::WorkspaceError;
 use super::git::Git;
+use super::login::Keychain;
 use super::place::{Tracking, Workspace};
 use super::record::{self, Record};
 use super::repository::{self, Found, Repository};
@@ -19,6 +21,7 @@ pub struct Workspaces {
     instance: PathBuf,
     pub(super) state: PathBuf,
     home: Option<PathBuf>,
+    keys: Keychain,
 }
 
 impl Workspaces {
@@ -32,7 +35,15 @@ impl Workspaces {
             instance: real(instance_root)?,
             state: real(state_dir)?,
             home: home.and_then(|h| h.canonicalize().ok()),
+            keys: Keychain::default(),
         })
+    }
+
+    /// The same, which clone and fetch from https addresses of this host (with a port where it is an unusual one) by this token.
+    #[must_use]
+    pub fn with_login(mut self, host: &str, token: SecretString) -> Self {
+        self.keys = Keychain::of(host, token);
+        self
     }
 
     /// What git says of its version; an error where there is none.
@@ -63,7 +74,7 @@ impl Workspaces {
                 && let Some(git) = whole(&known.workspace).await
             {
                 known.workspace.settle(&git).await?;
-                return Ok(known.workspace.clone());
+                return Ok(self.lent(known.workspace.clone()));
             }
             self.put_away(&known.workspace).await?;
         }
@@ -73,14 +84,20 @@ impl Workspaces {
         }
         let (source, workspace) = (source.key(), made.clone());
         record::write(&self.state, &Record { source, workspace })?;
-        Ok(made)
+        Ok(self.lent(made))
+    }
+
+    /// With what it needs to go back to where it came from.
+    fn lent(&self, workspace: Workspace) -> Workspace {
+        let keys = self.keys.clone();
+        Workspace { keys, ..workspace }
     }
 
     /// The workspace of a task as it was made; changes nothing, so it may be asked while a worker is alive.
     pub async fn find(&self, task: &TaskId) -> Result<Option<Workspace>, WorkspaceError> {
         let known = record::read(&self.state, task)?.map(|r| r.workspace);
         match known {
-            Some(found) if whole(&found).await.is_some() => Ok(Some(found)),
+            Some(found) if whole(&found).await.is_some() => Ok(Some(self.lent(found))),
             _ => Ok(None),
         }
     }
@@ -102,7 +119,7 @@ impl Workspaces {
         match source {
             Source::Own => own::make(&self.state, task, title).await,
             Source::Url(url) => {
-                let found = mirror::fetch(&self.state, url).await?;
+                let found = mirror::fetch(&self.state, url, &self.keys).await?;
                 self.worktree(task, found, dependencies).await
             }
             Source::Folder(named) => {
@@ -142,6 +159,7 @@ impl Workspaces {
             base,
             tracking: repository.tracking(),
             state: self.state.clone(),
+            keys: Keychain::default(),
             top,
         })
     }

@@ -196,7 +196,10 @@ impl Shelf {
         let mut folder = Unfinished(Some(home.clone()));
         let (tree, index, unseen) = (home.join("tree"), home.join("index"), home.join("unseen"));
         fs::create_dir_all(&tree).map_err(WorkspaceError::io(&tree))?;
-        let git = workspace.git_of_repository().await?.apart(repository, &tree, &unseen);
+        let git = workspace
+            .git_of_repository()
+            .await?
+            .apart(repository, &tree, &unseen);
         git.call(["read-tree", "--reset", &commit]).bytes().await?;
         if entries(&unseen).unwrap_or(0) < LEAST {
             return Ok(None);

@@ -12,6 +12,7 @@ mod status;
 mod steer;
 mod task_view;
 mod unread;
+mod validate;
 
 pub use add::{AddError, add};
 pub use doctor::{Finding, Level, doctor};
@@ -19,4 +20,5 @@ pub use evidence::evidence;
 pub use plan::plan;
 pub use show::{show, why};
 pub use status::{Scope, problem, status};
-pub use steer::{apply, flush, start, stop_all, validate};
+pub use steer::{apply, flush, start, stop_all};
+pub use validate::{ByHand, Judged, validate};
