@@ -89,9 +89,12 @@ impl Bench<'_> {
         }];
         let clock = self.instance.clock.clone();
         let begun = Instant::now();
-        let commit = self.workspace.head().await?;
+        let (task, named) = (&self.workspace.task, self.repository.display().to_string());
+        let workspaces = &self.instance.workspaces;
+        let workspace = workspaces.prepare(task, Some(&named), "T", &[]).await?;
+        let commit = workspace.head().await?;
         let request = GateRequest {
-            workspace: self.workspace,
+            workspace: &workspace,
             commit: &commit,
             checks: &checks,
             default_timeout: Duration::from_secs(60),

@@ -30,12 +30,9 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let State::Validating { claim, .. } = &task.state else {
         return;
     };
-    // One at a time for each worker slot, so that gates do not starve the machine.
-    let Ok(_turn) = instance.gate_turns.acquire().await else {
-        return;
-    };
     let event = match on_the_bench(instance, task, claim, inbox).await {
-        Ok(event) => event,
+        Ok(Some(event)) => event,
+        Ok(None) => return,
         Err(refusal) => Event::NotJudged {
             epoch: claim.epoch,
             fault: refusal.fault,
@@ -46,14 +43,19 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
 }
 
+/// None where the service goes down before its turn.
 async fn on_the_bench(
     instance: &Instance,
     task: &Task,
     claim: &Claim,
     inbox: &Sender<Input>,
-) -> Result<Event, NotJudged> {
+) -> Result<Option<Event>, NotJudged> {
     let bench = Bench::wait(instance, &task.id).await?;
-    look(instance, task, claim, inbox, &bench).await
+    // One at a time for each worker slot, so that gates do not starve the machine.
+    let Ok(_turn) = instance.gate_turns.acquire().await else {
+        return Ok(None);
+    };
+    look(instance, task, claim, inbox, &bench).await.map(Some)
 }
 
 /// What goes into its base is judged together with it.

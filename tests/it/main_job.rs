@@ -17,6 +17,7 @@ mod landing;
 mod leases;
 mod life;
 mod outcomes;
+mod private;
 mod questions;
 mod review;
 mod stuck;

@@ -87,6 +87,8 @@ async fn reviewed(
     mut report: GateReport,
     bench: &Bench,
 ) -> GateReport {
+    // Who can review is looked for by whoever runs workers; here nobody has yet.
+    instance.fleet.probe().await;
     match reviewer::opinion(instance, task, claim, &report, bench).await {
         Ok(review) => {
             let verdict = match review.opinion.accepts {
