@@ -33,6 +33,8 @@ pub(super) fn always() -> Vec<Setting> {
         ("core.hooksPath", "/dev/null"),
         ("core.fsmonitor", "false"),
         ("core.untrackedCache", "false"),
+        // Git believes what that file says of a commit's parents, and workers can write it.
+        ("core.commitGraph", "false"),
         ("core.splitIndex", "false"),
         ("core.attributesFile", "/dev/null"),
         ("core.excludesFile", "/dev/null"),

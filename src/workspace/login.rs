@@ -81,7 +81,7 @@ pub(super) fn credentials(url: &str, login: Option<Login<'_>>) -> Vec<(String, S
 
 impl Git {
     /// The same with the login for an address, where there is one; then no redirect is followed.
-    pub(super) fn as_whoever_may(self, url: &str, keys: &Keychain) -> Self {
+    pub(super) fn with_login_for(self, url: &str, keys: &Keychain) -> Self {
         let Some(login) = keys.for_address(url) else {
             return self;
         };

@@ -61,7 +61,7 @@ async fn opened(git_dir: &Path, url: &str, keys: &Keychain) -> Result<Git, Works
     };
     let call = git.call(["config", "--name-only", "--get-regexp", odd]);
     match call.text_if_any().await? {
-        None => Ok(git.as_whoever_may(url, keys)),
+        None => Ok(git.with_login_for(url, keys)),
         Some(settings) => Err(WorkspaceError::tampered(
             git.dir(),
             format!("its configuration rewrites addresses or connections ({settings})"),

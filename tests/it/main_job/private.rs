@@ -11,8 +11,9 @@ const TOKEN: &str = "a-token-of-the-forge";
 
 /// Serves the files below a folder over TLS to whoever has the login, and writes down who came without.
 const SERVER: &str = r#"
-import base64, functools, http.server, ssl, sys
-folder, cert, key, token, log = sys.argv[1:]
+import base64, functools, http.server, os, ssl, sys
+folder, cert, key, log = sys.argv[1:]
+token = os.environ["TOKEN"]
 login = "Basic " + base64.b64encode(("x-access-token:" + token).encode()).decode()
 class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
@@ -75,8 +76,9 @@ impl Scene {
             .arg("-c")
             .arg(SERVER)
             .args([&served, &cert, &key])
-            .arg(TOKEN)
             .arg(&log);
+        // Arguments are for everybody to read.
+        server.env("TOKEN", TOKEN);
         let mut server = server.stdout(Stdio::piped()).spawn().ok()?;
         let mut port = String::new();
         BufReader::new(server.stdout.take()?).read_line(&mut port).ok()?;
