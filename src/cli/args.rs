@@ -109,7 +109,7 @@ pub enum Verb {
     #[command(after_help = examples::LINT)]
     Lint(queue::Lint),
     /// Run a task's gate now and show its receipts
-    Validate(look::One),
+    Validate(steer::Validate),
 
     /// Hold a task back; a running worker is ended
     Pause(steer::Steer),

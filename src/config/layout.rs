@@ -126,6 +126,11 @@ impl Layout {
         self.state().join("gate-output").join(task.as_str())
     }
 
+    /// The lock of whoever judges a task.
+    pub fn bench(&self, task: &TaskId) -> PathBuf {
+        self.state().join("benches").join(task.as_str())
+    }
+
     /// The reviews of a task's work.
     pub fn reviews(&self, task: &TaskId) -> PathBuf {
         self.state().join("reviews").join(task.as_str())

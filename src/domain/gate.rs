@@ -165,6 +165,9 @@ pub struct Trace {
     /// The files that were kept for people to look at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<Exhibit>,
+    /// Hosts that its sandbox refused it and that may be why it failed, as rules that would let them through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
 }
 
 /// The verdict over all receipts.
@@ -248,9 +251,16 @@ impl GateReport {
             .filter(|r| r.verdict == CheckVerdict::NeedsPerson)
     }
 
+    /// Whether a check waits for a person because its sandbox refused it a host.
+    pub fn lacks_host(&self) -> bool {
+        self.referred().any(|r| !r.trace.refused.is_empty())
+    }
+
     /// What a person's word is asked for, in one line; none where it is not.
     pub fn referral(&self) -> Option<String> {
-        let lines = self.referred().flat_map(|r| r.output_tail.lines());
+        // The first line of a check that lacks a host says all; the rest is its own output.
+        let most = |r: &Receipt| if r.trace.refused.is_empty() { usize::MAX } else { 1 };
+        let lines = self.referred().flat_map(|r| r.output_tail.lines().take(most(r)));
         let lines: Vec<&str> = lines
             .map(|line| line.trim().trim_start_matches("- "))
             .filter(|line| !line.is_empty())

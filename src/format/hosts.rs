@@ -36,6 +36,20 @@ enum Host {
 pub struct NoHost(String);
 
 impl HostRule {
+    /// The rule that lets just this destination through, as short as it can be written; none where that is no host.
+    pub fn narrow(host: &str, port: u16) -> Option<Self> {
+        if host.contains('*') {
+            return None;
+        }
+        let address = host.parse::<Ipv6Addr>().is_ok();
+        let rule = match (WEB.contains(&port), address) {
+            (true, _) => host.to_owned(),
+            (false, true) => format!("[{host}]:{port}"),
+            (false, false) => format!("{host}:{port}"),
+        };
+        rule.parse().ok()
+    }
+
     /// Whether the rule lets this host (a name in lower case or an address) be reached at this port.
     pub fn admits(&self, host: &str, port: u16) -> bool {
         let port_fits = self.port.map_or(WEB.contains(&port), |own| own == port);

@@ -62,4 +62,8 @@ pub trait Confined: Send + Sync {
 
     /// By what it is made and a digest of what it allows, for receipts.
     fn told(&self) -> &str;
+
+    /// The hosts that it refused so far because no rule names them, each refusal, in their order: as a rule that would let
+    /// them through. By its own record, which no check can write.
+    fn refused(&self) -> Vec<String>;
 }

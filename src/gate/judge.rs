@@ -15,9 +15,12 @@ use super::detect::{RootFiles, detect};
 use super::house::{self, Look};
 use super::runner::{Ended, Ran, Script};
 use super::work::{self, Rules};
-use super::{changes, empty, environment, exhibits, older, select};
+use super::{changes, empty, environment, exhibits, older, refusals, select};
 use crate::domain::gate::{Category, CheckSpec, CheckVerdict, GateReport, Receipt, Trace};
 use crate::workspace::{Diff, GateCheckout, Merge, Spares, Workspace, WorkspaceError};
+
+/// Checks that take longer than this are not disturbed by the laying of a spare checkout.
+const LONG: Duration = Duration::from_secs(2);
 
 /// The gate could not be run; nothing was judged.
 #[derive(Debug, thiserror::Error)]
@@ -92,20 +95,24 @@ impl Gate {
             keep: request.keep,
         };
         let lay_there = exhibits::find(checkout.root(), request.asked.exhibits).await;
-        let mut receipts = bench.at(&checkout, &checks).await?;
+        // What the work changes is read from the repository alone, so it is looked at while the checks run.
+        let (receipts, (diff, changes)) =
+            tokio::join!(bench.first(&checkout, &checks), bench.changes(&checks));
+        let mut receipts = receipts?;
         let base = &request.workspace.base.commit;
         bench.hold_to_difference(base, &checks, &mut receipts).await;
         let tree = checkout.tree().to_owned();
-        let (clean, (diff, changes), merge) =
-            tokio::join!(bench.clean(&checkout), bench.changes(&checks), bench.merge());
+        let (clean, ignored, merge) =
+            tokio::join!(bench.clean(&checkout), bench.ignored(&checkout), bench.merge());
         receipts.push(clean);
-        receipts.extend(bench.ignored(&checkout).await);
+        receipts.extend(ignored);
         receipts.extend(bench.exhibits(&checkout, &lay_there).await?);
         checkout.remove();
         receipts.extend(changes);
         receipts.extend(bench.integration(&diff, merge, &checks).await?);
         receipts.extend(bench.documentation());
         receipts.extend(bench.asked_for(&receipts).await);
+        receipts.iter_mut().for_each(refusals::refer);
         for look in receipts.iter_mut().filter(|r| r.trace.tree.is_empty()) {
             look.trace.tree.clone_from(&tree);
         }
@@ -149,6 +156,22 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Runs the checks at the commit. While they take their time the next spare checkout is laid: the base, or the merge with it, may have
+    /// to be judged right after.
+    async fn first(&self, checkout: &GateCheckout, checks: &[CheckSpec]) -> Result<Vec<Receipt>, GateError> {
+        let laying = async {
+            tokio::time::sleep(LONG).await;
+            if let Some(spares) = self.request.spares {
+                spares.lay_soon(self.request.workspace);
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            receipts = self.at(checkout, checks) => receipts,
+            never = laying => never,
+        }
+    }
+
     /// Runs the checks in this checkout, one after the other.
     async fn at(&self, checkout: &GateCheckout, checks: &[CheckSpec]) -> Result<Vec<Receipt>, GateError> {
         let mut receipts = Vec::with_capacity(checks.len() + 6);
@@ -176,7 +199,7 @@ impl Bench<'_> {
         let workspace = self.request.workspace;
         let (Ok(root), Ok(checkout)) = (
             RootFiles::read(workspace, base).await,
-            workspace.checkout_at(base).await,
+            workspace.checkout_with(self.request.spares, base).await,
         ) else {
             return;
         };
@@ -187,6 +210,7 @@ impl Bench<'_> {
         };
         for ((check, receipt), before) in checks.iter().zip(red).zip(&before) {
             older::compare(receipt, before, &older::stands_for(check, &root), base);
+            refusals::compare(receipt, before);
         }
         checkout.remove();
     }
@@ -213,9 +237,9 @@ impl Bench<'_> {
             sandbox: confined
                 .map(|confined| confined.told().to_owned())
                 .unwrap_or_default(),
-            output_bytes: 0,
-            files: Vec::new(),
+            ..Trace::default()
         };
+        let before = confined.map_or(0, |confined| confined.refused().len());
         let mut receipt = Receipt {
             trace,
             name: check.name.clone(),
@@ -236,6 +260,7 @@ impl Bench<'_> {
             Ok(ran) => self.fill(&mut receipt, &ran),
             Err(e) => receipt.output_tail = format!("the check could not be started: {e}"),
         }
+        receipt.trace.refused = refusals::since(confined, before);
         void_if_moved(&mut receipt, checkout);
         receipt
     }
@@ -389,7 +414,8 @@ impl Bench<'_> {
         if checks.is_empty() {
             return Ok(Vec::new());
         }
-        let checkout = self.request.workspace.checkout_at(merged).await?;
+        let (workspace, spares) = (self.request.workspace, self.request.spares);
+        let checkout = workspace.checkout_with(spares, merged).await?;
         let mut receipts = self.at(&checkout, &checks).await?;
         checkout.remove();
         self.hold_to_difference(base, &checks, &mut receipts).await;

@@ -21,6 +21,7 @@ mod house;
 mod judge;
 mod older;
 mod process_tree;
+mod refusals;
 mod runner;
 mod select;
 mod standing;

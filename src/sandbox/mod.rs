@@ -32,6 +32,7 @@ pub use cell::{Cell, Command};
 pub use container::{Container, House, socket};
 pub use guarded::{configuration, git_folder};
 pub use local::{Choice, Local};
+pub use proxy::refusals;
 pub use role::{NO_CELL, dispatch};
 pub use view::{program, secrets, toolchains};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -133,7 +133,7 @@ impl Instance {
             .map(|roster| Member::new(&config, roster, &layout.state().join("node")));
         Ok(Self {
             member: member.transpose()?.map(Arc::new),
-            workspaces: Workspaces::new(layout.root(), &layout.state(), home.as_deref())?,
+            workspaces: workspaces(&config, &layout, home.as_deref())?,
             spares: Spares::new(&layout.state()),
             containment: Containment::new(&config, &layout, &exe, &environment),
             fleet: Fleet::new(&config, &exe, &environment),
@@ -249,6 +249,17 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             .chain(bus)
             .chain(handed),
     )
+}
+
+/// With the forge's token, where there is one, for repositories that are cloned from there.
+fn workspaces(config: &Config, layout: &Layout, home: Option<&Path>) -> Result<Workspaces, WorkspaceError> {
+    let all = Workspaces::new(layout.root(), &layout.state(), home)?;
+    let forge = &config.forge;
+    let token = forge.token.as_ref().and_then(|secret| secret.value().ok());
+    Ok(match token.filter(|_| forge.kind.is_some()) {
+        Some(token) => all.with_login(forge.host(), token.clone()),
+        None => all,
+    })
 }
 
 /// Whether a variable's name speaks of a secret.

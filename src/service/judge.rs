@@ -1,9 +1,11 @@
 //! The gate's turn: what is judged is put together, the gate runs, its receipts are told.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use tokio::sync::mpsc::Sender;
 
+use super::bench::Bench;
 use super::driver::StartFacts;
 use super::engine::Input;
 use super::exhibits::Exhibits;
@@ -28,12 +30,9 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let State::Validating { claim, .. } = &task.state else {
         return;
     };
-    // One at a time for each worker slot, so that gates do not starve the machine.
-    let Ok(_turn) = instance.gate_turns.acquire().await else {
-        return;
-    };
-    let event = match look(instance, task, claim, inbox).await {
-        Ok(event) => event,
+    let event = match on_the_bench(instance, task, claim, inbox).await {
+        Ok(Some(event)) => event,
+        Ok(None) => return,
         Err(refusal) => Event::NotJudged {
             epoch: claim.epoch,
             fault: refusal.fault,
@@ -44,17 +43,33 @@ pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
 }
 
+/// None where the service goes down before its turn.
+async fn on_the_bench(
+    instance: &Instance,
+    task: &Task,
+    claim: &Claim,
+    inbox: &Sender<Input>,
+) -> Result<Option<Event>, NotJudged> {
+    let bench = Bench::wait(instance, &task.id).await?;
+    // One at a time for each worker slot, so that gates do not starve the machine.
+    let Ok(_turn) = instance.gate_turns.acquire().await else {
+        return Ok(None);
+    };
+    look(instance, task, claim, inbox, &bench).await.map(Some)
+}
+
 /// What goes into its base is judged together with it.
 async fn look(
     instance: &Instance,
     task: &Task,
     claim: &Claim,
     inbox: &Sender<Input>,
+    bench: &Bench,
 ) -> Result<Event, NotJudged> {
     let epoch = claim.epoch;
     let mut claim = claim.clone();
+    let mut workspace = workspace(instance, task).await?;
     if instance.policy.destination(&task.definition) != Destination::Branch {
-        let workspace = workspace(instance, task).await?;
         let commit = match &claim.commit {
             Some(commit) => commit.clone(),
             None => workspace.head().await?,
@@ -67,10 +82,12 @@ async fn look(
             let commit = fresh.commit.clone();
             let event = Event::Refreshed { epoch, commit };
             let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
+            // It starts from another base now.
+            workspace = self::workspace(instance, task).await?;
         }
         claim.commit = Some(fresh.commit);
     }
-    let report = Box::new(run(instance, task, &claim).await?);
+    let report = Box::new(run_in(instance, task, &claim, &workspace, bench).await?);
     Ok(Event::Judged { epoch, report })
 }
 
@@ -118,10 +135,37 @@ impl From<StoreError> for NotJudged {
     }
 }
 
+impl From<io::Error> for NotJudged {
+    fn from(error: io::Error) -> Self {
+        Self {
+            fault: StartFault::Workspace,
+            reason: format!(
+                "the file that lets one judge at a time cannot be used: {error}; check the state folder"
+            ),
+        }
+    }
+}
+
 /// Runs the gate over a claim.
-pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<GateReport, NotJudged> {
-    let d = &task.definition;
+pub async fn run(
+    instance: &Instance,
+    task: &Task,
+    claim: &Claim,
+    bench: &Bench,
+) -> Result<GateReport, NotJudged> {
     let workspace = workspace(instance, task).await?;
+    run_in(instance, task, claim, &workspace, bench).await
+}
+
+/// In a workspace that was prepared, by whoever sits on the task's bench.
+async fn run_in(
+    instance: &Instance,
+    task: &Task,
+    claim: &Claim,
+    workspace: &Workspace,
+    _bench: &Bench,
+) -> Result<GateReport, NotJudged> {
+    let d = &task.definition;
     let commit = match &claim.commit {
         Some(commit) => commit.clone(),
         None => workspace.head().await?,
@@ -135,7 +179,7 @@ pub async fn run(instance: &Instance, task: &Task, claim: &Claim) -> Result<Gate
         false => Some(Exhibits::load(instance, &task.id).await?),
     };
     let request = GateRequest {
-        workspace: &workspace,
+        workspace,
         commit: &commit,
         checks: &checks,
         default_timeout: instance.config.gate.timeout,

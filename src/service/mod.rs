@@ -9,6 +9,7 @@
 
 pub mod assessor;
 pub mod attachments;
+pub mod bench;
 pub mod board;
 pub mod containment;
 pub mod dispatcher;

@@ -196,6 +196,7 @@ impl ReceiptRow {
                 sandbox: self.sandbox,
                 output_bytes: nat(self.output_bytes),
                 files: read(&what, &self.files)?,
+                refused: Vec::new(),
             },
             name: self.name,
         })

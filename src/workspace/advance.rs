@@ -93,7 +93,7 @@ impl Workspace {
     /// Brings the base as it is now into the task's branch (see [`Workspace::bring_in`]).
     pub async fn bring_up_to_date(&self, commit: &str) -> Result<UpToDate, WorkspaceError> {
         if let Tracking::Mirror { repository, url } = &self.tracking {
-            mirror::refresh(repository, url).await?;
+            mirror::refresh(repository, url, &self.keys).await?;
         }
         let base = self.base_head(&self.git_of_repository().await?).await?;
         self.bring_in(commit, base).await

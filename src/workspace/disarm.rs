@@ -2,6 +2,24 @@
 //!
 //! A worker can write to the configuration of the repository that its worktree belongs to, and a stranger's
 //! repository brings its own; git would run what is named there.
+//!
+//! Invariant: what is remembered is what git says of one text, and counts for the very same text alone.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// The longest configuration that is remembered, in bytes.
+const LONGEST: usize = 64 * 1024;
+/// So many configurations are remembered.
+const MOST: usize = 64;
+
+/// A key, and the value that it is overridden with.
+pub(super) type Setting = (String, String);
+
+/// What git found in texts that it was asked about.
+static KNOWN: LazyLock<Mutex<HashMap<Vec<u8>, Vec<Setting>>>> = LazyLock::new(Mutex::default);
 
 /// Keys that name programs under a name of their own, as a regular expression for `git config --get-regexp`.
 pub(super) const ARMED: &str = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver|diff\..*\.(command|textconv)|credential\..*helper|remote\..*\.(uploadpack|receivepack|vcs|proxy)|hook\..*)$";
@@ -10,11 +28,13 @@ pub(super) const ARMED: &str = r"^(filter\..*\.(clean|smudge|process|required)|m
 const TEXT_MERGE: &str = "git merge-file %A %O %B";
 
 /// Overrides of every call.
-pub(super) fn always() -> Vec<(String, String)> {
+pub(super) fn always() -> Vec<Setting> {
     [
         ("core.hooksPath", "/dev/null"),
         ("core.fsmonitor", "false"),
         ("core.untrackedCache", "false"),
+        // Git believes what that file says of a commit's parents, and workers can write it.
+        ("core.commitGraph", "false"),
         ("core.splitIndex", "false"),
         ("core.attributesFile", "/dev/null"),
         ("core.excludesFile", "/dev/null"),
@@ -46,7 +66,7 @@ pub(super) fn always() -> Vec<(String, String)> {
 }
 
 /// The override for one key that [`ARMED`] found; none where another key of the same name answers for it.
-pub(super) fn answer(key: &str) -> Option<(String, String)> {
+pub(super) fn answer(key: &str) -> Option<Setting> {
     let (section, rest) = key.split_once('.')?;
     let (name, last) = rest.rsplit_once('.').unwrap_or(("", rest));
     let value = match (section, last) {
@@ -62,9 +82,66 @@ pub(super) fn answer(key: &str) -> Option<(String, String)> {
     Some((key.to_owned(), value.to_owned()))
 }
 
+/// The whole configuration of a git folder as one text; none where other files may belong to it, or it is too long to be
+/// remembered.
+pub(super) fn settings(git_dir: &Path) -> Option<Vec<u8>> {
+    if git_dir.join("commondir").exists() {
+        return None;
+    }
+    let mut text = fs::read(git_dir.join("config")).ok()?;
+    text.push(b'\n');
+    text.extend(fs::read(git_dir.join("config.worktree")).unwrap_or_default());
+    (text.len() <= LONGEST && !includes(&text)).then_some(text)
+}
+
+/// Whether a configuration names further files.
+pub(super) fn includes(text: &[u8]) -> bool {
+    String::from_utf8_lossy(text).to_lowercase().contains("[include")
+}
+
+/// The overrides that this text needs, where it is known.
+pub(super) fn known(text: &[u8]) -> Option<Vec<Setting>> {
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.get(text).cloned()
+}
+
+/// Remembers them.
+pub(super) fn learn(text: Vec<u8>, answers: &[Setting]) {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= MOST {
+        known.clear();
+    }
+    known.insert(text, answers.to_vec());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_whole_configuration_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        assert_eq!(settings(dir.path()), None, "no configuration");
+        fs::write(at("config"), "[core]\n\tbare = true").unwrap();
+        let text = settings(dir.path()).unwrap();
+        assert_eq!(text, b"[core]\n\tbare = true\n");
+        assert_eq!(known(&text), None);
+        learn(text.clone(), &[("filter.x.clean".to_owned(), String::new())]);
+        assert_eq!(known(&text).unwrap().len(), 1);
+        fs::write(at("config.worktree"), "[filter \"y\"]\n\tclean = y\n").unwrap();
+        assert_eq!(known(&settings(dir.path()).unwrap()), None, "another text");
+        for more in [
+            "[include]\n\tpath = x\n",
+            "[IncludeIf \"gitdir:x\"]\n\tpath = x\n",
+        ] {
+            fs::write(at("config.worktree"), more).unwrap();
+            assert_eq!(settings(dir.path()), None, "{more}");
+        }
+        fs::remove_file(at("config.worktree")).unwrap();
+        fs::write(at("commondir"), "..").unwrap();
+        assert_eq!(settings(dir.path()), None, "its configuration is elsewhere");
+    }
 
     #[test]
     fn every_armed_key_has_an_answer() {

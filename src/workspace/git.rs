@@ -89,20 +89,23 @@ impl Git {
     /// Git in this folder; finds the repository upwards.
     pub(super) async fn open(dir: &Path) -> Result<Self, GitError> {
         let git = Self::bare_handed(dir);
-        dir.ancestors().fold(git, Self::trusting).disarmed().await
+        dir.ancestors().fold(git, Self::trusting).disarmed(None).await
     }
 
     /// Git in this folder, which must itself be the top of a checkout or a git folder: nothing above is looked at.
     pub(super) async fn open_top(dir: &Path) -> Result<Self, GitError> {
         let ceiling = dir.parent().unwrap_or(dir);
         let git = Self::bare_handed(dir).with_env("GIT_CEILING_DIRECTORIES", ceiling);
-        git.trusting(dir).disarmed().await
+        // Without a `.git` in it this folder is the git folder itself, or git finds none at all.
+        let is_git_dir = std::fs::symlink_metadata(dir.join(".git")).is_err();
+        let settings = is_git_dir.then(|| disarm::settings(dir)).flatten();
+        git.trusting(dir).disarmed(settings).await
     }
 
     /// Git over a folder whose history is kept elsewhere, with an index of its own.
     pub(super) async fn open_apart(git_dir: &Path, tree: &Path, index: &Path) -> Result<Self, GitError> {
         let git = Self::bare_handed(tree).apart(git_dir, tree, index);
-        git.disarmed().await
+        git.disarmed(disarm::settings(git_dir)).await
     }
 
     /// The same over another folder, with an index of its own; `git_dir` is the repository that it was disarmed for.
@@ -141,13 +144,30 @@ impl Git {
         self
     }
 
-    async fn disarmed(mut self) -> Result<Self, GitError> {
-        let out = self
-            .call(["config", "--null", "--name-only", "--get-regexp", disarm::ARMED])
-            .output()
-            .await?;
+    /// `settings` is all of the repository's configuration, where that is known: then git is asked once for each text.
+    async fn disarmed(mut self, settings: Option<Vec<u8>>) -> Result<Self, GitError> {
+        if let Some(known) = settings.as_deref().and_then(disarm::known) {
+            self.overrides.extend(known);
+            return Ok(self);
+        }
+        let asked = ["--null", "--name-only", "--get-regexp", disarm::ARMED];
+        let out = match &settings {
+            // The very text that is remembered, whatever becomes of the file meanwhile.
+            Some(text) => {
+                let call = self.call(["config", "--file", "-"]).stdin(text.clone());
+                asked.iter().fold(call, Call::arg).output().await?
+            }
+            None => {
+                let call = self.call(["config"]);
+                asked.iter().fold(call, Call::arg).output().await?
+            }
+        };
         let keys = String::from_utf8_lossy(&out.stdout).into_owned();
-        self.overrides.extend(keys.split('\0').filter_map(disarm::answer));
+        let answers: Vec<_> = keys.split('\0').filter_map(disarm::answer).collect();
+        if let (Some(text), Some(0 | 1)) = (settings, out.status.code()) {
+            disarm::learn(text, &answers);
+        }
+        self.overrides.extend(answers);
         Ok(self)
     }
 

@@ -81,10 +81,9 @@ impl Workspace {
     }
 
     /// Brings a checkout that a dead worker left into a usable state, without committing anything on its branch.
-    pub(super) async fn settle(&self) -> Result<(), WorkspaceError> {
-        let git = self.git().await?;
-        self.clear_locks(&git).await?;
-        self.come_home(&git).await.map(|_| ())
+    pub(super) async fn settle(&self, git: &Git) -> Result<(), WorkspaceError> {
+        self.clear_locks(git).await?;
+        self.come_home(git).await.map(|_| ())
     }
 
     async fn commit_tree(

@@ -33,14 +33,34 @@ impl Workspace {
     /// Merges a commit with its base as it is now; a base on another machine is fetched first.
     pub async fn merges_with_base(&self, commit: &str) -> Result<Merge, WorkspaceError> {
         if let Tracking::Mirror { repository, url } = &self.tracking {
-            mirror::refresh(repository, url).await?;
+            mirror::refresh(repository, url, &self.keys).await?;
         }
         let git = self.git_of_repository().await?;
+        if let Some(base) = self.base_held_by(&git, commit).await? {
+            return Ok(Merge::Unmoved { base });
+        }
         let base = self.base_head(&git).await?;
         if git.is_ancestor(&base, commit).await? {
             return Ok(Merge::Unmoved { base });
         }
         merge(&git, base, commit).await
+    }
+
+    /// Where the base stands now, where that is a reference whose commit is part of this one: the usual answer, by one call.
+    async fn base_held_by(&self, git: &Git, commit: &str) -> Result<Option<String>, WorkspaceError> {
+        let reference = &self.base.reference;
+        if !reference.starts_with("refs/") {
+            return Ok(None);
+        }
+        let call = git.call(["for-each-ref", "--format=%(refname) %(objectname)"]);
+        let told = call
+            .arg(format!("--merged={commit}"))
+            .arg(reference)
+            .text()
+            .await?;
+        let named = told.lines().filter_map(|line| line.split_once(' '));
+        let mut own = named.filter(|(name, _)| name == reference);
+        Ok(own.next().map(|(_, base)| base.to_owned()))
     }
 
     /// Where the base stands now; where it stood when its branch is gone.

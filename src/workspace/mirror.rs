@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::WorkspaceError;
 use super::fence;
 use super::git::Git;
+use super::login::Keychain;
 use super::place::Base;
 use super::prepare::digest;
 use super::repository::{Found, Repository};
@@ -15,15 +16,15 @@ use super::repository::{Found, Repository};
 const BRANCHES: &str = "+refs/heads/*:refs/remotes/origin/*";
 
 /// The clone of this address, made or brought up to date.
-pub(super) async fn fetch(state: &Path, url: &str) -> Result<Found, WorkspaceError> {
+pub(super) async fn fetch(state: &Path, url: &str, keys: &Keychain) -> Result<Found, WorkspaceError> {
     let git_dir = fence::beneath(state, "repos", &digest(url.as_bytes()))?;
     if git_dir.exists() {
-        refresh(&git_dir, url).await?;
+        refresh(&git_dir, url, keys).await?;
     } else {
-        clone(state, &git_dir, url).await?;
+        clone(state, &git_dir, url, keys).await?;
     }
     let git_dir = git_dir.canonicalize().map_err(WorkspaceError::io(&git_dir))?;
-    let base = default_base(&git_dir, url).await?;
+    let base = default_base(&git_dir, url, keys).await?;
     let url = Some(url.to_owned());
     let repository = Repository { git_dir, base, url };
     let prefix = PathBuf::new();
@@ -31,9 +32,8 @@ pub(super) async fn fetch(state: &Path, url: &str) -> Result<Found, WorkspaceErr
 }
 
 /// Fetches all branches.
-pub(super) async fn refresh(git_dir: &Path, url: &str) -> Result<(), WorkspaceError> {
-    let git = Git::open_top(git_dir).await?;
-    refuse_rewrites(&git).await?;
+pub(super) async fn refresh(git_dir: &Path, url: &str, keys: &Keychain) -> Result<(), WorkspaceError> {
+    let git = opened(git_dir, url, keys).await?;
     git.call([
         "fetch",
         "--quiet",
@@ -51,21 +51,27 @@ pub(super) async fn refresh(git_dir: &Path, url: &str) -> Result<(), WorkspaceEr
     Ok(())
 }
 
-/// An address that the clone's configuration rewrites would fetch from elsewhere; git has no override for that.
-async fn refuse_rewrites(git: &Git) -> Result<(), WorkspaceError> {
-    let call = git.call(["config", "--name-only", "--get-regexp", r"^url\."]);
+/// Git in the clone, with the login for the address. What its configuration rewrites would be fetched from elsewhere, and what it says of
+/// connections could lead a token elsewhere; git has no override for either.
+async fn opened(git_dir: &Path, url: &str, keys: &Keychain) -> Result<Git, WorkspaceError> {
+    let git = Git::open_top(git_dir).await?;
+    let odd = match keys.for_address(url) {
+        Some(_) => r"^(url|http)\.",
+        None => r"^url\.",
+    };
+    let call = git.call(["config", "--name-only", "--get-regexp", odd]);
     match call.text_if_any().await? {
-        None => Ok(()),
-        Some(keys) => Err(WorkspaceError::tampered(
+        None => Ok(git.with_login_for(url, keys)),
+        Some(settings) => Err(WorkspaceError::tampered(
             git.dir(),
-            format!("its configuration rewrites addresses ({keys})"),
+            format!("its configuration rewrites addresses or connections ({settings})"),
         )),
     }
 }
 
-async fn clone(state: &Path, git_dir: &Path, url: &str) -> Result<(), WorkspaceError> {
+async fn clone(state: &Path, git_dir: &Path, url: &str, keys: &Keychain) -> Result<(), WorkspaceError> {
     let made = fence::beneath(state, "repos", &format!("new-{}", uuid::Uuid::now_v7()))?;
-    let done = fill(&made, url).await;
+    let done = fill(&made, url, keys).await;
     let moved = done.and_then(|()| fs::rename(&made, git_dir).map_err(WorkspaceError::io(git_dir)));
     if made.exists() {
         fs::remove_dir_all(&made).map_err(WorkspaceError::io(&made))?;
@@ -74,7 +80,7 @@ async fn clone(state: &Path, git_dir: &Path, url: &str) -> Result<(), WorkspaceE
     if git_dir.exists() { Ok(()) } else { moved }
 }
 
-async fn fill(made: &Path, url: &str) -> Result<(), WorkspaceError> {
+async fn fill(made: &Path, url: &str, keys: &Keychain) -> Result<(), WorkspaceError> {
     fs::create_dir_all(made).map_err(WorkspaceError::io(made))?;
     let git = Git::bare_handed(made);
     git.call(["init", "--quiet", "--bare"]).text().await?;
@@ -82,12 +88,12 @@ async fn fill(made: &Path, url: &str) -> Result<(), WorkspaceError> {
     git.call(["config", "remote.origin.fetch", BRANCHES])
         .text()
         .await?;
-    refresh(made, url).await
+    refresh(made, url, keys).await
 }
 
 /// The branch that the other side calls its HEAD.
-async fn default_base(git_dir: &Path, url: &str) -> Result<Base, WorkspaceError> {
-    let git = Git::open_top(git_dir).await?;
+async fn default_base(git_dir: &Path, url: &str, keys: &Keychain) -> Result<Base, WorkspaceError> {
+    let git = opened(git_dir, url, keys).await?;
     let call = git.call(["ls-remote", "--symref", "--upload-pack=git-upload-pack", "--"]);
     let text = call.arg(url).arg("HEAD").network().text().await?;
     let branch = text

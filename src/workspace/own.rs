@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::WorkspaceError;
 use super::fence;
 use super::git::Git;
+use super::login::Keychain;
 use super::place::{Base, Tracking, Workspace};
 use super::repository::branch;
 use crate::domain::id::TaskId;
@@ -50,6 +51,7 @@ pub(super) async fn make(state: &Path, task: &TaskId, title: &str) -> Result<Wor
         },
         tracking: Tracking::Own { repository },
         state: state.to_path_buf(),
+        keys: Keychain::default(),
     })
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::GitError;
 use super::error::WorkspaceError;
 use super::git::Git;
+use super::login::Keychain;
 use super::{fence, shadow, staging};
 use crate::domain::id::TaskId;
 
@@ -64,6 +65,9 @@ pub struct Workspace {
     pub tracking: Tracking,
     /// The orchestrator's state folder (gate checkouts are made there).
     pub(super) state: PathBuf,
+    /// Logins for where it was cloned from; never written down.
+    #[serde(skip)]
+    pub(super) keys: Keychain,
 }
 
 impl Workspace {

@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use super::error::WorkspaceError;
 use super::git::Git;
+use super::login::Keychain;
 use super::place::{Tracking, Workspace};
 use super::record::{self, Record};
 use super::repository::{self, Found, Repository};
 use super::source::Source;
-use super::{fence, lock, mirror, own, place, shadow};
+use super::{fence, lock, mirror, own, shadow};
 use crate::domain::id::TaskId;
 
 /// All workspaces of one instance.
@@ -19,6 +21,7 @@ pub struct Workspaces {
     instance: PathBuf,
     pub(super) state: PathBuf,
     home: Option<PathBuf>,
+    keys: Keychain,
 }
 
 impl Workspaces {
@@ -32,7 +35,15 @@ impl Workspaces {
             instance: real(instance_root)?,
             state: real(state_dir)?,
             home: home.and_then(|h| h.canonicalize().ok()),
+            keys: Keychain::default(),
         })
+    }
+
+    /// The same, which clone and fetch from https addresses of this host (with a port where it is an unusual one) by this token.
+    #[must_use]
+    pub fn with_login(mut self, host: &str, token: SecretString) -> Self {
+        self.keys = Keychain::of(host, token);
+        self
     }
 
     /// What git says of its version; an error where there is none.
@@ -59,9 +70,11 @@ impl Workspaces {
         let source = Source::read(workspace, &self.instance, self.home.as_deref())?;
         let known = record::read(&self.state, task)?;
         if let Some(known) = &known {
-            if known.source == source.key() && is_whole(&known.workspace).await {
-                known.workspace.settle().await?;
-                return Ok(known.workspace.clone());
+            if known.source == source.key()
+                && let Some(git) = whole(&known.workspace).await
+            {
+                known.workspace.settle(&git).await?;
+                return Ok(self.lent(known.workspace.clone()));
             }
             self.put_away(&known.workspace).await?;
         }
@@ -71,14 +84,20 @@ impl Workspaces {
         }
         let (source, workspace) = (source.key(), made.clone());
         record::write(&self.state, &Record { source, workspace })?;
-        Ok(made)
+        Ok(self.lent(made))
+    }
+
+    /// With what it needs to go back to where it came from.
+    fn lent(&self, workspace: Workspace) -> Workspace {
+        let keys = self.keys.clone();
+        Workspace { keys, ..workspace }
     }
 
     /// The workspace of a task as it was made; changes nothing, so it may be asked while a worker is alive.
     pub async fn find(&self, task: &TaskId) -> Result<Option<Workspace>, WorkspaceError> {
         let known = record::read(&self.state, task)?.map(|r| r.workspace);
         match known {
-            Some(found) if is_whole(&found).await => Ok(Some(found)),
+            Some(found) if whole(&found).await.is_some() => Ok(Some(self.lent(found))),
             _ => Ok(None),
         }
     }
@@ -100,7 +119,7 @@ impl Workspaces {
         match source {
             Source::Own => own::make(&self.state, task, title).await,
             Source::Url(url) => {
-                let found = mirror::fetch(&self.state, url).await?;
+                let found = mirror::fetch(&self.state, url, &self.keys).await?;
                 self.worktree(task, found, dependencies).await
             }
             Source::Folder(named) => {
@@ -140,6 +159,7 @@ impl Workspaces {
             base,
             tracking: repository.tracking(),
             state: self.state.clone(),
+            keys: Keychain::default(),
             top,
         })
     }
@@ -181,7 +201,7 @@ impl Workspaces {
         if !is_worktree || !old.top.exists() {
             return Ok(());
         }
-        if !is_whole(old).await {
+        if whole(old).await.is_none() {
             return fence::set_aside(&self.state, &old.top);
         }
         let start = old.base.commit.clone();
@@ -198,17 +218,11 @@ impl Workspaces {
     }
 }
 
-/// Whether a remembered workspace is still what it was: its checkout, its repository, its branch.
-async fn is_whole(workspace: &Workspace) -> bool {
-    let Ok(git) = workspace.git().await else {
-        return false;
-    };
-    workspace.root.is_dir()
-        && workspace.head_by(&git).await.is_ok()
-        && (workspace.is_shadow()
-            || place::common_dir(&git)
-                .await
-                .is_ok_and(|c| c.as_deref() == Some(workspace.repository())))
+/// Git in a remembered workspace that is still what it was: its checkout, its repository, its branch.
+async fn whole(workspace: &Workspace) -> Option<Git> {
+    let git = workspace.git().await.ok()?;
+    let is_whole = workspace.root.is_dir() && workspace.head_by(&git).await.is_ok();
+    is_whole.then_some(git)
 }
 
 /// The short digest under which a place that is named from outside is kept.

@@ -10,13 +10,10 @@ use std::fs;
 use std::future::Future;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret, SecretString};
-
 use super::error::{GitError, WorkspaceError};
 use super::fence;
 use super::git::Git;
+use super::login::{Login, credentials};
 use super::place::Workspace;
 
 /// How much of the other side's refusal is kept, in characters.
@@ -35,15 +32,6 @@ pub struct Push<'a> {
     pub expect: Option<&'a str>,
     /// The login for an https address; ssh has its own keys.
     pub login: Option<Login<'a>>,
-}
-
-/// A token and the host that it is for.
-#[derive(Debug, Clone, Copy)]
-pub struct Login<'a> {
-    /// The host, with a port where it is an unusual one. An address elsewhere is not handed the token.
-    pub host: &'a str,
-    /// The token.
-    pub token: &'a SecretString,
 }
 
 /// What came of it.
@@ -218,19 +206,6 @@ async fn borrow(repository: &Path, lender: &Path) -> Result<(), WorkspaceError> 
     Ok(())
 }
 
-/// Settings that hand the token to the host of the address alone. Both forges take it as anybody's password.
-fn credentials(url: &str, login: Option<Login<'_>>) -> Vec<(String, String)> {
-    let mut settings = vec![("http.followRedirects".to_owned(), "false".to_owned())];
-    let rest = url.strip_prefix("https://");
-    let host = rest.and_then(|r| r.split('/').next()).unwrap_or_default();
-    if let Some(login) = login.filter(|l| !host.is_empty() && l.host.eq_ignore_ascii_case(host)) {
-        let words = STANDARD.encode(format!("x-access-token:{}", login.token.expose_secret()));
-        let header = format!("Authorization: Basic {words}");
-        settings.push((format!("http.https://{host}/.extraHeader"), header));
-    }
-    settings
-}
-
 /// What git's lines for machines say: a flag, the references, and words.
 fn told(lines: &str) -> Option<Pushed> {
     let line = lines
@@ -262,28 +237,6 @@ mod tests {
             expect: None,
             login,
         }
-    }
-
-    #[test]
-    fn a_token_goes_to_the_host_of_the_address_alone() {
-        let token = &SecretString::from("s3cret");
-        let host = "git.example.org:3000";
-        let login = Some(Login { host, token });
-        let settings = credentials("https://git.example.org:3000/o/n.git", login);
-        assert_eq!(settings[0].1, "false");
-        assert_eq!(settings[1].0, "http.https://git.example.org:3000/.extraHeader");
-        assert_eq!(settings[1].1, "Authorization: Basic eC1hY2Nlc3MtdG9rZW46czNjcmV0");
-        for url in [
-            "ssh://git@git.example.org:3000/o/n.git",
-            "git@git.example.org:o/n.git",
-            "file:///srv/n.git",
-            "https://git.example.org/o/n.git",
-            "https://git.example.org:3000.evil/o/n.git",
-            "https://git.example.org:3000@evil/o/n.git",
-        ] {
-            assert_eq!(credentials(url, login).len(), 1, "{url}");
-        }
-        assert!(!format!("{:?}", push("https://h/o/n", "b", login)).contains("s3cret"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::error::{GitError, WorkspaceError};
 use super::fence;
 use super::git::Git;
+use super::login::Keychain;
 use super::place::{Base, Tracking, Workspace};
 use super::prepare::digest;
 use super::repository::branch;
@@ -44,6 +45,7 @@ pub(super) async fn make(state: &Path, task: &TaskId, folder: &Path) -> Result<W
         base: Base { reference, commit },
         tracking: Tracking::Shadow { repository: git_dir },
         state: state.to_path_buf(),
+        keys: Keychain::default(),
     })
 }
 

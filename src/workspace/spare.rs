@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::changes::{ChangedPath, compared};
+use super::disarm;
 use super::error::WorkspaceError;
 use super::fence;
 use super::git::Git;
@@ -31,6 +32,8 @@ const LEAST: u32 = 500;
 const MOST: usize = 8;
 /// Longer than a file system's clock needs from one tick to the next: what is done to a spare later has another time.
 const TICK: Duration = Duration::from_millis(50);
+/// More than git's clock, which counts seconds, needs from one tick to the next.
+const SECONDS: Duration = Duration::from_secs(2);
 /// Files of a repository that decide which bytes git writes for a content.
 const RULES: [&str; 3] = ["config", "config.worktree", "info/attributes"];
 
@@ -191,23 +194,36 @@ impl Shelf {
         };
         let home = fence::beneath(&self.state, "spare", &uuid::Uuid::new_v4().to_string())?;
         let mut folder = Unfinished(Some(home.clone()));
-        let (tree, index) = (home.join("tree"), home.join("index"));
+        let (tree, index, unseen) = (home.join("tree"), home.join("index"), home.join("unseen"));
         fs::create_dir_all(&tree).map_err(WorkspaceError::io(&tree))?;
-        let git = workspace.git_of_repository().await?;
-        let git = git.apart(repository, &tree, &index);
+        let git = workspace
+            .git_of_repository()
+            .await?
+            .apart(repository, &tree, &unseen);
         git.call(["read-tree", "--reset", &commit]).bytes().await?;
-        if entries(&index).unwrap_or(0) < LEAST {
+        if entries(&unseen).unwrap_or(0) < LEAST {
             return Ok(None);
         }
-        git.call(["read-tree", "--reset", "-u", "--no-sparse-checkout", &commit])
+        fs::copy(&unseen, &index).map_err(WorkspaceError::io(&index))?;
+        let laying = git.clone().apart(repository, &tree, &index);
+        laying
+            .call(["read-tree", "--reset", "-u", "--no-sparse-checkout", &commit])
             .bytes()
             .await?;
+        tokio::time::sleep(TICK).await;
+        let stood = imprint(&tree).await.map_err(WorkspaceError::io(&tree))?;
+        // By an index that never saw these files git reads each of them, whatever its times say.
         let seen = ["ls-files", "--modified", "--deleted", "--others", "-z"];
         if !git.call(seen).bytes().await?.is_empty() {
             return Ok(None);
         }
-        tokio::time::sleep(TICK).await;
+        fs::remove_file(&unseen).map_err(WorkspaceError::io(&unseen))?;
+        outlast(&index).map_err(WorkspaceError::io(&index))?;
         let imprint = imprint(&home).await.map_err(WorkspaceError::io(&home))?;
+        let stands = self::imprint(&tree).await.map_err(WorkspaceError::io(&tree))?;
+        if stands != stood {
+            return Ok(None);
+        }
         folder.0 = None;
         Ok(Some(Spare {
             home,
@@ -286,8 +302,15 @@ fn decides(path: &str) -> bool {
 /// What decides which bytes git writes; none where the configuration names further files.
 fn rules(repository: &Path) -> Option<Vec<Vec<u8>>> {
     let all = RULES.map(|name| fs::read(repository.join(name)).unwrap_or_default());
-    let includes = |text: &Vec<u8>| String::from_utf8_lossy(text).to_lowercase().contains("[include");
-    (!all[..2].iter().any(includes)).then(|| all.to_vec())
+    (!all[..2].iter().any(|text| disarm::includes(text))).then(|| all.to_vec())
+}
+
+/// Dates an index after all files that it knows. Git takes a file of the same second for one that may have changed since, and would
+/// read thousands of them while somebody waits; that none has changed is for the imprint to say, which is more exact.
+fn outlast(index: &Path) -> std::io::Result<()> {
+    let index = fs::File::options().write(true).open(index)?;
+    let written = index.metadata()?.modified()?;
+    index.set_modified(written + SECONDS)
 }
 
 async fn imprint(home: &Path) -> std::io::Result<Imprint> {

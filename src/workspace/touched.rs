@@ -42,6 +42,7 @@ mod tests {
 
     use super::*;
     use crate::domain::id::TaskId;
+    use crate::workspace::login::Keychain;
     use crate::workspace::place::{Base, Tracking};
 
     fn of(top: &Path) -> Workspace {
@@ -58,6 +59,7 @@ mod tests {
                 repository: top.join(".git"),
             },
             state: top.to_owned(),
+            keys: Keychain::default(),
         }
     }
 

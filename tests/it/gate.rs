@@ -6,6 +6,7 @@ mod asked;
 mod cell;
 mod checks;
 mod older;
+mod refused;
 mod spare;
 mod tampering;
 mod work;

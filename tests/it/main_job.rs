@@ -20,6 +20,7 @@ mod life;
 mod moving;
 mod outcomes;
 mod postgres;
+mod private;
 mod questions;
 mod review;
 mod stuck;

@@ -20,7 +20,7 @@ pub struct Status {
     pub project: Option<String>,
 }
 
-/// `show`, `why`, `validate`.
+/// `show`, `why`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct One {
     /// The task

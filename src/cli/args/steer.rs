@@ -37,6 +37,20 @@ pub struct Ruling {
     pub comment: Option<String>,
 }
 
+/// `validate`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Validate {
+    /// The task
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// Judge this commit of its repository instead of the head of its branch
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+    /// Leave the review out where the task is to have one (it costs money)
+    #[arg(long)]
+    pub no_review: bool,
+}
+
 /// `answer`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Answer {

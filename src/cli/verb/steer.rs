@@ -1,7 +1,6 @@
 //! The verbs that change something: commands to tasks, the emergency stop, the gate by hand.
 
-use super::super::args::look::One;
-use super::super::args::steer::{Answer, Approval, Ruling, Steer, Stop};
+use super::super::args::steer::{Answer, Approval, Ruling, Steer, Stop, Validate};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::render;
 use super::ground::{Ground, of_store};
@@ -93,19 +92,34 @@ pub(super) async fn start(ground: &Ground) -> Outcome {
     super::print("the emergency stop is lifted\n")
 }
 
-pub(super) async fn validate(ground: &Ground, args: One) -> Outcome {
+pub(super) async fn validate(ground: &Ground, args: Validate) -> Outcome {
     let instance = ground.persons_instance().await?;
-    let judged = operations::validate(&instance, &args.id).await.map_err(refused)?;
-    let (passed, gate) =
-        judged.map_err(|why| Failure::refused(format!("the gate cannot judge '{}' now: {why}", args.id)))?;
-    let document = serde_json::json!({ "version": crate::service::view::VERSION, "id": args.id.as_str(), "gate": &gate });
+    let asked = operations::ByHand {
+        commit: args.commit,
+        no_review: args.no_review,
+    };
+    let judged = operations::validate(&instance, &args.id, &asked)
+        .await
+        .map_err(refused)?;
+    let operations::Judged {
+        passed,
+        gate,
+        review_left_out,
+    } = judged.map_err(|why| Failure::refused(format!("the gate cannot judge '{}' now: {why}", args.id)))?;
+    let document = serde_json::json!({ "version": crate::service::view::VERSION, "id": args.id.as_str(), "gate": &gate, "review_left_out": review_left_out });
+    let left_out = match review_left_out {
+        true => {
+            "not reviewed: left out by --no-review; the service has this task reviewed before it is done\n"
+        }
+        false => "",
+    };
     ground.show(&document, |look| match gate.verdict.as_str() {
         "none" if !render::gate::asks(&gate) => format!(
             "no verdict: there is no check to run for '{}', so a person decides\n  help: give it a Validation block, \
              or add [gate] checks to orchestrator.toml\n",
             args.id
         ),
-        _ => render::gate::gate(&gate, look),
+        _ => render::gate::gate(&gate, look) + left_out,
     })?;
     Ok(if passed { Exit::Done } else { Exit::Failed })
 }

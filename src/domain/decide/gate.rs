@@ -33,6 +33,8 @@ pub(super) fn judged(task: &Task, epoch: u64, report: GateReport, cx: &Context<'
             let reason = report.failure_line();
             refused(draft, claim, Some(report), &reason, cx).done()
         }
+        // Nobody reviews what could not be checked.
+        Verdict::NeedsPerson if report.lacks_host() => settled(draft, claim, report, cx).done(),
         Verdict::Passed | Verdict::NeedsPerson => match cx.policy.reviews(&task.definition) {
             true => review::wanted(draft, claim, report, cx).done(),
             false => settled(draft, claim, report, cx).done(),

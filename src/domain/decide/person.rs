@@ -91,6 +91,10 @@ fn resume(task: &Task, by: &str, cx: &Context<'_>) -> Result<Ruling, String> {
             ..
         } if approval::is_stale(task, cx) => Ok(landing::again(draft, claim, cx).done()),
         State::Blocked {
+            block: Block::Approval { claim, report, .. },
+            ..
+        } if report.lacks_host() => Ok(landing::again(draft, claim, cx).done()),
+        State::Blocked {
             block: Block::Approval { .. },
             ..
         } => Err("it waits for approve or reject".to_owned()),

@@ -12,8 +12,6 @@ use super::{Context, Ruling, gate};
 const STALE: Ruling = Ruling::NoChange("the review is of another claim");
 /// So much of what the worker said stands beside the reviewer's words, in characters.
 const SAID: usize = 300;
-/// The look of the house that a reviewer's word may settle.
-const TESTS: &str = "tests-and-checks";
 
 /// No check is red: another model is asked.
 pub(super) fn wanted<'a>(draft: Draft<'a>, claim: &Claim, report: GateReport, cx: &Context<'_>) -> Draft<'a> {
@@ -54,14 +52,11 @@ pub(super) fn reviewed(task: &Task, epoch: u64, review: &Review, cx: &Context<'_
     let rules = cx.policy.review;
     let step = follow(&history.reviews, &review.opinion, rules.rounds);
     let said = format!("review by {}: {}", review.by.name(), review.opinion.line());
-    let with = |verdict| receipts(report, review, verdict);
+    let with = |verdict| review.applied(report, verdict, rules.may_vouch_tests);
     match step {
         Step::GoOn => {
             history.reviews.clear();
-            let mut report = with(CheckVerdict::Passed);
-            if rules.may_vouch_tests {
-                vouch(&mut report);
-            }
+            let report = with(CheckVerdict::Passed);
             let (by, line) = (review.by.name(), review.opinion.line());
             gate::settled(draft.report(Report::Reviewed { by, line }), claim, report, cx).done()
         }
@@ -113,23 +108,6 @@ pub(super) fn not_reviewed(task: &Task, epoch: u64, not_had: NotHad, cx: &Contex
             report.receipts.push(receipt);
             let reason = format!("no review was had: {reason}");
             gate::for_approval(draft, claim, report, reason, cx).done()
-        }
-    }
-}
-
-fn receipts(report: &GateReport, review: &Review, verdict: CheckVerdict) -> GateReport {
-    let mut report = report.clone();
-    report.receipts.push(review.receipt(verdict, &report.tree));
-    report.ended_at = report.ended_at.max(review.started_at + review.duration);
-    report
-}
-
-/// Another model's word settles what changed tests and checks ask for, and nothing else.
-fn vouch(report: &mut GateReport) {
-    let asks = |name: &str| name == TESTS;
-    for receipt in report.receipts.iter_mut().filter(|r| asks(&r.name)) {
-        if receipt.verdict == CheckVerdict::NeedsPerson {
-            receipt.verdict = CheckVerdict::Passed;
         }
     }
 }

@@ -4,6 +4,7 @@
 //! a review, and one that could not be had is never an acceptance.
 //! Deliberately absent: reading an answer ([`crate::format::review`]) and running a reviewer.
 
+mod criteria;
 mod follow;
 mod list;
 mod prompt;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::follow::{Past, Step, follow};
 pub use self::prompt::{Shown, once_more, prompt};
 pub use self::route::{Candidate, Independence, Maker, in_order, vendor};
-use super::gate::{Category, CheckSource, CheckVerdict, Receipt, Trace};
+use super::gate::{Category, CheckSource, CheckVerdict, GateReport, Receipt, Trace};
 use super::tier::TierName;
 
 /// The name under which a review's receipt is looked for, and with which it begins.
@@ -197,7 +198,26 @@ pub struct NotHad {
     pub cost_usd: Option<f64>,
 }
 
+/// The look of the house that a reviewer's word may settle.
+const TESTS: &str = "tests-and-checks";
+
 impl Review {
+    /// The report with this review's receipt under this verdict, and its words beside the criteria. An acceptance settles what changed
+    /// tests and checks ask for where it `may_vouch`, and nothing else.
+    pub fn applied(&self, report: &GateReport, verdict: CheckVerdict, may_vouch: bool) -> GateReport {
+        let mut report = report.clone();
+        self.weigh(&mut report.receipts, verdict);
+        report.receipts.push(self.receipt(verdict, &report.tree));
+        report.ended_at = report.ended_at.max(self.started_at + self.duration);
+        let vouches = may_vouch && verdict == CheckVerdict::Passed;
+        for receipt in report.receipts.iter_mut().filter(|r| vouches && r.name == TESTS) {
+            if receipt.verdict == CheckVerdict::NeedsPerson {
+                receipt.verdict = CheckVerdict::Passed;
+            }
+        }
+        report
+    }
+
     /// Its receipt, with this verdict: what follows from it decides that, not the reviewer alone.
     pub fn receipt(&self, verdict: CheckVerdict, tree: &str) -> Receipt {
         Receipt {

@@ -3,7 +3,7 @@
 //! Host names come from a worker that may be hostile: they are JSON strings in the file and printable on the other.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +15,24 @@ use crate::clock::Clock;
 
 /// Lines that are written at most: a worker that knocks forever must not fill the disk.
 const MOST: usize = 5000;
+/// The ledger's name in the attempt's folder.
+pub(in crate::sandbox) const NAME: &str = "egress.jsonl";
+/// So much of a ledger is read again, in bytes.
+const READ: u64 = 16 * 1024 * 1024;
+
+/// Host and port of each refusal that is written down in the ledger of this folder, in their order; none where nothing was refused.
+pub fn refusals(folder: &Path) -> Vec<(String, u16)> {
+    let Ok(file) = File::open(folder.join(NAME)) else {
+        return Vec::new();
+    };
+    let entry = |line: String| {
+        let entry: serde_json::Value = serde_json::from_str(&line).ok()?;
+        let port = entry["port"].as_u64().and_then(|port| u16::try_from(port).ok())?;
+        Some((entry["host"].as_str()?.to_owned(), port))
+    };
+    let lines = BufReader::new(file.take(READ)).lines().map_while(Result::ok);
+    lines.filter_map(entry).collect()
+}
 
 /// The refusals of one attempt.
 pub(in crate::sandbox) struct Ledger {

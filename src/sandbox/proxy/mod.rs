@@ -18,7 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use self::hello::Hello;
-pub(super) use self::ledger::Ledger;
+pub use self::ledger::refusals;
+pub(super) use self::ledger::{Ledger, NAME as LEDGER};
 use self::relay::join;
 use self::request::{Request, Wish, end_of_head, parse};
 use super::address::is_public;

@@ -18,7 +18,7 @@ use super::{INSIDE, container, handover};
 use crate::sandbox::bubblewrap;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::container::House;
-use crate::sandbox::proxy::{Ledger, Proxy};
+use crate::sandbox::proxy::{LEDGER, Ledger, Proxy};
 
 /// What is written down for this process: the cell, and by what it is made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ pub(super) fn run(args: &[OsString]) -> Result<ExitCode, String> {
 
 /// The proxy of the plan's cell, with its ledger.
 pub(super) fn doorkeeper(plan: &Plan) -> Result<Arc<Proxy>, String> {
-    let ledger = plan.cell.folder.join("egress.jsonl");
+    let ledger = plan.cell.folder.join(LEDGER);
     let ledger =
         Ledger::open(&ledger, &plan.cell.task).map_err(|error| format!("{}: {error}", ledger.display()))?;
     Ok(Proxy::new(plan.cell.hosts.clone(), ledger))

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::config::section::GateContainment;
 use crate::domain::id::TaskId;
 use crate::gate::{Call, Confine, Confined, Room};
-use crate::sandbox::{Cell, Command, HostRule, Local, Probed, Refused, Sandbox};
+use crate::sandbox::{Cell, Command, HostRule, Local, Probed, Refused, Sandbox, refusals};
 
 /// What is to be done where the sandbox cannot be had.
 const CURE: &str = "install bubblewrap and allow user namespaces, or let checks run without by name ([gate] containment = \
@@ -169,5 +169,18 @@ impl Confined for Held {
 
     fn told(&self) -> &str {
         &self.told
+    }
+
+    fn refused(&self) -> Vec<String> {
+        let unlisted = |(host, port): (String, u16)| {
+            let listed = self.cell.hosts.iter().any(|rule| rule.admits(&host, port));
+            // What is no rule cannot be let through by one.
+            let rule: HostRule = HostRule::narrow(&host, port).filter(|_| !listed)?;
+            Some(rule.to_string())
+        };
+        refusals(&self.cell.folder)
+            .into_iter()
+            .filter_map(unlisted)
+            .collect()
     }
 }

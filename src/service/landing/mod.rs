@@ -9,6 +9,7 @@ mod objections;
 
 use tokio::sync::mpsc::Sender;
 
+use super::bench::Bench;
 use super::engine::Input;
 use super::instance::Instance;
 use super::judge::{self, NotJudged};
@@ -92,7 +93,8 @@ impl Turn<'_> {
             commit: Some(merged.commit),
             ..self.claim.clone()
         };
-        let report = Box::new(judge::run(self.instance, self.task, &claim).await?);
+        let bench = Bench::wait(self.instance, &self.task.id).await?;
+        let report = Box::new(judge::run(self.instance, self.task, &claim, &bench).await?);
         Ok(Event::Rejudged { epoch, report })
     }
 

@@ -14,6 +14,7 @@ mod status;
 mod steer;
 mod task_view;
 mod unread;
+mod validate;
 
 pub use add::{AddError, add};
 pub use doctor::{Finding, Level, doctor};
@@ -22,4 +23,5 @@ pub use node::{NodeError, cordon, drain, give_queue, nodes, remove};
 pub use plan::plan;
 pub use show::{show, why};
 pub use status::{Scope, problem, status};
-pub use steer::{apply, flush, start, stop_all, validate};
+pub use steer::{apply, flush, start, stop_all};
+pub use validate::{ByHand, Judged, validate};

@@ -4,17 +4,13 @@ use std::sync::Arc;
 
 use super::super::dispatcher::{Applied, ApplyError};
 use super::super::instance::Instance;
-use super::super::judge;
 use super::super::outbox::{Outbox, Share};
 use super::super::queue_sync::QueueSync;
 use super::super::run;
-use super::super::view::GateView;
-use super::task_view::check_views;
 use super::unread;
 use crate::domain::event::{Command, Event};
-use crate::domain::gate::Verdict;
 use crate::domain::id::TaskId;
-use crate::domain::task::{Claim, State};
+use crate::domain::task::State;
 use crate::files::{FileError, InstanceLock, wake};
 use crate::runtime::process::{self, Adopted};
 use crate::store::StoreError;
@@ -107,44 +103,4 @@ fn nudge(instance: &Instance) {
     if let Err(error) = touched {
         tracing::warn!(%error, "the service could not be woken; it sees the change with its next tick");
     }
-}
-
-/// Runs the gate over a task's branch as it is now, and changes nothing. The first value says whether it passed.
-pub async fn validate(
-    instance: &Instance,
-    id: &TaskId,
-) -> Result<Result<(bool, GateView), String>, ApplyError> {
-    let Some(task) = instance.store.task(id).await? else {
-        return Err(ApplyError::Unknown(id.clone()));
-    };
-    if task.state.attempt().is_some() {
-        return Ok(Err(
-            "a worker is at it; pause it first, or wait for its end".to_owned()
-        ));
-    }
-    let claim = Claim {
-        attempt: task.history.opened,
-        epoch: task.epoch,
-        by_hand: Some("validate".to_owned()),
-        commit: None,
-        no_change: None,
-    };
-    let judged = judge::run(instance, &task, &claim)
-        .await
-        .map_err(|refusal| refusal.reason);
-    Ok(judged.map(|report| {
-        let verdict = report.verdict();
-        let word = match verdict {
-            Verdict::Passed => "passed",
-            Verdict::Failed => "failed",
-            Verdict::NeedsPerson => "none",
-        };
-        let checks = check_views(&report, true);
-        let view = GateView {
-            verdict: word.to_owned(),
-            commit: Some(report.commit),
-            checks,
-        };
-        (verdict == Verdict::Passed, view)
-    }))
 }

@@ -16,6 +16,7 @@ use tokio::sync::mpsc::Sender;
 
 use self::ask::{Answer, Trouble};
 use self::room::Room;
+use super::bench::Bench;
 use super::engine::Input;
 use super::gate_output::GateOutput;
 use super::instance::Instance;
@@ -56,7 +57,15 @@ pub async fn hold(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     };
     let case = Case { task, claim, report };
     let epoch = claim.epoch;
-    let event = match review(instance, case).await {
+    let reviewed = match Bench::wait(instance, &task.id).await {
+        Ok(bench) => review(instance, case, &bench).await,
+        Err(error) => Err(not_had(
+            format!("the task's bench cannot be used: {error}"),
+            None,
+            None,
+        )),
+    };
+    let event = match reviewed {
         Ok(review) => Event::Reviewed {
             epoch,
             review: Box::new(review),
@@ -65,6 +74,17 @@ pub async fn hold(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     };
     // A closed inbox is a service that goes down; the next one has it reviewed anew.
     let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
+}
+
+/// Has work reviewed that the gate saw, for a person who asks: nothing is changed by it.
+pub async fn opinion(
+    instance: &Instance,
+    task: &Task,
+    claim: &Claim,
+    report: &GateReport,
+    bench: &Bench,
+) -> Result<Review, NotHad> {
+    review(instance, Case { task, claim, report }, bench).await
 }
 
 /// How a sitting ended without a review.
@@ -86,7 +106,7 @@ struct Sitting<'a> {
 }
 
 /// Has the work reviewed by whoever can, the farthest from whoever did it first.
-async fn review(instance: &Instance, case: Case<'_>) -> Result<Review, NotHad> {
+async fn review(instance: &Instance, case: Case<'_>, _bench: &Bench) -> Result<Review, NotHad> {
     let Ok(_turn) = instance.review_turns.acquire().await else {
         return Err(not_had(
             "the service goes down".to_owned(),

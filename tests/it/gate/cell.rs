@@ -123,6 +123,58 @@ fn a_check_reaches_listed_hosts_alone() {
     }
 }
 
+/// Seen to fail with `refusals::refer` taken out of `Gate::run`: the attempt was spent, and the next one began.
+#[test]
+fn a_check_that_lacks_a_host_waits_for_a_person_and_spends_no_attempt() {
+    let world = world("");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let came = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = came.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut client = client.unwrap();
+            let _ = std::io::Read::read(&mut client, &mut [0; 2048]);
+            let _ = client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let script = format!("curl -sS --fail --noproxy '' http://{at}/");
+    world.save_tasks(&[&with_check(&script)]);
+    world.done(&["tick", "--wait"]);
+    let task = world.until_state("t", "blocked");
+    assert_eq!(task["waiting"]["for"], "person", "{task:#}");
+    let reason = task["blocked_reason"].as_str().unwrap();
+    let setting = format!("network = [\"{at}\"]");
+    assert!(
+        reason.contains(&setting) && reason.contains("orchestrator resume ID"),
+        "{reason}"
+    );
+    assert_eq!(world.outcomes("t"), ["haiku:done"]);
+    assert_eq!(came.load(std::sync::atomic::Ordering::SeqCst), 0);
+    let gate = world.done(&["show", "t", "--json"]).json()["task"]["gate"].clone();
+    let own = gate["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|c| c["command"].as_str().unwrap().contains("curl"));
+    assert_eq!(
+        (
+            own.unwrap()["verdict"].as_str(),
+            own.unwrap()["exit_code"].is_i64()
+        ),
+        (Some("needs-person"), true)
+    );
+    // The setting that the reason names is the one that helps.
+    let config = world.root().join("orchestrator.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(config, text.replace("[gate]\n", &format!("[gate]\n{setting}\n"))).unwrap();
+    world.done(&["resume", "t"]);
+    world.done(&["tick", "--wait"]);
+    world.until_state("t", "completed");
+    assert_eq!(world.outcomes("t"), ["haiku:done"]);
+}
+
 /// Seen to fail with the killing taken out of the runner and `containment = "none"`: the nap went on.
 #[test]
 fn what_a_check_leaves_running_ends_with_it() {

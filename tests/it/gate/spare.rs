@@ -106,6 +106,29 @@ async fn the_first_gate_of_a_repository_has_none_and_the_next_one_has() {
     assert!(folders(&case.world.state("gate")).is_empty());
 }
 
+/// Seen to fail with `spares` taken out of `hold_to_difference`: the base was checked out from nothing.
+#[tokio::test]
+async fn the_base_is_judged_in_the_spare_that_was_laid_while_the_checks_ran() {
+    let (case, spares) = large().await;
+    case.write("b.txt", "b");
+    case.commit();
+    let seen = case.world.path("seen");
+    let (at, state) = (seen.display(), case.world.state("spare"));
+    let waits = format!(
+        "until test -e {0}/*/index && test ! -e {0}/*/unseen; do sleep 0.05; done; sleep 0.5; stat -c %i {0}/*/tree/src/f1.txt",
+        state.display()
+    );
+    // The number of the spare's file is told where the work is, and the own one at the base.
+    let script = format!(
+        "if test -e b.txt; then {{ {waits}; }} >> {at} 2>/dev/null; else stat -c %i src/f1.txt >> {at}; fi; exit 1"
+    );
+    judged(&case, &spares, &script).await;
+    let seen = fs::read_to_string(seen).unwrap();
+    let numbers: Vec<&str> = seen.lines().collect();
+    assert_eq!(numbers.len(), 2, "{seen}");
+    assert_eq!(numbers[0], numbers[1], "the spare was used");
+}
+
 /// Seen to fail with the comparison of imprints in `Spare::is_fit` taken out.
 #[tokio::test]
 async fn whoever_touches_a_spare_touches_no_gate() {

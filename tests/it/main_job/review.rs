@@ -124,6 +124,72 @@ fn work_is_completed_when_another_model_accepts_it_too() {
     );
 }
 
+/// Seen to fail with the bench taken out of `operations::validate`: the second one took the first one's room away.
+#[test]
+fn validate_has_the_work_reviewed_one_at_a_time_and_changes_nothing() {
+    let world = world("", "");
+    let slow = "if [ $asked = 2 ]; then while [ ! -e \"$home/go\" ]; do sleep 0.05; done; fi\n";
+    let criteria = |held: &str| {
+        format!(r#"[{{"number":1,"verdict":"{held}","file":"done.txt","line":1,"note":"as I read it"}}]"#)
+    };
+    let accept = CLEAN.replace("[]}", &format!("{}}}", criteria("met")));
+    let reject = blocks("it names no number").replace(
+        "\"criteria\":[]",
+        &format!("\"criteria\":{}", criteria("not-met")),
+    );
+    critic(
+        &world,
+        "one",
+        &format!(
+            "{slow}if [ $asked = 3 ]; then\n{}else\n{}fi\n",
+            says(&accept),
+            says(&reject)
+        ),
+    );
+    let rounds = world.root().join("orchestrator.toml");
+    let text = fs::read_to_string(&rounds).unwrap();
+    fs::write(rounds, text.replace("[review]\n", "[review]\nrounds = 1\n")).unwrap();
+    let list = "\n#### Acceptance Criteria\n- [ ] there is a file done.txt\n";
+    world.save_tasks(&[&format!("{}{list}", section("one", ""))]);
+    world.done(&["tick", "--wait"]);
+    let before = world.until_state("one", "blocked");
+    assert_eq!(check(&before, "criteria")["verdict"], "needs-person");
+    assert_eq!(asked(&world, "one"), "1\n");
+
+    let mut first = world.command(&["validate", "one", "--json"]);
+    let first = first.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    world.until("the first one is at it", || {
+        (asked(&world, "one") == "2\n").then_some(())
+    });
+    let second = world.run(&["validate", "one"]);
+    assert_eq!(second.code, 4, "{second:?}");
+    assert!(second.err.contains("judged already"), "{second:?}");
+    fs::write(world.root().join("go"), "").unwrap();
+    let first = first.wait_with_output().unwrap();
+    assert_eq!(first.status.code(), Some(1));
+    let first: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(
+        check(&first, "review by critic")["verdict"],
+        "failed",
+        "{first:#}"
+    );
+    assert_eq!(check(&first, "criteria")["verdict"], "failed");
+
+    let accepted = world.run(&["validate", "one"]);
+    assert_eq!(accepted.code, 0, "{accepted:?}");
+    let without = world.run(&["validate", "one", "--no-review"]);
+    assert_eq!(without.code, 0, "{without:?}");
+    assert!(without.out.contains("left out by --no-review"), "{without:?}");
+    assert_eq!(asked(&world, "one"), "3\n");
+    let of_base = world.run(&["validate", "one", "--commit", "HEAD~1", "--no-review", "--json"]);
+    assert_eq!(
+        (of_base.code, &of_base.json()["review_left_out"]),
+        (1, &Value::Bool(false)),
+        "red: no review to leave out"
+    );
+    assert_eq!(world.task("one"), before, "nothing has changed");
+}
+
 #[test]
 fn a_blocker_goes_back_to_the_worker_with_the_list() {
     let world = world("", "");

@@ -308,3 +308,57 @@ async fn a_tree_deeper_than_any_path_is_got_rid_of() {
     tokio::task::spawn_blocking(move || drop(gate)).await.unwrap();
     assert!(!home.exists());
 }
+
+/// The parents of a commit as a graph file has them: `second` becomes its second one. Git believes the file.
+fn forge_graph(repo: &Path, commit: &str, second: &str) {
+    git(repo, &["commit-graph", "write", "--reachable"]);
+    let file = repo.join(".git/objects/info/commit-graph");
+    let mut graph = fs::read(&file).unwrap();
+    let long = |bytes: &[u8]| usize::try_from(u64::from_be_bytes(bytes.try_into().unwrap())).unwrap();
+    let chunk = |graph: &[u8], name: &[u8]| {
+        let table = (0..usize::from(graph[6])).map(|n| &graph[8 + 12 * n..20 + 12 * n]);
+        let entry = table.into_iter().find(|entry| &entry[..4] == name).unwrap();
+        long(&entry[4..12])
+    };
+    let (fan, names, commits) = (
+        chunk(&graph, b"OIDF"),
+        chunk(&graph, b"OIDL"),
+        chunk(&graph, b"CDAT"),
+    );
+    let count = u32::from_be_bytes(graph[fan + 1020..fan + 1024].try_into().unwrap());
+    let at = |wanted: &str| {
+        let name = |n: usize| &graph[names + 20 * n..names + 20 * n + 20];
+        let hex = |n: usize| name(n).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        (0..count as usize).find(|n| hex(*n) == wanted).unwrap()
+    };
+    let (commit, second) = (at(commit), u32::try_from(at(second)).unwrap());
+    let parent = commits + 36 * commit + 24;
+    graph[parent..parent + 4].copy_from_slice(&second.to_be_bytes());
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&file, graph).unwrap();
+}
+
+#[tokio::test]
+async fn a_forged_graph_of_commits_is_not_believed() {
+    let world = World::new();
+    let repo = world.path("repo");
+    let ws = world.prepare("t", "../repo").await.unwrap();
+    fs::write(repo.join("b.txt"), "of the base\n").unwrap();
+    let base = commit_all(&repo, "main moves on");
+    fs::write(ws.root.join("c.txt"), "work\n").unwrap();
+    // The commit that is named is read itself; those before it are looked up in the graph.
+    let first = commit_all(&ws.root, "work");
+    let head = commit_all(&ws.root, "more work");
+    forge_graph(&repo, &first, &base);
+    let holds = Command::new("git")
+        .args(["merge-base", "--is-ancestor", &base, &head])
+        .current_dir(&repo)
+        .status();
+    assert!(holds.unwrap().success(), "git itself is taken in");
+    assert!(matches!(
+        ws.merges_with_base(&head).await.unwrap(),
+        Merge::Clean { .. }
+    ));
+    let fresh = ws.bring_up_to_date(&head).await.unwrap();
+    assert_ne!(fresh.commit, head);
+}

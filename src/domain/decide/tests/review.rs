@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::super::super::gate::{CheckSource, GateReport};
-use super::super::super::review::{Point, Review, Rules};
+use super::super::super::review::{CriterionAnswer, Held, Point, Review, Rules};
 use super::*;
 
 fn under_review(report: GateReport) -> Task {
@@ -244,4 +244,96 @@ fn another_models_word_alone_completes_nothing() {
             ..
         }
     ));
+}
+
+/// A report in which the worker showed both criteria.
+fn shown() -> GateReport {
+    let mut report = gate_report(CheckVerdict::Passed);
+    let house = report.receipts.iter().find(|r| r.source == CheckSource::House);
+    let mut criteria = house.unwrap().clone();
+    "criteria".clone_into(&mut criteria.name);
+    "- 1. It runs: check tests\n- 2. It ends: a.rs:3".clone_into(&mut criteria.output_tail);
+    report.receipts.push(criteria);
+    report
+}
+
+fn about(held: [Held; 2]) -> Event {
+    let mut review = review(held == [Held::Met; 2]);
+    review.opinion.criteria = held
+        .into_iter()
+        .zip(1..)
+        .map(|(held, number)| CriterionAnswer {
+            number,
+            held,
+            place: Some(("a.rs".to_owned(), 3)),
+            note: "as I read it".to_owned(),
+        })
+        .collect();
+    Event::Reviewed {
+        epoch: 7,
+        review: Box::new(review),
+    }
+}
+
+#[test]
+fn what_a_reviewer_says_of_a_criterion_stands_in_its_receipt() {
+    let before = under_review(shown());
+    let seen = |rules, before: &Task, held| {
+        let after = with(rules, before, about(held));
+        let receipts = after.gate.unwrap().report.receipts;
+        let receipt = receipts.into_iter().find(|r| r.name == "criteria").unwrap();
+        (receipt.verdict, receipt.output_tail)
+    };
+    let (verdict, words) = seen(on(), &before, [Held::Met, Held::Met]);
+    assert_eq!(verdict, CheckVerdict::Passed);
+    assert!(
+        words.contains("- 1. It runs: check tests\n  codex/gpt: met (a.rs:3): as I read it\n"),
+        "{words}"
+    );
+    let (verdict, words) = seen(on(), &before, [Held::Met, Held::NotMet]);
+    assert_eq!(verdict, CheckVerdict::Failed);
+    assert!(
+        words.starts_with("by codex/gpt these criteria are not met: 2\n"),
+        "{words}"
+    );
+    let once = Rules { rounds: 1, ..on() };
+    let (verdict, _) = seen(once, &before, [Held::NotMet, Held::Met]);
+    assert_eq!(verdict, CheckVerdict::NeedsPerson, "the two do not agree");
+}
+
+#[test]
+fn a_check_that_lacks_a_host_is_a_person_s_before_any_review_and_can_be_run_again() {
+    let mut report = gate_report(CheckVerdict::Passed);
+    report.receipts[1].verdict = CheckVerdict::NeedsPerson;
+    report.receipts[1].trace.refused = vec!["registry.example".to_owned()];
+    "it needs registry.example\nmuch\nelse".clone_into(&mut report.receipts[1].output_tail);
+    let validating = task(State::Validating {
+        since: now(),
+        claim: claim(),
+        stage: Stage::Checks,
+    });
+    let asked = with(on(), &validating, judged(report)).task;
+    let State::Blocked { block, .. } = &asked.state else {
+        panic!("{:?}", asked.state)
+    };
+    assert!(
+        block.reason().starts_with("it needs registry.example;"),
+        "{}",
+        block.reason()
+    );
+    let resume = Event::Person {
+        by: "jane".into(),
+        command: Command::Resume,
+    };
+    let again = with(on(), &asked, resume).task;
+    let State::Validating {
+        claim: same,
+        stage: Stage::Checks,
+        ..
+    } = &again.state
+    else {
+        panic!("{:?}", again.state)
+    };
+    assert_eq!((same.attempt, same.epoch), (claim().attempt, claim().epoch));
+    assert_eq!(again.history.tries.len(), validating.history.tries.len());
 }
