@@ -40,6 +40,24 @@ async fn a_plan_becomes_an_applied_history_and_two_may_make_it_at_once() {
     migrate::check(&address).await.unwrap();
 }
 
+#[rstest]
+#[case::edited(
+    "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1",
+    "its text was changed"
+)]
+#[case::half(
+    "UPDATE _sqlx_migrations SET success = false WHERE version = 1",
+    "applied only in part"
+)]
+#[case::foreign(
+    "UPDATE _sqlx_migrations SET version = 0 WHERE version = 1",
+    "out of its order"
+)]
+#[case::newer(
+    "UPDATE flag SET value = '\"9.8.7\"' WHERE name = 'schema_written_by'; INSERT INTO _sqlx_migrations \
+     SELECT 9999, 'future', now(), true, checksum, 0 FROM _sqlx_migrations LIMIT 1",
+    "schema 9999, written by orchestrator 9.8.7"
+)]
 #[tokio::test]
 async fn an_edited_history_is_found(#[case] sql: &str, #[case] expected: &str) {
     if !is_there() {

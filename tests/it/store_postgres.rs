@@ -414,24 +414,6 @@ async fn an_old_day_is_given_up_as_a_whole_and_what_must_stay_stays() {
     assert!(before >= 9, "today and the coming week are made ahead: {before}");
 }
 
-#[rstest]
-#[case::edited(
-    "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1",
-    "its text was changed"
-)]
-#[case::half(
-    "UPDATE _sqlx_migrations SET success = false WHERE version = 1",
-    "applied only in part"
-)]
-#[case::foreign(
-    "UPDATE _sqlx_migrations SET version = 0 WHERE version = 1",
-    "out of its order"
-)]
-#[case::newer(
-    "UPDATE flag SET value = '\"9.8.7\"' WHERE name = 'schema_written_by'; INSERT INTO _sqlx_migrations \
-     SELECT 9999, 'future', now(), true, checksum, 0 FROM _sqlx_migrations LIMIT 1",
-    "schema 9999, written by orchestrator 9.8.7"
-)]
 #[tokio::test]
 async fn reading_only_reads_and_refuses_to_write() {
     if !is_there() {
