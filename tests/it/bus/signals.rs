@@ -11,7 +11,7 @@ use orchestrator::config::{self, Environment};
 use orchestrator::domain::decide::LogEntry;
 use orchestrator::domain::id::TaskId;
 use orchestrator::service::signals::{EVENTS, Here, Logged, Signals};
-use orchestrator::store::{OpenMode, Store};
+use orchestrator::store::{self, OpenMode, StoreAddress};
 use serde_json::Value;
 
 use super::server::Private;
@@ -182,10 +182,8 @@ fn doctor_looks_at_the_bus_and_nothing_shows_its_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn within_one_process_what_is_committed_is_told_to_whoever_asked_for_the_bus() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("db"), OpenMode::Migrate)
-        .await
-        .unwrap();
-    let store = Arc::new(store);
+    let address = StoreAddress::Sqlite(folder.path().join("db"));
+    let store = store::open(&address, OpenMode::Migrate).await.unwrap();
     let nothing = config::parse(Path::new("orchestrator.toml"), "", &Environment::default(), &[]);
     let clock = Clock::system();
     let signals = Signals::new(&nothing.unwrap().config.bus, &store, clock.clone());
@@ -250,7 +248,8 @@ fn two_instances_that_share_a_server_do_not_wake_each_other() {
 
 async fn store_name(world: &World) -> String {
     let path = world.state_dir().join("orchestrator.db");
-    let store = Store::open(&path, OpenMode::Beside).await.unwrap();
+    let address = StoreAddress::Sqlite(path);
+    let store = store::open(&address, OpenMode::Beside).await.unwrap();
     let name = store.flag("store").await.unwrap().expect("its name").value;
     store.close().await;
     name.as_str().unwrap().to_owned()
