@@ -37,12 +37,12 @@ impl Store for PostgresStore {
             durable,
         };
         let change = Change::new(decision, None)?;
-        self.writer.change(Work::Change(change)).await
+        self.writer.change(Work::Change(Box::new(change))).await
     }
 
     async fn commit(&self, decision: Decision, expected: u64) -> Result<Committed, CommitError> {
         let change = Change::new(decision, Some(expected))?;
-        self.writer.change(Work::Change(change)).await
+        self.writer.change(Work::Change(Box::new(change))).await
     }
 
     async fn beat(&self, beats: Vec<Beat>) -> Result<Vec<TaskId>, StoreError> {
