@@ -12,6 +12,9 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::Arc;
+
+use serde::Serialize;
 
 pub(super) use rows::{
     AdmittedRow, ClosedRow, DefinitionRow, EffectRow, EventRow, GateRow, MovedRow, OpenedRow, Proof,
@@ -48,17 +51,22 @@ pub(super) struct Change {
     decision: Decision,
     /// The version that it was made from; none for an admission.
     expected: Option<u64>,
-    state: String,
-    history: String,
+    id: Arc<str>,
+    state: Arc<str>,
+    history: Arc<str>,
     attempt: AttemptBodies,
 }
 
 /// What an attempt's row is given as JSON or as a word.
 #[derive(Debug, Default)]
 struct AttemptBodies {
-    opening: String,
+    opening: Arc<str>,
     outcome: String,
-    report: String,
+    report: Arc<str>,
+}
+
+fn shared<T: Serialize>(value: &T) -> Result<Arc<str>, StoreError> {
+    Ok(body(value)?.into())
 }
 
 impl AttemptBodies {
@@ -70,12 +78,12 @@ impl AttemptBodies {
             Some(AttemptChange::Refused { .. }) | None => (None, None),
         };
         Ok(Self {
-            opening: opened.map(body).transpose()?.unwrap_or_default(),
+            opening: opened.map(shared).transpose()?.unwrap_or_default(),
             outcome: closed
                 .map(|report| word(report.outcome))
                 .transpose()?
                 .unwrap_or_default(),
-            report: closed.map(body).transpose()?.unwrap_or_default(),
+            report: closed.map(shared).transpose()?.unwrap_or_default(),
         })
     }
 }
@@ -87,8 +95,9 @@ impl Change {
     /// [`StoreError::Unreadable`] where a value has no JSON.
     pub(super) fn new(decision: Decision, expected: Option<u64>) -> Result<Self, StoreError> {
         Ok(Self {
-            state: body(&decision.task.state)?,
-            history: body(&decision.task.history)?,
+            id: decision.task.id.as_str().into(),
+            state: shared(&decision.task.state)?,
+            history: shared(&decision.task.history)?,
             attempt: AttemptBodies::of(decision.attempt.as_ref())?,
             decision,
             expected,
@@ -177,7 +186,7 @@ impl<'a> Batch<'a> {
             gate,
             ..
         } = &change.decision;
-        let id = task.id.as_str();
+        let id = &change.id;
         let at = micros(entry.at);
         if head.is_none_or(|head| head.definition_hash != task.definition_hash) {
             self.definitions.push(DefinitionRow {
@@ -211,7 +220,7 @@ impl<'a> Batch<'a> {
     fn write(&mut self, change: &'a Change, seq: i64, head: Option<&Head>) {
         let task = &change.decision.task;
         let step = Step {
-            id: task.id.as_str(),
+            id: &change.id,
             version: int(task.version),
             epoch: int(task.epoch),
             seq,
@@ -246,7 +255,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn judge(&mut self, id: &'a str, gate: &'a GateRecord, seq: i64) -> Result<(), StoreError> {
+    fn judge(&mut self, id: &'a Arc<str>, gate: &'a GateRecord, seq: i64) -> Result<(), StoreError> {
         let report = &gate.report;
         self.gates.push(GateRow {
             seq,
@@ -272,7 +281,7 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn attempt(&mut self, id: &'a str, change: &'a AttemptChange, bodies: &'a AttemptBodies, at: i64) {
+    fn attempt(&mut self, id: &'a Arc<str>, change: &'a AttemptChange, bodies: &'a AttemptBodies, at: i64) {
         match change {
             AttemptChange::Opened(attempt) => self.open(id, attempt, bodies),
             AttemptChange::ByHand { attempt, report } => {
@@ -290,7 +299,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn open(&mut self, id: &'a str, attempt: &'a Attempt, bodies: &'a AttemptBodies) {
+    fn open(&mut self, id: &'a Arc<str>, attempt: &'a Attempt, bodies: &'a AttemptBodies) {
         self.opened.push(OpenedRow {
             task: id,
             epoch: int(attempt.epoch),
@@ -303,7 +312,7 @@ impl<'a> Batch<'a> {
 
     fn close(
         &mut self,
-        id: &'a str,
+        id: &'a Arc<str>,
         epoch: u64,
         report: &'a AttemptReport,
         bodies: &'a AttemptBodies,
@@ -325,7 +334,7 @@ impl<'a> Batch<'a> {
         for (index, effect) in change.decision.durable.iter().enumerate() {
             self.effects.push(EffectRow {
                 key: format!("{}:{}:{index}", task.id, task.version),
-                task: task.id.as_str(),
+                task: &change.id,
                 kind: OutboxKind::of(effect).as_str(),
                 payload: body(effect)?,
                 created_at: at,

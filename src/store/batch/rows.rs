@@ -1,10 +1,12 @@
 //! The rows of a group, table by table: what an engine binds to one statement each. Borrowed from the changes they came
-//! from, in the types of the columns.
+//! from, in the types of the columns; what is written more than once or is long is shared, so that binding copies nothing.
+
+use std::sync::Arc;
 
 /// A wording of a task.
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct DefinitionRow<'a> {
-    pub(in crate::store) task: &'a str,
+    pub(in crate::store) task: &'a Arc<str>,
     pub(in crate::store) hash: &'a str,
     pub(in crate::store) body: String,
 }
@@ -13,7 +15,7 @@ pub(in crate::store) struct DefinitionRow<'a> {
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct EventRow<'a> {
     pub(in crate::store) seq: i64,
-    pub(in crate::store) task: &'a str,
+    pub(in crate::store) task: &'a Arc<str>,
     pub(in crate::store) version: i64,
     pub(in crate::store) epoch: i64,
     pub(in crate::store) at: i64,
@@ -26,13 +28,13 @@ pub(in crate::store) struct EventRow<'a> {
 /// What every change writes of a task.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::store) struct Step<'a> {
-    pub(in crate::store) id: &'a str,
+    pub(in crate::store) id: &'a Arc<str>,
     pub(in crate::store) version: i64,
     pub(in crate::store) epoch: i64,
     pub(in crate::store) seq: i64,
     pub(in crate::store) updated_at: i64,
-    pub(in crate::store) state: &'a str,
-    pub(in crate::store) history: &'a str,
+    pub(in crate::store) state: &'a Arc<str>,
+    pub(in crate::store) history: &'a Arc<str>,
 }
 
 /// What a change writes of a task besides, where it is new, has another wording, or is over or no longer over.
@@ -79,29 +81,29 @@ pub(in crate::store) struct Proof<'a> {
 /// An attempt that opens.
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct OpenedRow<'a> {
-    pub(in crate::store) task: &'a str,
+    pub(in crate::store) task: &'a Arc<str>,
     pub(in crate::store) epoch: i64,
     pub(in crate::store) n: i64,
     pub(in crate::store) started_at: i64,
-    pub(in crate::store) opening: &'a str,
+    pub(in crate::store) opening: &'a Arc<str>,
     pub(in crate::store) session: Option<&'a str>,
 }
 
 /// An open attempt that ends.
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct ClosedRow<'a> {
-    pub(in crate::store) task: &'a str,
+    pub(in crate::store) task: &'a Arc<str>,
     pub(in crate::store) epoch: i64,
     pub(in crate::store) ended_at: i64,
     pub(in crate::store) outcome: &'a str,
     pub(in crate::store) reason: &'a str,
-    pub(in crate::store) report: &'a str,
+    pub(in crate::store) report: &'a Arc<str>,
 }
 
 /// An ended attempt whose claim the gate refused.
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct RefusedRow<'a> {
-    pub(in crate::store) task: &'a str,
+    pub(in crate::store) task: &'a Arc<str>,
     pub(in crate::store) epoch: i64,
     pub(in crate::store) reason: &'a str,
 }
@@ -110,7 +112,7 @@ pub(in crate::store) struct RefusedRow<'a> {
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct GateRow<'a> {
     pub(in crate::store) seq: i64,
-    pub(in crate::store) task: &'a str,
+    pub(in crate::store) task: &'a Arc<str>,
     pub(in crate::store) attempt: i64,
     pub(in crate::store) epoch: i64,
     pub(in crate::store) commit: &'a str,
@@ -135,7 +137,7 @@ pub(in crate::store) struct ReceiptRow<'a> {
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct EffectRow<'a> {
     pub(in crate::store) key: String,
-    pub(in crate::store) task: &'a str,
+    pub(in crate::store) task: &'a Arc<str>,
     pub(in crate::store) kind: &'static str,
     pub(in crate::store) payload: String,
     pub(in crate::store) created_at: i64,

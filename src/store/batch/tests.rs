@@ -174,73 +174,34 @@ fn what_the_head_rules_out_is_refused_by_its_name() {
     }
 }
 
+/// How many rows a decision on task `a` becomes (definitions, admitted, moved, rewritten), and whether a proof is asked for.
+fn rows_of(decision: Decision, expected: Option<u64>, proven: bool) -> ([usize; 4], bool) {
+    let heads = heads("a", 3, 2, proven);
+    let change = Change::new(decision, expected).unwrap();
+    let batch = Batch::of([(&change, 7)], &heads).unwrap();
+    assert_eq!(batch.events.iter().map(|row| row.seq).collect::<Vec<_>>(), [7]);
+    let counts = [
+        batch.definitions.len(),
+        batch.admitted.len(),
+        batch.moved.len(),
+        batch.rewritten.len(),
+    ];
+    (counts, batch.rewritten.iter().any(|row| row.proof.is_some()))
+}
+
 #[test]
 fn a_hot_step_writes_the_narrow_row_and_everything_else_the_whole_one() {
-    let reworded = |decision: Decision| Decision {
-        task: Task {
-            definition_hash: "h2".into(),
-            ..decision.task
-        },
-        ..decision
-    };
-    // Rows of: definitions, admitted, moved, rewritten; and whether a proof is asked for.
-    let cases = [
-        (
-            "admission",
-            pending("new", 1, 0),
-            None,
-            false,
-            [1, 1, 0, 0],
-            false,
-        ),
-        ("a step", pending("a", 4, 2), Some(3), false, [0, 0, 1, 0], false),
-        (
-            "other words",
-            reworded(pending("a", 4, 2)),
-            Some(3),
-            false,
-            [1, 0, 0, 1],
-            false,
-        ),
-        (
-            "the end",
-            completed("a", 4, 2),
-            Some(3),
-            false,
-            [0, 0, 0, 1],
-            true,
-        ),
-        (
-            "taken up again",
-            pending("a", 4, 2),
-            Some(3),
-            true,
-            [0, 0, 0, 1],
-            false,
-        ),
-    ];
-    for (name, decision, expected, proven, wanted, proof) in cases {
-        let heads = heads("a", 3, 2, proven);
-        let change = Change::new(decision, expected).unwrap();
-        let batch = Batch::of([(&change, 7)], &heads).unwrap();
-        let found = [
-            batch.definitions.len(),
-            batch.admitted.len(),
-            batch.moved.len(),
-            batch.rewritten.len(),
-        ];
-        assert_eq!(found, wanted, "{name}");
-        assert_eq!(
-            batch.rewritten.iter().any(|row| row.proof.is_some()),
-            proof,
-            "{name}"
-        );
-        assert_eq!(
-            batch.events.iter().map(|row| row.seq).collect::<Vec<_>>(),
-            [7],
-            "{name}"
-        );
-    }
+    let admission = rows_of(pending("new", 1, 0), None, false);
+    assert_eq!(admission, ([1, 1, 0, 0], false));
+    let step = rows_of(pending("a", 4, 2), Some(3), false);
+    assert_eq!(step, ([0, 0, 1, 0], false));
+    let mut reworded = pending("a", 4, 2);
+    reworded.task.definition_hash = "h2".into();
+    assert_eq!(rows_of(reworded, Some(3), false), ([1, 0, 0, 1], false));
+    let end = rows_of(completed("a", 4, 2), Some(3), false);
+    assert_eq!(end, ([0, 0, 0, 1], true));
+    let taken_up_again = rows_of(pending("a", 4, 2), Some(3), true);
+    assert_eq!(taken_up_again, ([0, 0, 0, 1], false));
 }
 
 #[test]

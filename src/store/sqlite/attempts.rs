@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
-use super::bulk::Bulk;
+use super::bulk::{Bulk, text};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::Outcome;
 use crate::store::batch::{ClosedRow, OpenedRow, RefusedRow, rounds};
@@ -89,12 +89,12 @@ static OPEN: Bulk = Bulk::new(
 pub(super) async fn open(conn: &mut SqliteConnection, rows: &[OpenedRow<'_>]) -> Result<u64, StoreError> {
     OPEN.run(conn, rows, |query, row| {
         query
-            .bind(row.task)
+            .bind(row.task.clone())
             .bind(row.epoch)
             .bind(row.n)
             .bind(row.started_at)
-            .bind(row.opening)
-            .bind(row.session)
+            .bind(row.opening.clone())
+            .bind(row.session.map(text))
     })
     .await
 }
@@ -110,12 +110,12 @@ pub(super) async fn close(conn: &mut SqliteConnection, rows: &[ClosedRow<'_>]) -
     CLOSE
         .run(conn, rows, |query, row| {
             query
-                .bind(row.task)
+                .bind(row.task.clone())
                 .bind(row.epoch)
                 .bind(row.ended_at)
-                .bind(row.outcome)
-                .bind(row.reason)
-                .bind(row.report)
+                .bind(text(row.outcome))
+                .bind(text(row.reason))
+                .bind(row.report.clone())
         })
         .await
 }
@@ -131,10 +131,10 @@ pub(super) async fn refuse(conn: &mut SqliteConnection, rows: &[RefusedRow<'_>])
     REFUSE
         .run(conn, rows, |query, row| {
             query
-                .bind(row.task)
+                .bind(row.task.clone())
                 .bind(row.epoch)
                 .bind(outcome.clone())
-                .bind(row.reason)
+                .bind(text(row.reason))
         })
         .await
 }

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::bulk::Bulk;
+use super::bulk::{Bulk, text};
 use super::{SqliteStore, attempts, gates, outbox};
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
@@ -110,7 +110,10 @@ static DEFINE: Bulk = Bulk::new(
 async fn define(conn: &mut SqliteConnection, rows: &[DefinitionRow<'_>]) -> Result<u64, StoreError> {
     DEFINE
         .run(conn, rows, |query, row| {
-            query.bind(row.task).bind(row.hash).bind(&row.body)
+            query
+                .bind(row.task.clone())
+                .bind(text(row.hash))
+                .bind(text(&row.body))
         })
         .await
 }
@@ -125,14 +128,14 @@ async fn log(conn: &mut SqliteConnection, rows: &[EventRow<'_>]) -> Result<u64, 
     LOG.run(conn, rows, |query, row| {
         query
             .bind(row.seq)
-            .bind(row.task)
+            .bind(row.task.clone())
             .bind(row.version)
             .bind(row.epoch)
             .bind(row.at)
-            .bind(row.kind)
-            .bind(row.from)
-            .bind(row.to)
-            .bind(row.why)
+            .bind(text(row.kind))
+            .bind(text(row.from))
+            .bind(text(row.to))
+            .bind(text(row.why))
     })
     .await
 }
@@ -155,15 +158,15 @@ async fn admit(conn: &mut SqliteConnection, rows: &[AdmittedRow<'_>]) -> Result<
                  created_at,
              }| {
                 query
-                    .bind(step.id)
+                    .bind(step.id.clone())
                     .bind(step.version)
                     .bind(step.epoch)
                     .bind(step.seq)
                     .bind(step.updated_at)
-                    .bind(step.state)
-                    .bind(step.history)
-                    .bind(wording.hash)
-                    .bind(wording.project)
+                    .bind(step.state.clone())
+                    .bind(step.history.clone())
+                    .bind(text(wording.hash))
+                    .bind(text(wording.project))
                     .bind(wording.priority)
                     .bind(created_at)
             },
@@ -183,14 +186,14 @@ async fn advance(conn: &mut SqliteConnection, rows: &[MovedRow<'_>]) -> Result<u
     ADVANCE
         .run(conn, rows, |query, MovedRow { step, expected }| {
             query
-                .bind(step.id)
+                .bind(step.id.clone())
                 .bind(expected)
                 .bind(step.version)
                 .bind(step.epoch)
                 .bind(step.seq)
                 .bind(step.updated_at)
-                .bind(step.state)
-                .bind(step.history)
+                .bind(step.state.clone())
+                .bind(step.history.clone())
         })
         .await
 }
@@ -209,20 +212,20 @@ async fn rewrite(conn: &mut SqliteConnection, rows: &[RewrittenRow<'_>]) -> Resu
     REWRITE
         .run(conn, rows, |query, row| {
             query
-                .bind(row.step.id)
+                .bind(row.step.id.clone())
                 .bind(row.expected)
                 .bind(row.step.version)
                 .bind(row.step.epoch)
                 .bind(row.step.seq)
                 .bind(row.step.updated_at)
-                .bind(row.step.state)
-                .bind(row.step.history)
-                .bind(row.wording.hash)
-                .bind(row.wording.project)
+                .bind(row.step.state.clone())
+                .bind(row.step.history.clone())
+                .bind(text(row.wording.hash))
+                .bind(text(row.wording.project))
                 .bind(row.wording.priority)
                 .bind(row.proof.map(|proof| proof.attempt))
                 .bind(row.proof.map(|proof| proof.epoch))
-                .bind(row.proof.map(|proof| proof.commit))
+                .bind(row.proof.map(|proof| text(proof.commit)))
         })
         .await
 }

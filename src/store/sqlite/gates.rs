@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
-use super::bulk::Bulk;
+use super::bulk::{Bulk, text};
 use crate::domain::gate::Receipt;
 use crate::domain::id::TaskId;
 use crate::store::batch;
@@ -71,12 +71,12 @@ pub(super) async fn put(conn: &mut SqliteConnection, rows: &[batch::GateRow<'_>]
         .run(conn, rows, |query, row| {
             query
                 .bind(row.seq)
-                .bind(row.task)
+                .bind(row.task.clone())
                 .bind(row.attempt)
                 .bind(row.epoch)
-                .bind(row.commit)
-                .bind(row.tree)
-                .bind(row.verdict)
+                .bind(text(row.commit))
+                .bind(text(row.tree))
+                .bind(text(row.verdict))
                 .bind(row.started_at)
                 .bind(row.ended_at)
         })
@@ -100,23 +100,23 @@ pub(super) async fn put_receipts(
             query
                 .bind(row.gate)
                 .bind(row.position)
-                .bind(&receipt.name)
-                .bind(receipt.category.as_str())
-                .bind(&row.source)
-                .bind(&receipt.directory)
-                .bind(&receipt.commit)
-                .bind(&receipt.command)
+                .bind(text(&receipt.name))
+                .bind(text(receipt.category.as_str()))
+                .bind(text(&row.source))
+                .bind(text(&receipt.directory))
+                .bind(text(&receipt.commit))
+                .bind(text(&receipt.command))
                 .bind(receipt.exit_code.map(i64::from))
-                .bind(receipt.verdict.as_str())
+                .bind(text(receipt.verdict.as_str()))
                 .bind(micros(receipt.started_at))
                 .bind(row.duration_us)
-                .bind(&receipt.output_tail)
-                .bind(&receipt.output_sha256)
-                .bind(&receipt.trace.tree)
-                .bind(&receipt.trace.environment)
-                .bind(&receipt.trace.sandbox)
+                .bind(text(&receipt.output_tail))
+                .bind(text(&receipt.output_sha256))
+                .bind(text(&receipt.trace.tree))
+                .bind(text(&receipt.trace.environment))
+                .bind(text(&receipt.trace.sandbox))
                 .bind(int(receipt.trace.output_bytes))
-                .bind(&row.files)
+                .bind(text(&row.files))
         })
         .await
 }

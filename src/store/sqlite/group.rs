@@ -16,7 +16,7 @@ use crate::store::row::nat;
 
 /// A change whose caller waits.
 pub(super) struct Waiting {
-    change: Change,
+    change: Box<Change>,
     reply: oneshot::Sender<Result<Committed, CommitError>>,
     /// The number of its event, or why it was refused.
     outcome: Result<i64, CommitError>,
@@ -25,7 +25,7 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn new(change: Change, reply: oneshot::Sender<Result<Committed, CommitError>>) -> Self {
         Self {
-            change,
+            change: Box::new(change),
             reply,
             outcome: Err(StoreError::Closed.into()),
         }
@@ -93,14 +93,14 @@ impl Group {
         if self.changes.is_empty() {
             return Ok(());
         }
-        let heads = commit::heads(conn, self.changes.iter().map(|waiting| &waiting.change)).await?;
+        let heads = commit::heads(conn, self.changes.iter().map(|waiting| &*waiting.change)).await?;
         for (waiting, seq) in self.changes.iter_mut().zip(first..) {
             waiting.outcome = waiting.change.check(&heads).map(|()| seq);
         }
         let allowed: Vec<(&Change, i64)> = self
             .changes
             .iter()
-            .filter_map(|waiting| Some((&waiting.change, *waiting.outcome.as_ref().ok()?)))
+            .filter_map(|waiting| Some((&*waiting.change, *waiting.outcome.as_ref().ok()?)))
             .collect();
         let refused = match care {
             Care::Together => commit::write(conn, &allowed, &heads).await.map(|()| Vec::new())?,

@@ -10,7 +10,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::time::{Instant, sleep};
 
-use super::{SqliteStore, migrate, writer::Writer};
+use super::writer::{GROUP, Writer};
+use super::{SqliteStore, migrate};
 use crate::config::section::StoreAddress;
 use crate::store::OpenMode;
 use crate::store::error::StoreError;
@@ -111,7 +112,9 @@ fn writer_options(path: &Path, mode: OpenMode) -> SqliteConnectOptions {
             // What a savepoint would be undone with; on disk it is most of what a commit writes.
             .pragma("temp_store", "memory")
             .pragma("cache_size", CACHE)
-            .pragma("wal_autocheckpoint", CHECKPOINT),
+            .pragma("wal_autocheckpoint", CHECKPOINT)
+            // The heads of a whole group, without a stop on the way.
+            .row_buffer_size(GROUP),
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
-use super::bulk::Bulk;
+use super::bulk::{Bulk, text};
 use crate::store::batch::EffectRow;
 use crate::store::error::StoreError;
 use crate::store::record::{OutboxKind, OutboxRow};
@@ -83,10 +83,10 @@ pub(super) async fn put(conn: &mut SqliteConnection, rows: &[EffectRow<'_>]) -> 
     PROMISE
         .run(conn, rows, |query, row| {
             query
-                .bind(&row.key)
-                .bind(row.task)
-                .bind(row.kind)
-                .bind(&row.payload)
+                .bind(text(&row.key))
+                .bind(row.task.clone())
+                .bind(text(row.kind))
+                .bind(text(&row.payload))
                 .bind(row.created_at)
         })
         .await

@@ -20,7 +20,7 @@ use crate::store::record::Committed;
 
 /// The most changes and steps of one commit: bounds what one lost commit costs, and how long the first of them waits for
 /// the last.
-const GROUP: usize = 500;
+pub(super) const GROUP: usize = 500;
 /// The most that wait; more wait at their callers.
 const QUEUE: usize = 2048;
 
