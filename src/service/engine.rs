@@ -243,6 +243,9 @@ impl Engine {
     }
 
     async fn read_queue(&mut self) -> Result<(), StoreError> {
+        if self.keeper.is_none() {
+            self.learn_keeper().await?;
+        }
         if !self.keeps_queue() {
             return Ok(());
         }
@@ -453,7 +456,7 @@ impl Engine {
             return Some(self.instance.clock.now() + STORE_PAUSE);
         }
         let stale_after = self.dispatcher.policy().heartbeat_stale_after;
-        let mine = self.board.live().filter(|task| self.is_mine(task));
+        let mine = self.board.live().filter(|task| self.awaits(task));
         let due = mine.filter_map(|task| match &task.state {
             State::Ready { next, .. } => next.not_before.filter(|t| *t > self.looked_at),
             state @ State::Validating { .. } => state

@@ -10,10 +10,11 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::since_boot;
+use crate::clock::{Clock, since_boot};
 use crate::config::Config;
 use crate::domain::node::{Announcement, Node, NodeName, Offer, Role};
 use crate::files::{FileError, atomic};
@@ -120,8 +121,13 @@ impl Member {
         &self.roster
     }
 
-    /// Enters the fleet; to be called before anything else is done there.
-    pub async fn join(&self, at: chrono::DateTime<chrono::Utc>) -> Result<(), JoinError> {
+    /// Enters the fleet, and takes the lead where nobody has it; to be called before anything else is done there.
+    pub async fn enter(&self, clock: &Clock) -> Result<(), JoinError> {
+        self.join(clock.now()).await?;
+        Ok(self.renew(clock).await?)
+    }
+
+    async fn join(&self, at: DateTime<Utc>) -> Result<(), JoinError> {
         let sent = since_boot();
         let me = self.announcement();
         match self.roster.join(&me, &self.home, self.lease, at).await? {
@@ -136,7 +142,7 @@ impl Member {
     }
 
     /// Keeps the lease until `gone`, and the lead where this node may have it.
-    pub async fn keep(&self, clock: &crate::clock::Clock, gone: CancellationToken) {
+    pub async fn keep(&self, clock: &Clock, gone: CancellationToken) {
         let every = self.lease / RENEWALS;
         let mut away = false;
         while !gone.is_cancelled() {
@@ -163,7 +169,7 @@ impl Member {
         }
     }
 
-    async fn renew(&self, clock: &crate::clock::Clock) -> Result<(), StoreError> {
+    async fn renew(&self, clock: &Clock) -> Result<(), StoreError> {
         let sent = since_boot();
         let term = self.held().term;
         if !self.roster.renew(&self.announcement(), term, self.lease).await? {

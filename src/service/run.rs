@@ -117,7 +117,7 @@ impl Post {
             return Ok(Self { gone, keeping: None });
         };
         member.offer(instance.fleet.offers());
-        member.join(instance.clock.now()).await?;
+        member.enter(&instance.clock).await?;
         let (clock, until) = (instance.clock.clone(), gone.clone());
         #[expect(
             clippy::disallowed_methods,

@@ -35,17 +35,139 @@ pub async fn fresh() -> Fresh {
     Fresh::open(Engine::Postgres).await
 }
 
-fn ended(attempt: u32, epoch: u32, commit: &str) -> String {
-    format!(
-        r#"{{"kind":"ended","since":"2026-02-02T02:40:00.123456Z","end":{{"how":"completed","attempt":{attempt},"epoch":{epoch},"commit":"{commit}"}}}}"#
-    )
+/// A completed state.
+macro_rules! ended {
+    ($attempt:literal, $epoch:literal, $commit:literal) => {
+        concat!(
+            r#"{"kind":"ended","since":"2026-02-02T02:40:00.123456Z","end":{"how":"completed","attempt":"#,
+            $attempt,
+            r#","epoch":"#,
+            $epoch,
+            $commit,
+            "}}"
+        )
+    };
 }
 
-fn archive(id: &str, gate: &str, state: &str) -> String {
-    format!(
-        "UPDATE task SET version = version + 1, seq = seq + 1000, done_gate = {gate}, state = '{state}' WHERE id = '{id}'"
-    )
+macro_rules! archive {
+    ($id:literal, $gate:literal, $($state:tt)+) => {
+        concat!(
+            "UPDATE task SET version = version + 1, seq = seq + 1000, done_gate = ", $gate, ", state = '",
+            $($state)+, "' WHERE id = '", $id, "'"
+        )
+    };
 }
+
+macro_rules! receipt {
+    ($verdict:literal, $commit:literal) => {
+        concat!(
+            "INSERT INTO receipt SELECT PASSED, 9, name, category, source, directory, '",
+            $commit,
+            "', command, exit_code, '",
+            $verdict,
+            "', 0, 0, '', '' FROM receipt LIMIT 1"
+        )
+    };
+}
+
+const C0FFEE: &str = archive!("done", "PASSED", ended!(1, 1, r#","commit":"c0ffee""#));
+
+/// Ways round the proof and the log. `FAILED` and `PASSED` stand for the numbers of the two gates.
+const CHEATS: &[(&str, &str)] = &[
+    (
+        "update without a gate",
+        archive!("judged", "NULL", ended!(1, 1, r#","commit":"c0ffee""#)),
+    ),
+    (
+        "update with a failed gate",
+        archive!("judged", "FAILED", ended!(1, 1, r#","commit":"c0ffee""#)),
+    ),
+    (
+        "update with another task's gate",
+        archive!("judged", "PASSED", ended!(1, 1, r#","commit":"c0ffee""#)),
+    ),
+    (
+        "update with a gate that is not there",
+        archive!("judged", "777777", ended!(1, 1, r#","commit":"c0ffee""#)),
+    ),
+    (
+        "never tried, another's gate",
+        archive!("new", "PASSED", ended!(0, 0, r#","commit":"c0ffee""#)),
+    ),
+    (
+        "another epoch than the task's",
+        archive!("judged", "PASSED", ended!(1, 9, r#","commit":"c0ffee""#)),
+    ),
+    ("no commit", archive!("judged", "PASSED", ended!(1, 1, ""))),
+    (
+        "completed under another name",
+        archive!("judged", "NULL", r#"{"kind":"completed"}"#),
+    ),
+    (
+        "ended as something live",
+        archive!("judged", "NULL", r#"{"kind":"ended","end":{"how":"running"}}"#),
+    ),
+    (
+        "a state that nobody knows",
+        archive!("judged", "NULL", r#"{"kind":"perfect"}"#),
+    ),
+    ("no state at all", archive!("judged", "NULL", "{}")),
+    (
+        "the completed one with another commit",
+        archive!("done", "PASSED", ended!(1, 1, r#","commit":"beef""#)),
+    ),
+    (
+        "the completed one with another attempt",
+        archive!("done", "PASSED", ended!(2, 1, r#","commit":"c0ffee""#)),
+    ),
+    (
+        "the gate's commit afterwards",
+        "UPDATE gate SET commit_id = 'beef'",
+    ),
+    (
+        "the gate's verdict beforehand",
+        "UPDATE gate SET verdict = 'passed'",
+    ),
+    ("the gate deleted", "DELETE FROM gate"),
+    ("the gates emptied", "TRUNCATE gate CASCADE"),
+    (
+        "a failed receipt under a passed gate",
+        receipt!("failed", "c0ffee"),
+    ),
+    (
+        "a receipt of another commit under a passed gate",
+        receipt!("passed", "beef"),
+    ),
+    ("a receipt changed", "UPDATE receipt SET verdict = 'passed'"),
+    ("a receipt deleted", "DELETE FROM receipt"),
+    ("a task deleted", "DELETE FROM task WHERE id = 'new'"),
+    (
+        "a version that falls",
+        "UPDATE task SET version = version - 1, seq = seq + 1000",
+    ),
+    (
+        "an epoch that falls",
+        "UPDATE task SET version = version + 1, epoch = 0, seq = seq + 1000 WHERE id = 'judged'",
+    ),
+    ("an event changed", "UPDATE event_log SET why = ''"),
+    (
+        "an event of a live task deleted",
+        "DELETE FROM event_log WHERE task_id = 'new'",
+    ),
+    (
+        "the last event deleted",
+        "DELETE FROM event_log WHERE task_id = 'done' AND version = 4",
+    ),
+    (
+        "an attempt opened again",
+        "UPDATE attempt SET ended_at = NULL, outcome = NULL",
+    ),
+    (
+        "two attempts open at once",
+        "INSERT INTO attempt SELECT task_id, 8 + k, 8 + k, 0, NULL, NULL, NULL, opening, NULL FROM attempt, \
+         generate_series(1, 2) AS k WHERE task_id = 'done'",
+    ),
+];
 
 /// A task in the gate (`judged`, with a failed gate of its own), one that was never tried (`new`), and a completed one
 /// (`done`); with the numbers of the two gates.
@@ -69,111 +191,16 @@ async fn raw_sql_cannot_archive_without_the_gate() {
     }
     let (fresh, failed, passed) = a_court().await;
     let mut conn = fresh.database().raw().await;
-    let (failed, passed) = (&failed.to_string(), &passed.to_string());
-    let proven = ended(1, 1, "c0ffee");
-    let receipt = |verdict: &str, commit: &str| {
-        format!(
-            "INSERT INTO receipt SELECT {passed}, 9, name, category, source, directory, '{commit}', command, exit_code, \
-             '{verdict}', 0, 0, '', '' FROM receipt LIMIT 1"
-        )
+    let with_numbers = |sql: &str| {
+        sql.replace("FAILED", &failed.to_string())
+            .replace("PASSED", &passed.to_string())
     };
-    let cheats = [
-        ("update without a gate", archive("judged", "NULL", &proven)),
-        ("update with a failed gate", archive("judged", failed, &proven)),
-        (
-            "update with another task's gate",
-            archive("judged", passed, &proven),
-        ),
-        (
-            "update with a gate that is not there",
-            archive("judged", "777777", &proven),
-        ),
-        (
-            "never tried, another's gate",
-            archive("new", passed, &ended(0, 0, "c0ffee")),
-        ),
-        (
-            "another epoch than the task's",
-            archive("judged", passed, &ended(1, 9, "c0ffee")),
-        ),
-        (
-            "no commit",
-            archive("judged", passed, &proven.replace(r#","commit":"c0ffee""#, "")),
-        ),
-        (
-            "completed under another name",
-            archive("judged", "NULL", r#"{"kind":"completed"}"#),
-        ),
-        (
-            "ended as something live",
-            archive("judged", "NULL", r#"{"kind":"ended","end":{"how":"running"}}"#),
-        ),
-        (
-            "a state that nobody knows",
-            archive("judged", "NULL", r#"{"kind":"perfect"}"#),
-        ),
-        ("no state at all", archive("judged", "NULL", "{}")),
-        (
-            "the completed one with another commit",
-            archive("done", passed, &ended(1, 1, "beef")),
-        ),
-        (
-            "the completed one with another attempt",
-            archive("done", passed, &ended(2, 1, "c0ffee")),
-        ),
-        (
-            "the gate's commit afterwards",
-            "UPDATE gate SET commit_id = 'beef'".into(),
-        ),
-        (
-            "the gate's verdict beforehand",
-            "UPDATE gate SET verdict = 'passed'".into(),
-        ),
-        ("the gate deleted", "DELETE FROM gate".into()),
-        ("the gates emptied", "TRUNCATE gate CASCADE".into()),
-        ("a failed receipt under a passed gate", receipt("failed", "c0ffee")),
-        (
-            "a receipt of another commit under a passed gate",
-            receipt("passed", "beef"),
-        ),
-        ("a receipt changed", "UPDATE receipt SET verdict = 'passed'".into()),
-        ("a receipt deleted", "DELETE FROM receipt".into()),
-        ("a task deleted", "DELETE FROM task WHERE id = 'new'".into()),
-        (
-            "a version that falls",
-            "UPDATE task SET version = version - 1, seq = seq + 1000".into(),
-        ),
-        (
-            "an epoch that falls",
-            "UPDATE task SET version = version + 1, epoch = 0, seq = seq + 1000 WHERE id = 'judged'".into(),
-        ),
-        ("an event changed", "UPDATE event_log SET why = ''".into()),
-        (
-            "an event of a live task deleted",
-            "DELETE FROM event_log WHERE task_id = 'new'".into(),
-        ),
-        (
-            "the last event deleted",
-            "DELETE FROM event_log WHERE task_id = 'done' AND version = 4".into(),
-        ),
-        (
-            "an attempt opened again",
-            "UPDATE attempt SET ended_at = NULL, outcome = NULL".into(),
-        ),
-        (
-            "two attempts open at once",
-            "INSERT INTO attempt SELECT task_id, 8 + k, 8 + k, 0, NULL, NULL, NULL, opening, NULL FROM attempt, \
-             generate_series(1, 2) AS k WHERE task_id = 'done'"
-                .into(),
-        ),
-    ];
-    for (name, sql) in cheats {
-        let answer = run(&mut conn, &sql).await;
+    for (name, sql) in CHEATS {
+        let answer = run(&mut conn, &with_numbers(sql)).await;
         assert!(refused(&answer), "{name}: {answer:?}");
     }
     // The same statement with the right proof goes through: it is the proof that was missing.
-    let right = archive("done", passed, &proven);
-    assert_eq!(run(&mut conn, &right).await.unwrap(), 1);
+    assert_eq!(run(&mut conn, &with_numbers(C0FFEE)).await.unwrap(), 1);
 }
 
 #[tokio::test]

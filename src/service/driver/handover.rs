@@ -10,7 +10,7 @@ use crate::store::Copied;
 /// The most of a progress file that is kept, in bytes; the newest entries stand at its end.
 const LONGEST: usize = 1024 * 1024;
 /// Between two copies.
-const PAUSE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// What was last kept of a progress file.
 #[derive(Debug, Default)]

@@ -41,6 +41,14 @@ impl Engine {
         }
     }
 
+    /// Whether this node waits for the time of a task: the leader for what is to be placed, its own node for the rest.
+    pub(super) fn awaits(&self, task: &Task) -> bool {
+        match task.state {
+            State::Ready { .. } => self.leads(),
+            _ => self.is_mine(task),
+        }
+    }
+
     /// What this node performs of the outbox.
     pub(super) fn share(&self) -> Share {
         let leads = self.leads();

@@ -1,5 +1,7 @@
 //! The target: rows go in by arrays of text and come back as they lie there.
 
+use std::collections::BTreeMap;
+
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
@@ -124,9 +126,24 @@ fn values(row: &PgRow, table: &Table) -> Result<Vec<Value>, sqlx::Error> {
 pub(super) fn canonical(json: &str) -> String {
     let json = searchable(json);
     match serde_json::from_str::<serde_json::Value>(&json) {
-        Ok(value) => value.to_string(),
+        Ok(value) => sorted(value).to_string(),
         // The server refuses it when it is written.
         Err(_) => json.into_owned(),
+    }
+}
+
+/// With the fields of all objects in the order of their names.
+fn sorted(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let fields: BTreeMap<String, serde_json::Value> = fields
+                .into_iter()
+                .map(|(name, value)| (name, sorted(value)))
+                .collect();
+            fields.into_iter().collect()
+        }
+        serde_json::Value::Array(items) => items.into_iter().map(sorted).collect(),
+        plain => plain,
     }
 }
 

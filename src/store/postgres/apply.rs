@@ -155,6 +155,11 @@ fn col<'r, R, C>(rows: &'r [R], value: impl Fn(&'r R) -> C) -> Vec<C> {
     rows.iter().map(value).collect()
 }
 
+/// A column of what is shared and holds no NUL: names of tasks, JSON.
+fn shared<'r, R>(rows: &'r [R], value: impl Fn(&'r R) -> &'r str) -> Vec<&'r str> {
+    rows.iter().map(value).collect()
+}
+
 /// A column of text.
 fn words<'r, R>(rows: &'r [R], value: impl Fn(&'r R) -> &'r str) -> Vec<Cow<'r, str>> {
     rows.iter().map(|row| text(value(row))).collect()
@@ -165,7 +170,7 @@ async fn define(conn: &mut PgConnection, rows: &[DefinitionRow<'_>]) -> Result<(
         return Ok(());
     }
     sqlx::query(DEFINE)
-        .bind(col(rows, |r| r.task.as_ref()))
+        .bind(shared(rows, |r| r.task))
         .bind(words(rows, |r| r.hash))
         .bind(col(rows, |r| r.body.as_str()))
         .bind(BODY_VERSION)
@@ -180,7 +185,7 @@ async fn log(conn: &mut PgConnection, rows: &[EventRow<'_>]) -> Result<(), Stop>
     }
     sqlx::query(LOG)
         .bind(col(rows, |r| r.seq))
-        .bind(col(rows, |r| r.task.as_ref()))
+        .bind(shared(rows, |r| r.task))
         .bind(col(rows, |r| r.version))
         .bind(col(rows, |r| r.epoch))
         .bind(col(rows, |r| r.at))
@@ -198,13 +203,13 @@ async fn admit(conn: &mut PgConnection, rows: &[AdmittedRow<'_>]) -> Result<(), 
         return Ok(());
     }
     sqlx::query(ADMIT)
-        .bind(col(rows, |r| r.step.id.as_ref()))
+        .bind(shared(rows, |r| r.step.id))
         .bind(col(rows, |r| r.step.version))
         .bind(col(rows, |r| r.step.epoch))
         .bind(col(rows, |r| r.step.seq))
         .bind(col(rows, |r| r.step.updated_at))
         .bind(col(rows, |r| searchable(r.step.state)))
-        .bind(col(rows, |r| r.step.history.as_ref()))
+        .bind(shared(rows, |r| r.step.history))
         .bind(words(rows, |r| r.wording.hash))
         .bind(words(rows, |r| r.wording.project))
         .bind(col(rows, |r| r.wording.priority))
@@ -221,7 +226,7 @@ async fn judge(conn: &mut PgConnection, rows: &[GateRow<'_>]) -> Result<(), Stop
     }
     sqlx::query(JUDGE)
         .bind(col(rows, |r| r.seq))
-        .bind(col(rows, |r| r.task.as_ref()))
+        .bind(shared(rows, |r| r.task))
         .bind(col(rows, |r| r.attempt))
         .bind(col(rows, |r| r.epoch))
         .bind(words(rows, |r| r.commit))
@@ -268,13 +273,13 @@ async fn advance(conn: &mut PgConnection, rows: &[MovedRow<'_>]) -> Result<(), S
         return Ok(());
     }
     let done = sqlx::query(MOVE)
-        .bind(col(rows, |r| r.step.id.as_ref()))
+        .bind(shared(rows, |r| r.step.id))
         .bind(col(rows, |r| r.step.version))
         .bind(col(rows, |r| r.step.epoch))
         .bind(col(rows, |r| r.step.seq))
         .bind(col(rows, |r| r.step.updated_at))
         .bind(col(rows, |r| searchable(r.step.state)))
-        .bind(col(rows, |r| r.step.history.as_ref()))
+        .bind(shared(rows, |r| r.step.history))
         .bind(col(rows, |r| r.expected))
         .bind(BODY_VERSION)
         .execute(conn)
@@ -287,13 +292,13 @@ async fn rewrite(conn: &mut PgConnection, rows: &[RewrittenRow<'_>]) -> Result<(
         return Ok(());
     }
     let done = sqlx::query(REWRITE)
-        .bind(col(rows, |r| r.step.id.as_ref()))
+        .bind(shared(rows, |r| r.step.id))
         .bind(col(rows, |r| r.step.version))
         .bind(col(rows, |r| r.step.epoch))
         .bind(col(rows, |r| r.step.seq))
         .bind(col(rows, |r| r.step.updated_at))
         .bind(col(rows, |r| searchable(r.step.state)))
-        .bind(col(rows, |r| r.step.history.as_ref()))
+        .bind(shared(rows, |r| r.step.history))
         .bind(col(rows, |r| r.expected))
         .bind(words(rows, |r| r.wording.hash))
         .bind(words(rows, |r| r.wording.project))
@@ -312,11 +317,11 @@ async fn open(conn: &mut PgConnection, rows: &[OpenedRow<'_>]) -> Result<(), Sto
         return Ok(());
     }
     sqlx::query(OPEN)
-        .bind(col(rows, |r| r.task.as_ref()))
+        .bind(shared(rows, |r| r.task))
         .bind(col(rows, |r| r.epoch))
         .bind(col(rows, |r| r.n))
         .bind(col(rows, |r| r.started_at))
-        .bind(col(rows, |r| r.opening.as_ref()))
+        .bind(shared(rows, |r| r.opening))
         .bind(col(rows, |r| r.session.map(text)))
         .execute(conn)
         .await?;
@@ -328,12 +333,12 @@ async fn close(conn: &mut PgConnection, rows: &[ClosedRow<'_>]) -> Result<(), St
         return Ok(());
     }
     let done = sqlx::query(CLOSE)
-        .bind(col(rows, |r| r.task.as_ref()))
+        .bind(shared(rows, |r| r.task))
         .bind(col(rows, |r| r.epoch))
         .bind(col(rows, |r| r.ended_at))
         .bind(col(rows, |r| r.outcome))
         .bind(words(rows, |r| r.reason))
-        .bind(col(rows, |r| r.report.as_ref()))
+        .bind(shared(rows, |r| r.report))
         .execute(conn)
         .await?;
     all_of(rows.len(), done.rows_affected())
@@ -344,7 +349,7 @@ async fn refuse(conn: &mut PgConnection, rows: &[RefusedRow<'_>]) -> Result<(), 
         return Ok(());
     }
     let done = sqlx::query(REFUSE)
-        .bind(col(rows, |r| r.task.as_ref()))
+        .bind(shared(rows, |r| r.task))
         .bind(col(rows, |r| r.epoch))
         .bind(words(rows, |r| r.reason))
         .bind(word(AttemptOutcome::GateFailed).map_err(Stop::Store)?)
@@ -359,7 +364,7 @@ async fn owe(conn: &mut PgConnection, rows: &[EffectRow<'_>]) -> Result<(), Stop
     }
     sqlx::query(OWE)
         .bind(col(rows, |r| r.key.as_str()))
-        .bind(col(rows, |r| r.task.as_ref()))
+        .bind(shared(rows, |r| r.task))
         .bind(col(rows, |r| r.kind))
         .bind(col(rows, |r| r.payload.as_str()))
         .bind(col(rows, |r| r.created_at))

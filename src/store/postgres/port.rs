@@ -42,12 +42,12 @@ impl Store for PostgresStore {
             led: None,
         };
         let change = Change::new(decision, None)?;
-        self.writer.change(Work::Change(change)).await
+        self.writer.change(Work::Change(Box::new(change))).await
     }
 
     async fn commit(&self, decision: Decision, expected: u64) -> Result<Committed, CommitError> {
         let change = Change::new(decision, Some(expected))?;
-        self.writer.change(Work::Change(change)).await
+        self.writer.change(Work::Change(Box::new(change))).await
     }
 
     async fn beat(&self, beats: Vec<Beat>) -> Result<Vec<TaskId>, StoreError> {

@@ -41,7 +41,7 @@ impl Server {
             Some(socket) => socket.display().to_string(),
             None => format!("{}:{}", options.get_host(), options.get_port()),
         };
-        let limits = &address.limits;
+        let limits = address.limits();
         let in_ms = |wait: Duration| wait.as_millis().to_string();
         let name = options
             .get_application_name()
@@ -88,20 +88,20 @@ impl Server {
 
     /// One connection, in time or not at all.
     pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        timeout(self.address.limits.connect_timeout, self.options.connect())
+        timeout(self.address.limits().connect_timeout, self.options.connect())
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
     /// The longest that an answer of the server can take by its own limits.
     pub(super) fn longest(&self) -> Duration {
-        let limits = &self.address.limits;
+        let limits = self.address.limits();
         limits.connect_timeout + limits.statement_timeout.max(limits.lock_timeout)
     }
 
     /// A connection for whoever opens the store. A server that is just starting or restarting is waited for.
     pub(super) async fn first_connection(&self) -> Result<PgConnection, StoreError> {
-        let mut patience = Patience::of(self.address.limits.connect_timeout);
+        let mut patience = Patience::of(self.address.limits().connect_timeout);
         loop {
             let error = match self.connect().await {
                 Ok(conn) => return Ok(conn),
@@ -117,15 +117,15 @@ impl Server {
     pub(super) fn side_pool(&self) -> PgPool {
         PgPoolOptions::new()
             .max_connections(2)
-            .acquire_timeout(self.address.limits.connect_timeout)
+            .acquire_timeout(self.address.limits().connect_timeout)
             .connect_lazy_with(self.options.clone())
     }
 
     /// The connections for reading, made as they are needed.
     pub(super) fn pool(&self) -> PgPool {
         PgPoolOptions::new()
-            .max_connections(self.address.limits.pool.get())
-            .acquire_timeout(self.address.limits.connect_timeout)
+            .max_connections(self.address.limits().pool.get())
+            .acquire_timeout(self.address.limits().connect_timeout)
             // A dead connection is found by its use, and the reading is tried again: no round trip before each.
             .test_before_acquire(false)
             .connect_lazy_with(self.options.clone())

@@ -10,7 +10,7 @@ use crate::store::record::{Beat, Committed, Mirrored, ProgressMark};
 #[derive(Debug)]
 pub(super) enum Work {
     /// An admission, or a decision.
-    Change(Change),
+    Change(Box<Change>),
     /// Signs of life.
     Beats(Vec<Beat>),
     /// How far output was taken in.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -13,13 +14,15 @@ use crate::config::reader::Section;
 use crate::config::secret::{Absent, Secret};
 use crate::config::setting::{Misfit, Setting};
 
-/// A PostgreSQL server and how this process uses it.
+/// A PostgreSQL server and how this process uses it. Cheap to clone, and small: errors name it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PostgresServer {
+pub struct PostgresServer(Arc<Known>);
+
+#[derive(PartialEq, Eq)]
+struct Known {
     /// The address with its password.
     url: Secret,
-    /// How it is used.
-    pub limits: PostgresLimits,
+    limits: PostgresLimits,
 }
 
 /// How a process uses its PostgreSQL server.
@@ -82,25 +85,27 @@ impl Default for PostgresLimits {
 impl PostgresServer {
     /// A server by its address, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub fn new(url: SecretString, limits: PostgresLimits) -> Self {
-        Self {
-            url: Secret::known(url),
-            limits,
-        }
+        Self::of(Secret::known(url), limits)
     }
 
     pub(super) fn of(url: Secret, limits: PostgresLimits) -> Self {
-        Self { url, limits }
+        Self(Arc::new(Known { url, limits }))
+    }
+
+    /// How it is used.
+    pub fn limits(&self) -> &PostgresLimits {
+        &self.0.limits
     }
 
     /// The address with its password, or why it is not known.
     pub fn url(&self) -> Result<&SecretString, &Absent> {
-        self.url.value()
+        self.0.url.value()
     }
 }
 
 impl fmt::Display for PostgresServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.url.value() {
+        match self.0.url.value() {
             Ok(url) => f.write_str(&without_password(url.expose_secret())),
             Err(absent) => write!(f, "[secret] ({absent})"),
         }
