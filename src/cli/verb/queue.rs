@@ -20,10 +20,13 @@ pub(super) async fn add(ground: &Ground, args: Add) -> Outcome {
     let instance = ground.persons_instance().await?;
     let id = args.id.clone();
     let created = ground.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true);
-    operations::add(&instance, new_task(args, created)).map_err(|e| match e {
-        AddError::Taken(_) => Failure::refused(e.to_string()),
-        AddError::File(e) => Failure::failed(e.to_string()),
-    })?;
+    operations::add(&instance, new_task(args, created))
+        .await
+        .map_err(|e| match e {
+            AddError::Taken(_) | AddError::Elsewhere(_) => Failure::refused(e.to_string()),
+            AddError::Store(e) => of_store(e),
+            AddError::File(e) => Failure::failed(e.to_string()),
+        })?;
     super::print(&format!(
         "{id} is in the queue; a running service starts it at once\n"
     ))

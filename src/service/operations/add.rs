@@ -1,9 +1,12 @@
 //! A new task in the queue file, as a person would write it.
 
 use super::super::instance::Instance;
+use super::node;
 use crate::domain::id::TaskId;
+use crate::domain::node::NodeName;
 use crate::files::FileError;
 use crate::format::queue::{Document, Edit, NewTask, apply};
+use crate::store::StoreError;
 
 /// Why a task was not added.
 #[derive(Debug, thiserror::Error)]
@@ -11,13 +14,22 @@ pub enum AddError {
     /// There is one of that name.
     #[error("there is a task '{0}' in the queue file already; choose another id, or edit it there")]
     Taken(TaskId),
+    /// Another node of the fleet keeps the queue file.
+    #[error("node '{0}' keeps the queue file of this fleet, and nobody reads this one; add it there")]
+    Elsewhere(NodeName),
     /// The file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Appends a task to the queue file; the watch of a running service sees it at once.
-pub fn add(instance: &Instance, task: NewTask) -> Result<(), AddError> {
+pub async fn add(instance: &Instance, task: NewTask) -> Result<(), AddError> {
+    if let Some(keeper) = node::keeper_elsewhere(instance).await? {
+        return Err(AddError::Elsewhere(keeper));
+    }
     let mut taken = false;
     instance.files.queue.update(|bytes| {
         let document = Document::parse(bytes.to_vec());

@@ -75,6 +75,16 @@ pub async fn nodes(instance: &Instance) -> Result<Option<Vec<NodeView>>, StoreEr
     Ok(Some(nodes.iter().map(view).collect()))
 }
 
+/// The node that keeps the queue file, where that is another one: the file here says nothing then.
+pub(super) async fn keeper_elsewhere(instance: &Instance) -> Result<Option<NodeName>, StoreError> {
+    let Some(member) = &instance.member else {
+        return Ok(None);
+    };
+    let flag = instance.store.flag(KEEPER).await?;
+    let keeper = flag.and_then(|flag| NodeName::parse(flag.value.as_str()?).ok());
+    Ok(keeper.filter(|keeper| keeper != member.name()))
+}
+
 fn word(node: &Node) -> &'static str {
     match (node.lease, &node.cordoned) {
         (Lease::Held(_), None) => "there",

@@ -7,6 +7,7 @@ use super::super::reading::{self, Loaded};
 use super::super::view::{NodeView, Problem, ServiceView, Slots, Status, TaskView, VERSION};
 use super::task_view::Records;
 use super::{bus, node, unread};
+use crate::domain::node::NodeName;
 use crate::domain::ready::Used;
 use crate::domain::task::Task;
 use crate::files::{FileError, lock};
@@ -56,10 +57,33 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
         bus: bus::view(instance, service.running).await?,
         service,
         slots,
-        nodes,
         tasks: views,
         more_ended,
-        problems: problems(instance, &loaded),
+        problems: match node::keeper_elsewhere(instance).await? {
+            None => problems(instance, &loaded),
+            Some(keeper) => {
+                let mut problems = of_runtimes(instance);
+                problems.extend(keeper_away(&keeper, nodes.as_deref().unwrap_or_default()));
+                problems
+            }
+        },
+        nodes,
+    })
+}
+
+/// Nobody reads the queue file while its keeper is not there.
+fn keeper_away(keeper: &NodeName, nodes: &[NodeView]) -> Option<Problem> {
+    let there = |node: &&NodeView| matches!(node.state.as_str(), "there" | "cordoned");
+    let is_there = nodes
+        .iter()
+        .filter(there)
+        .any(|node| node.name == keeper.as_str());
+    let message = format!("node '{keeper}' keeps the queue file and is not there: edits of it are not read");
+    let found = of_file(reading::QUEUE, "queue-keeper-away", message);
+    (!is_there).then(|| Problem {
+        severity: "warning".to_owned(),
+        help: Some("start it again, or have another one keep it: orchestrator node queue NAME".to_owned()),
+        ..found
     })
 }
 
@@ -138,6 +162,13 @@ pub(super) fn problems(instance: &Instance, loaded: &Result<Loaded, FileError>) 
         Ok(loaded) => loaded.reading.problems.iter().map(problem).collect(),
         Err(error) => vec![of_file(reading::QUEUE, "unreadable-file", error.to_string())],
     };
+    problems.extend(of_runtimes(instance));
+    problems
+}
+
+/// Runtimes that are wanted and cannot be used.
+fn of_runtimes(instance: &Instance) -> Vec<Problem> {
+    let mut problems = Vec::new();
     for runtime in instance.fleet.report().into_iter().filter(|r| r.wanted) {
         if let Err(missing) = runtime.standing {
             let message = format!("runtime '{}' cannot be used: {}", runtime.name, missing.reason);

@@ -8,6 +8,7 @@ use super::super::dispatcher::{ApplyError, NewSection};
 use super::super::instance::Instance;
 use super::super::intake::{Intake, QUEUE_FILE, compare};
 use super::super::reading;
+use super::node;
 use crate::domain::decide::{Context, admit};
 use crate::domain::id::TaskId;
 use crate::domain::task::Task;
@@ -31,6 +32,9 @@ pub(super) async fn tasks(instance: &Instance, reading: &Reading) -> Result<Vec<
         } = section;
         admit(id, definition, hash, declared, QUEUE_FILE, &cx).map(|decision| decision.task)
     };
+    if node::keeper_elsewhere(instance).await?.is_some() {
+        return Ok(Vec::new());
+    }
     let intake = asked(instance, reading).await?;
     Ok(intake.new.into_iter().filter_map(task).collect())
 }
@@ -48,6 +52,9 @@ pub(super) async fn take_in(instance: &Instance, id: &TaskId) -> Result<(), Appl
     let Ok(_lock) = InstanceLock::acquire(&instance.layout.lock()) else {
         return Ok(());
     };
+    if node::keeper_elsewhere(instance).await?.is_some() {
+        return Ok(());
+    }
     let Ok(loaded) = reading::load(instance).await? else {
         return Ok(());
     };

@@ -207,6 +207,13 @@ fn a_killed_node_s_task_goes_on_elsewhere_when_its_worker_is_dead() {
     assert_eq!(leader(&b).as_deref(), Some("b"));
     let lost = nodes(&b).into_iter().find(|node| node["name"] == "a").unwrap();
     assert_eq!(lost["state"], "lost");
+    let problems = b.status()["problems"].to_string();
+    assert!(problems.contains("queue-keeper-away"), "{problems}");
+    let added = b.run(&["add", "more", "More"]);
+    assert!(
+        added.code == 4 && added.err.contains("node 'a' keeps the queue file"),
+        "{added:?}"
+    );
     fs::write(fleet.go(), "").unwrap();
     b.until_state("t", "completed");
     fleet.assert_no_overlap();
