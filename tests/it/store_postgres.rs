@@ -326,14 +326,9 @@ async fn one_leads_and_what_a_deposed_one_decided_is_refused_alone() {
     );
 }
 
-#[tokio::test]
-async fn a_node_s_lease_is_the_server_s_to_judge_and_its_term_fences_it() {
-    if !is_there() {
-        return;
-    }
-    let fresh = fresh().await;
-    let roster = fresh.store.roster().unwrap();
-    let said = |name: &str| Announcement {
+/// What a node of that name says of itself.
+fn said(name: &str) -> Announcement {
+    Announcement {
         name: NodeName::parse(name).unwrap(),
         role: Role::All,
         labels: BTreeSet::new(),
@@ -342,7 +337,16 @@ async fn a_node_s_lease_is_the_server_s_to_judge_and_its_term_fences_it() {
         version: "1".into(),
         host: format!("host-of-{name}"),
         pid: 7,
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_node_s_lease_is_the_server_s_to_judge_and_its_term_fences_it() {
+    if !is_there() {
+        return;
+    }
+    let fresh = fresh().await;
+    let roster = fresh.store.roster().unwrap();
     let (a, lease, now) = (said("a"), Duration::from_secs(60), chrono::Utc::now());
     assert_eq!(
         roster.join(&a, "home-1", lease, now).await.unwrap(),

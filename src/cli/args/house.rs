@@ -19,7 +19,7 @@ pub struct Init {
 /// `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
 pub struct Up {
-    /// What this node does in its fleet; wins over [fleet] role
+    /// What this node does in its fleet; wins over fleet.role in the configuration
     #[arg(long, value_name = "ROLE", value_parser = role())]
     pub role: Option<Role>,
 }
