@@ -1,12 +1,55 @@
 //! The words of the reports. Pure; people search for the first words of these lines, so they are kept by tests.
 
+use super::parcel::{Item, last_words};
 use crate::domain::id::TaskId;
-use crate::domain::report::Report;
+use crate::domain::report::{Report, Urgency};
+
+/// The most lines of a digest.
+const DIGEST: usize = 20;
 
 /// A report in one line.
 pub fn line(task: &TaskId, report: &Report) -> String {
     let (mark, words) = parts(report);
     format!("{mark} [{task}] - {words}")
+}
+
+/// Many reports shortly: how many tasks they are of, and the last word on each, what somebody must act on first.
+pub fn digest(items: &[Item]) -> String {
+    let words = last_words(items);
+    let count = |wanted: Urgency| {
+        words
+            .iter()
+            .filter(|item| item.report.urgency() == wanted)
+            .count()
+    };
+    let counts: Vec<String> = [
+        (Urgency::Person, "waiting for a person"),
+        (Urgency::Failure, "in trouble"),
+        (Urgency::Done, "ended or paused"),
+        (Urgency::Progress, "under way"),
+    ]
+    .into_iter()
+    .map(|(urgency, what)| (count(urgency), what))
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    let tasks = if words.len() == 1 { "task" } else { "tasks" };
+    let mut lines = vec![format!(
+        "🗞️ {} reports of {} {tasks}: {}",
+        items.len(),
+        words.len(),
+        counts.join(", ")
+    )];
+    lines.extend(
+        words
+            .iter()
+            .take(DIGEST)
+            .map(|item| line(&item.task, &item.report)),
+    );
+    if words.len() > DIGEST {
+        lines.push(format!("… and {} more", words.len() - DIGEST));
+    }
+    lines.join("\n")
 }
 
 fn parts(report: &Report) -> (&'static str, String) {
@@ -120,5 +163,38 @@ mod tests {
         let wanted =
             "✅ [t] - completed! Validation: ✓ build. Evidence: home page (a.png, b.png); bench (bench.txt)";
         assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn a_digest_says_what_matters_first() {
+        let item = |seq, task: &str, report| Item {
+            seq,
+            key: seq.to_string(),
+            task: TaskId::parse(task).unwrap(),
+            report,
+            at: chrono::DateTime::UNIX_EPOCH,
+            tries: 0,
+        };
+        let by = || Report::Paused { by: "jane".into() };
+        let few = [
+            item(1, "a", Report::Stuck),
+            item(2, "b", by()),
+            item(
+                3,
+                "a",
+                Report::Blocked {
+                    reason: "no key".into(),
+                },
+            ),
+        ];
+        assert_eq!(
+            digest(&few),
+            "🗞️ 3 reports of 2 tasks: 1 waiting for a person, 1 ended or paused\n\
+             🔴 [a] - blocked, needs human: no key\n⏸️ [b] - paused by jane"
+        );
+        let many: Vec<Item> = (0..30).map(|n| item(n, &format!("t{n}"), by())).collect();
+        let told = digest(&many);
+        assert_eq!(told.lines().count(), 22);
+        assert!(told.ends_with("… and 10 more"), "{told}");
     }
 }

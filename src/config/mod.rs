@@ -25,12 +25,13 @@ pub use layout::Layout;
 pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
-    Approvals, Bus, Containment, Fleet, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules,
-    Reports, Review, Runtime, Scheduler, Server, Store, Tier,
+    Approvals, Bus, Chat, Containment, Fleet, Forge, Gate, GateCriteria, Landing, Limits, Logging,
+    PolicyRules, Reports, Review, Runtime, Scheduler, Server, Store, Tier,
 };
 
 use self::section::PlanGate;
 use crate::domain::policy::{Policy, TierPolicy};
+use crate::domain::report::Surface;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -63,6 +64,8 @@ pub struct Config {
     pub server: Server,
     /// `[reports]`
     pub reports: Reports,
+    /// `[chat.NAME]`
+    pub chat: BTreeMap<Surface, Chat>,
     /// `[logging]`
     pub logging: Logging,
     /// `[limits]`

@@ -8,6 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use crate::format::retry_after::retry_after;
+
 /// How long to wait where nobody says it.
 const UNSAID: TimeDelta = TimeDelta::minutes(1);
 /// The longest wait that is believed: limits are counted by the hour, and clocks differ.
@@ -39,14 +41,6 @@ pub(super) fn until(
 fn says_so(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("rate limit") || message.contains("abuse detection")
-}
-
-/// Seconds, or a date.
-fn retry_after(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    match text.parse::<i64>() {
-        Ok(seconds) => now.checked_add_signed(TimeDelta::try_seconds(seconds)?),
-        Err(_) => Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc()),
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod queue;
 pub mod redact;
 pub mod request;
+pub mod retry_after;
 pub mod review;
 mod scan;
 pub mod secret;

@@ -482,7 +482,7 @@ impl Engine {
 }
 
 /// Told of a change in this node's place in its fleet; never where there is none.
-async fn heard(news: &mut Option<watch::Receiver<()>>) {
+pub(super) async fn heard(news: &mut Option<watch::Receiver<()>>) {
     if let Some(news) = news
         && news.changed().await.is_ok()
     {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::containment::Containment;
 use super::dispatcher::Dispatcher;
@@ -93,6 +93,8 @@ pub struct Instance {
     pub signs: Signs,
     /// What is said to other processes, and heard of them.
     pub signals: Arc<Signals>,
+    /// Told when there is something for surfaces.
+    pub handed: watch::Sender<()>,
     /// Whether reports are printed.
     pub reports_on_console: bool,
 }
@@ -152,6 +154,7 @@ impl Instance {
             clock,
             exe,
             environment,
+            handed: watch::Sender::new(()),
             reports_on_console,
         })
     }
@@ -237,6 +240,9 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
     let store = store.and_then(|url| password_in(url.expose_secret()).map(str::to_owned));
     let forge = config.forge.token.as_ref().and_then(|s| s.value().ok());
     let forge = forge.map(|s| s.expose_secret().to_owned());
+    let chat = config.chat.values().filter_map(|chat| match &chat.kind {
+        section::ChatKind::Webhook { secret, .. } => Some(secret.value().ok()?.expose_secret().to_owned()),
+    });
     let bus = config.bus.server().and_then(|s| s.value().ok());
     let bus = bus.and_then(|s| password_in(s.expose_secret()).map(str::to_owned));
     Redactor::new(
@@ -247,6 +253,7 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
             .chain(forge)
             .chain(store)
             .chain(bus)
+            .chain(chat)
             .chain(handed),
     )
 }

@@ -12,6 +12,7 @@ pub mod attachments;
 pub mod bench;
 pub mod board;
 pub mod containment;
+mod courier;
 pub mod dispatcher;
 pub mod driver;
 pub mod engine;

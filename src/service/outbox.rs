@@ -12,7 +12,7 @@ use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
 use crate::domain::task::Task;
 use crate::format::progress;
-use crate::store::{OutboxKind, OutboxRow, StoreError};
+use crate::store::{Handed, OutboxKind, OutboxRow, StoreError};
 
 /// Rows taken in one go.
 const BATCH: u32 = 200;
@@ -119,6 +119,7 @@ impl Outbox {
         self.instance.store.outbox_failed(row.seq, error, at).await
     }
 
+    /// Prints what is to be told, and hands it to the surfaces, whose couriers bring it.
     async fn tell_people(&mut self) -> Result<(), StoreError> {
         loop {
             let rows = self.due(OutboxKind::Report).await?;
@@ -134,8 +135,40 @@ impl Outbox {
                     tracing::debug!(task = %row.task, %error, "the console is gone");
                 }
             }
-            self.done(&rows).await?;
+            let to = self.addressed(&rows).await?;
+            if to.is_empty() {
+                self.done(&rows).await?;
+                continue;
+            }
+            let (seqs, now) = (
+                rows.iter().map(|row| row.seq).collect(),
+                self.instance.clock.now(),
+            );
+            self.instance.store.hand_out(seqs, to, now).await?;
+            self.instance.handed.send_replace(());
         }
+    }
+
+    /// Which surfaces want which of these reports.
+    async fn addressed(&self, rows: &[OutboxRow]) -> Result<Vec<Handed>, StoreError> {
+        let chats = &self.instance.config.chat;
+        let mut to = Vec::new();
+        if chats.is_empty() {
+            return Ok(to);
+        }
+        for row in rows {
+            let Durable::Report(report) = &row.effect else {
+                continue;
+            };
+            let task = self.instance.store.task(&row.task).await?;
+            let project = task.map(|task| task.definition.project).unwrap_or_default();
+            let wanted = chats.iter().filter(|(_, chat)| chat.wants(&project, report));
+            to.extend(wanted.map(|(surface, _)| Handed {
+                seq: row.seq,
+                to: surface.clone(),
+            }));
+        }
+        Ok(to)
     }
 
     async fn log_progress(&mut self, files: &Files) -> Result<(), StoreError> {

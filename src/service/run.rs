@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::courier;
 use super::engine::Engine;
 use super::instance::Instance;
 use super::member::JoinError;
@@ -76,6 +77,8 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
     instance.spares.keep();
+    let rounds_over = CancellationToken::new();
+    let couriers = courier::start(instance, &rounds_over);
     tracing::info!(home = %instance.layout.root().display(), "up");
     while !shutdown.is_cancelled() {
         if let Err(error) = engine.pass().await {
@@ -97,6 +100,8 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
             () = shutdown.cancelled() => {}
         }
     }
+    rounds_over.cancel();
+    couriers.join_all().await;
     ticker.stop().await?;
     instance.spares.end().await;
     let ticked = leave(engine).await?;
@@ -201,6 +206,7 @@ pub async fn tick(
     }
     instance.spares.end().await;
     let ticked = leave(engine).await?;
+    courier::flush(&instance).await;
     instance.signals.farewell().await;
     if !wait {
         entrust(&instance).await?;

@@ -28,6 +28,6 @@ pub use open::{OpenMode, open};
 pub use port::Store;
 pub use postgres::Roster;
 pub use record::{
-    AttemptFacts, AttemptRecord, Beat, Committed, Copied, Event, Filter, Flag, GateRun, Joined, Mirrored,
-    OutboxKind, OutboxRow, Page, ProgressMark, Scope, Standing, Trimmed,
+    AttemptFacts, AttemptRecord, Beat, Committed, Copied, Event, Filter, Flag, GateRun, Handed, Joined,
+    Mirrored, OutboxKind, OutboxRow, Page, ProgressMark, Scope, Standing, Trimmed, Waiting,
 };

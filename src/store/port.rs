@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::error::{CommitError, StoreError};
 use super::postgres::Roster;
 use super::record::{
-    AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Mirrored, OutboxKind,
-    OutboxRow, Page, ProgressMark, Standing, Trimmed,
+    AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Handed, Mirrored, OutboxKind,
+    OutboxRow, Page, ProgressMark, Standing, Trimmed, Waiting,
 };
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
@@ -132,6 +132,13 @@ pub trait Store: Send + Sync + fmt::Debug {
         error: String,
         not_before: DateTime<Utc>,
     ) -> Result<(), StoreError>;
+
+    /// Hands reports on to surfaces, each as a row of its channel, and records that the reports `seqs` were performed, in
+    /// one commit. The key of a row is its report's, `@`, and the surface; one that is there already stays as it is.
+    async fn hand_out(&self, seqs: Vec<u64>, to: Vec<Handed>, at: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// What waits in a channel; none where nothing does.
+    async fn outbox_waiting(&self, kind: OutboxKind) -> Result<Option<Waiting>, StoreError>;
 
     /// Every task that is not over, by id.
     async fn live(&self) -> Result<Vec<Task>, StoreError>;

@@ -1,5 +1,7 @@
 //! What the verbs of the store take and give, beside the domain's own types. Knows no engine.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,7 @@ use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
 use crate::domain::node::NodeName;
 use crate::domain::outcome::{AttemptReport, Outcome};
+use crate::domain::report::Surface;
 use crate::domain::task::Attempt;
 
 /// The acknowledgement of a change: it is on disk.
@@ -112,32 +115,41 @@ pub struct GateRun {
 }
 
 /// The channel of the outbox that a durable effect goes through: each is emptied by its own loop, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OutboxKind {
     /// Tell people.
     Report,
+    /// Tell those of one surface; such rows are made from those of [`OutboxKind::Report`] ([`super::Store::hand_out`]).
+    To(Surface),
     /// Bring the queue file up to date.
     Mirror,
     /// Append to the progress file.
     Progress,
 }
 
+const REPORT: &str = "report";
+const MIRROR: &str = "mirror";
+const PROGRESS: &str = "progress";
+/// What the word of a surface's channel begins with.
+pub(super) const TO: &str = "to:";
+
 impl OutboxKind {
     /// The word in the store.
-    pub fn as_str(self) -> &'static str {
+    pub fn word(&self) -> Cow<'static, str> {
         match self {
-            Self::Report => "report",
-            Self::Mirror => "mirror",
-            Self::Progress => "progress",
+            Self::Report => REPORT.into(),
+            Self::To(surface) => format!("{TO}{surface}").into(),
+            Self::Mirror => MIRROR.into(),
+            Self::Progress => PROGRESS.into(),
         }
     }
 
-    /// The channel of an effect.
-    pub fn of(effect: &Durable) -> Self {
+    /// The word in the store of the channel of an effect.
+    pub fn word_of(effect: &Durable) -> &'static str {
         match effect {
-            Durable::Report(_) => Self::Report,
-            Durable::Mirror => Self::Mirror,
-            Durable::Progress { .. } => Self::Progress,
+            Durable::Report(_) => REPORT,
+            Durable::Mirror => MIRROR,
+            Durable::Progress { .. } => PROGRESS,
         }
     }
 }
@@ -158,6 +170,26 @@ pub struct OutboxRow {
     /// Failed tries so far.
     pub attempts: u32,
     /// What the last try failed with.
+    pub error: Option<String>,
+}
+
+/// A report for a surface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    /// The number of the report's row.
+    pub seq: u64,
+    /// Whom it is for.
+    pub to: Surface,
+}
+
+/// What of a channel of the outbox is not performed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many rows.
+    pub count: u64,
+    /// When the first of them was decided.
+    pub since: DateTime<Utc>,
+    /// What the first of them failed with.
     pub error: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
 use super::error::StoreError;
-use super::record::{AttemptFacts, AttemptRecord, Event, GateRun, OutboxRow};
+use super::record::{AttemptFacts, AttemptRecord, Event, GateRun, OutboxRow, Waiting};
 use crate::domain::decide::{GateRecord, LogEntry};
 use crate::domain::definition::Priority;
 use crate::domain::gate::{GateReport, Receipt, Trace};
@@ -260,6 +260,18 @@ impl OutboxLine {
             key: self.key,
         })
     }
+}
+
+/// What waits in a channel of the outbox: how many rows, since when, and the first one's error.
+pub(super) type WaitingLine = (i64, Option<i64>, Option<String>);
+
+pub(super) fn waiting((count, since, error): WaitingLine) -> Result<Option<Waiting>, StoreError> {
+    let since = since.map(|at| time("an outbox row", at)).transpose()?;
+    Ok(since.map(|since| Waiting {
+        count: nat(count),
+        since,
+        error,
+    }))
 }
 
 /// A task's name from its column.

@@ -373,3 +373,50 @@ proptest::proptest! {
         let _ = parse_with(&text, &[], &[]);
     }
 }
+
+#[test]
+fn surfaces_are_read_and_their_mistakes_named() {
+    let good = "[chat.ops]\nkind = \"webhook\"\nurl = \"https://h/x\"\nsecret = \"${HOOK}\"\nreports = [\"blocked\"]\n";
+    let loaded = parse_with(good, &[("HOOK", "s3cret")], &[]).unwrap();
+    assert_eq!(loaded.config.chat.len(), 1);
+    let shown = config::show(&loaded);
+    assert!(shown.iter().all(|entry| !entry.value.contains("s3cret")));
+    for (text, said) in [
+        ("[chat.ops]\n", "chat.ops.kind is missing"),
+        ("[chat.ops]\nkind = \"pigeon\"\n", "kind"),
+        (
+            "[chat.\"The Ops\"]\nkind = \"webhook\"\nurl = \"https://h\"\nsecret = \"s\"\n",
+            "no name of a surface",
+        ),
+        (
+            "[chat.ops]\nkind = \"webhook\"\nsecret = \"s\"\n",
+            "chat.ops.url is missing",
+        ),
+        (
+            "[chat.ops]\nkind = \"webhook\"\nurl = \"ftp://h\"\nsecret = \"s\"\n",
+            "no address",
+        ),
+        (
+            "[chat.ops]\nkind = \"webhook\"\nurl = \"https://h\"\n",
+            "secret is missing",
+        ),
+        (
+            "[chat.ops]\nkind = \"webhook\"\nurl = \"https://h\"\nsecret = \"s\"\nreports = [\"done\"]\n",
+            "no kind of report",
+        ),
+        (
+            "[chat.ops]\nkind = \"webhook\"\nurl = \"https://h\"\nsecret = \"s\"\nper_minute = 0\n",
+            "per_minute",
+        ),
+        (
+            "[chat.ops]\nkind = \"webhook\"\nurl = \"https://h\"\nsecret = \"s\"\nchannel = \"c\"\n",
+            "unknown key 'channel'",
+        ),
+    ] {
+        let faults = faults(text);
+        assert!(
+            faults.iter().any(|fault| fault.message.contains(said)),
+            "{text}: {faults:?}"
+        );
+    }
+}

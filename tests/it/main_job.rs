@@ -25,4 +25,5 @@ mod questions;
 mod review;
 mod stuck;
 mod tampering;
+mod webhook;
 pub(crate) mod world;

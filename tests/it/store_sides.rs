@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use orchestrator::domain::decide::Decision;
 use orchestrator::domain::effect::Durable;
+use orchestrator::domain::report::{Report, Surface};
 use orchestrator::store::{
-    Beat, Filter, Mirrored, OutboxKind, OutboxRow, ProgressMark, Scope, Standing, Store, StoreError,
+    Beat, Filter, Handed, Mirrored, OutboxKind, OutboxRow, ProgressMark, Scope, Standing, Store, StoreError,
 };
 use serde_json::json;
 
@@ -17,6 +18,7 @@ on_every_engine! {
     beats_and_progress_only_move_forward_and_keep_what_they_do_not_name,
     an_effect_that_failed_holds_back_the_later_ones_of_its_task_and_kind_alone,
     an_effect_that_is_done_is_not_due_again,
+    reports_are_handed_to_surfaces_once_and_each_waits_by_itself,
     lists_come_in_pages_the_last_changed_first,
     changes_are_told_once_and_in_order,
     dependencies_are_answered_for_those_that_exist,
@@ -317,4 +319,54 @@ async fn retention_takes_old_rows_of_ended_tasks_and_done_effects_alone(engine: 
             .len(),
         1
     );
+}
+
+async fn reports_are_handed_to_surfaces_once_and_each_waits_by_itself(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
+    let store = &*fresh.store;
+    for id in ["a", "b"] {
+        let task = fresh.admitted(id).await;
+        let durable = vec![Durable::Report(Report::Stuck), Durable::Report(Report::Stuck)];
+        let decision = Decision {
+            durable,
+            ..claim(&task)
+        };
+        fresh.commit(&decision).await.unwrap();
+    }
+    let surface = |name| Surface::parse(name).unwrap();
+    let to = |name| OutboxKind::To(surface(name));
+    let rows = store.outbox_due(OutboxKind::Report, later(1), 10).await.unwrap();
+    let seqs: Vec<u64> = rows.iter().map(|row| row.seq).collect();
+    let handed = |seq: u64, name| Handed {
+        seq,
+        to: surface(name),
+    };
+    let mut all: Vec<Handed> = seqs.iter().map(|seq| handed(*seq, "ops")).collect();
+    all.push(handed(seqs[0], "team"));
+    store.hand_out(seqs.clone(), all.clone(), later(1)).await.unwrap();
+    // Whoever was interrupted does it again.
+    store.hand_out(seqs, all, later(2)).await.unwrap();
+
+    assert!(due_keys(store, OutboxKind::Report, 60).await.is_empty());
+    let ops = ["a:2:0@ops", "a:2:1@ops", "b:2:0@ops", "b:2:1@ops"];
+    assert_eq!(due_keys(store, to("ops"), 60).await, ops);
+    assert_eq!(due_keys(store, to("team"), 60).await, ["a:2:0@team"]);
+    assert!(due_keys(store, to("nobody"), 60).await.is_empty());
+
+    let waiting = store.outbox_due(to("ops"), later(1), 10).await.unwrap();
+    assert_eq!(waiting[0].effect, Durable::Report(Report::Stuck));
+    store
+        .outbox_failed(waiting[0].seq, "away".into(), later(50))
+        .await
+        .unwrap();
+    assert_eq!(due_keys(store, to("ops"), 2).await, ["b:2:0@ops", "b:2:1@ops"]);
+    assert_eq!(due_keys(store, to("team"), 2).await, ["a:2:0@team"]);
+    let standing = store.outbox_waiting(to("ops")).await.unwrap().unwrap();
+    assert_eq!((standing.count, standing.error.as_deref()), (4, Some("away")));
+    assert_eq!(standing.since, waiting[0].created_at);
+    store
+        .outbox_done(waiting.iter().map(|row| row.seq).collect(), later(3))
+        .await
+        .unwrap();
+    assert_eq!(store.outbox_waiting(to("ops")).await.unwrap(), None);
 }

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod bus;
+mod chat;
 mod containment;
 mod fleet;
 mod forge;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub use approvals::Approvals;
 pub use bus::Bus;
+pub use chat::{Chat, ChatKind};
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use fleet::Fleet;
 pub use forge::{Forge, ForgeKind};

@@ -62,6 +62,7 @@ pub async fn doctor(instance: &Instance) -> Vec<Finding> {
         watch(instance),
     ];
     findings.extend(super::bus::findings(instance).await);
+    findings.extend(super::surface::findings(instance).await);
     findings.extend(runtimes(instance));
     findings.extend(tiers(instance));
     findings.extend(containment(instance).await);

@@ -12,6 +12,7 @@ mod plan;
 mod show;
 mod status;
 mod steer;
+mod surface;
 mod task_view;
 mod unread;
 mod validate;

@@ -6,7 +6,7 @@ use super::super::instance::Instance;
 use super::super::reading::{self, Loaded};
 use super::super::view::{NodeView, Problem, ServiceView, Slots, Status, TaskView, VERSION};
 use super::task_view::Records;
-use super::{bus, node, unread};
+use super::{bus, node, surface, unread};
 use crate::domain::node::NodeName;
 use crate::domain::ready::Used;
 use crate::domain::task::Task;
@@ -51,6 +51,15 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     let mut views: Vec<TaskView> = tasks.iter().map(|t| records.task(instance, t, false)).collect();
     views.sort_by_key(|v| (urgency(v), v.id.clone()));
     let service = service(instance).await?;
+    let mut problems = match node::keeper_elsewhere(instance).await? {
+        None => problems(instance, &loaded),
+        Some(keeper) => {
+            let mut problems = of_runtimes(instance);
+            problems.extend(keeper_away(&keeper, nodes.as_deref().unwrap_or_default()));
+            problems
+        }
+    };
+    problems.extend(surface::problems(instance).await?);
     Ok(Status {
         version: VERSION,
         generated_at: instance.clock.now(),
@@ -59,14 +68,7 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
         slots,
         tasks: views,
         more_ended,
-        problems: match node::keeper_elsewhere(instance).await? {
-            None => problems(instance, &loaded),
-            Some(keeper) => {
-                let mut problems = of_runtimes(instance);
-                problems.extend(keeper_away(&keeper, nodes.as_deref().unwrap_or_default()));
-                problems
-            }
-        },
+        problems,
         nodes,
     })
 }
@@ -183,7 +185,7 @@ fn of_runtimes(instance: &Instance) -> Vec<Problem> {
     problems
 }
 
-fn of_file(file: &str, code: &str, message: String) -> Problem {
+pub(super) fn of_file(file: &str, code: &str, message: String) -> Problem {
     Problem {
         file: file.to_owned(),
         line: 1,

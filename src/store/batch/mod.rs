@@ -340,7 +340,7 @@ impl<'a> Batch<'a> {
             self.effects.push(EffectRow {
                 key: format!("{}:{}:{index}", task.id, task.version),
                 task: &change.id,
-                kind: OutboxKind::of(effect).as_str(),
+                kind: OutboxKind::word_of(effect),
                 payload: body(effect)?,
                 created_at: at,
             });

@@ -5,13 +5,17 @@ use chrono::{DateTime, Utc};
 use super::PostgresStore;
 use super::work::Work;
 use crate::store::error::StoreError;
-use crate::store::record::{OutboxKind, OutboxRow};
-use crate::store::row::{OutboxLine, int, micros};
+use crate::store::record::{Handed, OutboxKind, OutboxRow, Waiting};
+use crate::store::row::{OutboxLine, int, micros, waiting};
 
 const DUE: &str = "SELECT o.seq, o.key, o.task_id, o.payload::text AS payload, o.created_at, o.attempts, o.error FROM outbox o \
     WHERE o.done_at IS NULL AND o.kind = $1 AND o.not_before <= $2 \
     AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.done_at IS NULL AND e.task_id = o.task_id AND e.kind = o.kind \
     AND e.seq < o.seq AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
+
+const WAITING: &str = "SELECT count(*), min(created_at), \
+    (SELECT e.error FROM outbox e WHERE e.done_at IS NULL AND e.kind = $1 ORDER BY e.seq LIMIT 1) \
+    FROM outbox WHERE done_at IS NULL AND kind = $1";
 
 impl PostgresStore {
     pub(super) async fn outbox_due(
@@ -20,22 +24,40 @@ impl PostgresStore {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        let rows: Vec<OutboxLine> = self
-            .read(|pool| async move {
-                sqlx::query_as(DUE)
-                    .bind(kind.as_str())
-                    .bind(micros(now))
-                    .bind(i64::from(limit))
-                    .fetch_all(&pool)
-                    .await
-            })
-            .await?;
+        let channel = kind.word();
+        let due = |pool| {
+            let query = sqlx::query_as(DUE).bind(channel.clone());
+            let query = query.bind(micros(now)).bind(i64::from(limit));
+            async move { query.fetch_all(&pool).await }
+        };
+        let rows: Vec<OutboxLine> = self.read(due).await?;
         rows.into_iter().map(OutboxLine::into_row).collect()
     }
 
     pub(super) async fn outbox_done(&self, seqs: Vec<u64>, at: DateTime<Utc>) -> Result<(), StoreError> {
         let seqs = seqs.into_iter().map(int).collect();
         self.writer.done(Work::Performed { seqs, at: micros(at) }).await
+    }
+
+    pub(super) async fn hand_out(
+        &self,
+        seqs: Vec<u64>,
+        to: Vec<Handed>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let to = to.into_iter().map(|one| (int(one.seq), one.to)).collect();
+        let seqs = seqs.into_iter().map(int).collect();
+        let at = micros(at);
+        self.writer.done(Work::HandedOut { seqs, to, at }).await
+    }
+
+    pub(super) async fn outbox_waiting(&self, kind: OutboxKind) -> Result<Option<Waiting>, StoreError> {
+        let channel = kind.word();
+        let count = |pool| {
+            let query = sqlx::query_as(WAITING).bind(channel.clone());
+            async move { query.fetch_one(&pool).await }
+        };
+        waiting(self.read(count).await?)
     }
 
     pub(super) async fn outbox_failed(

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use super::text::text;
 use super::work::{Answer, Outcome, Work};
 use crate::domain::id::TaskId;
-use crate::store::record::{Beat, Mirrored, ProgressMark};
+use crate::store::record::{Beat, Mirrored, ProgressMark, TO};
 use crate::store::row::{int, micros};
 
 pub(super) const BEAT: &str = "UPDATE attempt_live l SET beat_at = greatest(l.beat_at, c.at), \
@@ -32,6 +32,11 @@ const PERFORMED: &str =
     "UPDATE outbox SET done_at = $2, error = NULL WHERE seq = ANY($1) AND done_at IS NULL";
 const NOT_PERFORMED: &str = "UPDATE outbox SET attempts = attempts + 1, error = $2, not_before = $3 \
     WHERE seq = $1 AND done_at IS NULL";
+
+const HAND_OUT: &str = "INSERT INTO outbox (key, task_id, kind, payload, created_at, not_before) \
+    SELECT o.key || '@' || p.surface, o.task_id, $3 || p.surface, o.payload, o.created_at, o.created_at \
+    FROM unnest($1::bigint[], $2::text[]) AS p (seq, surface) JOIN outbox o ON o.seq = p.seq WHERE o.done_at IS NULL \
+    ORDER BY o.seq ON CONFLICT (key) DO NOTHING";
 
 /// The rows that a statement found.
 type Found = HashSet<(String, i64)>;
@@ -58,11 +63,19 @@ pub(super) async fn sides(
                 Answer::Done
             }
             Work::Performed { seqs, at } => {
-                sqlx::query(PERFORMED)
-                    .bind(seqs)
-                    .bind(at)
+                put_performed(conn, seqs, *at).await?;
+                Answer::Done
+            }
+            Work::HandedOut { seqs, to, at } => {
+                let (rows, surfaces): (Vec<i64>, Vec<&str>) =
+                    to.iter().map(|(seq, to)| (*seq, to.as_str())).unzip();
+                sqlx::query(HAND_OUT)
+                    .bind(rows)
+                    .bind(surfaces)
+                    .bind(TO)
                     .execute(&mut *conn)
                     .await?;
+                put_performed(conn, seqs, *at).await?;
                 Answer::Done
             }
             Work::NotPerformed {
@@ -81,6 +94,11 @@ pub(super) async fn sides(
         };
         *answer = Some(Ok(done));
     }
+    Ok(())
+}
+
+async fn put_performed(conn: &mut PgConnection, seqs: &[i64], at: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(PERFORMED).bind(seqs).bind(at).execute(conn).await?;
     Ok(())
 }
 

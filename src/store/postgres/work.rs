@@ -2,6 +2,7 @@
 //! transaction that took no effect.
 
 use crate::domain::id::TaskId;
+use crate::domain::report::Surface;
 use crate::store::batch::Change;
 use crate::store::error::{CommitError, StoreError};
 use crate::store::record::{Beat, Committed, Mirrored, ProgressMark};
@@ -25,6 +26,12 @@ pub(super) enum Work {
     Mirrored(Vec<(TaskId, Mirrored)>),
     /// Effects that were performed.
     Performed { seqs: Vec<i64>, at: i64 },
+    /// Reports that were handed to surfaces.
+    HandedOut {
+        seqs: Vec<i64>,
+        to: Vec<(i64, Surface)>,
+        at: i64,
+    },
     /// An effect that could not be performed.
     NotPerformed {
         seq: i64,

@@ -7,12 +7,22 @@ use super::SqliteStore;
 use super::bulk::{Bulk, text};
 use crate::store::batch::EffectRow;
 use crate::store::error::StoreError;
-use crate::store::record::{OutboxKind, OutboxRow};
-use crate::store::row::{OutboxLine, body, int, micros};
+use crate::store::record::{Handed, OutboxKind, OutboxRow, TO, Waiting};
+use crate::store::row::{OutboxLine, body, int, micros, waiting};
 
 pub(super) const DUE: &str = "SELECT o.* FROM outbox o WHERE o.done_at IS NULL AND o.kind = $1 AND o.not_before <= $2 \
     AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.done_at IS NULL AND e.task_id = o.task_id AND e.kind = o.kind \
     AND e.seq < o.seq AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
+
+const DONE: &str = "UPDATE outbox SET done_at = $2, error = NULL \
+    WHERE seq IN (SELECT value FROM json_each($1)) AND done_at IS NULL";
+const HAND_OUT: &str = "INSERT INTO outbox (key, task_id, kind, payload, created_at, not_before) \
+    SELECT o.key || '@' || (p.value ->> 1), o.task_id, $2 || (p.value ->> 1), o.payload, o.created_at, o.created_at \
+    FROM json_each($1) p JOIN outbox o ON o.seq = (p.value ->> 0) WHERE o.done_at IS NULL ORDER BY o.seq \
+    ON CONFLICT (key) DO NOTHING";
+pub(super) const WAITING: &str = "SELECT count(*), min(created_at), \
+    (SELECT e.error FROM outbox e WHERE e.done_at IS NULL AND e.kind = $1 ORDER BY e.seq LIMIT 1) \
+    FROM outbox WHERE done_at IS NULL AND kind = $1";
 
 impl SqliteStore {
     pub(super) async fn outbox_due(
@@ -22,7 +32,7 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let rows: Vec<OutboxLine> = sqlx::query_as(DUE)
-            .bind(kind.as_str())
+            .bind(kind.word())
             .bind(micros(now))
             .bind(i64::from(limit))
             .fetch_all(&self.readers)
@@ -34,18 +44,50 @@ impl SqliteStore {
         self.writer
             .run(move |conn| {
                 Box::pin(async move {
-                    sqlx::query(
-                        "UPDATE outbox SET done_at = $2, error = NULL \
-                         WHERE seq IN (SELECT value FROM json_each($1)) AND done_at IS NULL",
-                    )
-                    .bind(body(&seqs)?)
-                    .bind(micros(at))
-                    .execute(conn)
-                    .await?;
+                    sqlx::query(DONE)
+                        .bind(body(&seqs)?)
+                        .bind(micros(at))
+                        .execute(conn)
+                        .await?;
                     Ok(())
                 })
             })
             .await
+    }
+
+    pub(super) async fn hand_out(
+        &self,
+        seqs: Vec<u64>,
+        to: Vec<Handed>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |conn| {
+                Box::pin(async move {
+                    let pairs: Vec<(u64, &str)> = to.iter().map(|one| (one.seq, one.to.as_str())).collect();
+                    sqlx::query(HAND_OUT)
+                        .bind(body(&pairs)?)
+                        .bind(TO)
+                        .execute(&mut *conn)
+                        .await?;
+                    sqlx::query(DONE)
+                        .bind(body(&seqs)?)
+                        .bind(micros(at))
+                        .execute(conn)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    pub(super) async fn outbox_waiting(&self, kind: OutboxKind) -> Result<Option<Waiting>, StoreError> {
+        waiting(
+            sqlx::query_as(WAITING)
+                .bind(kind.word())
+                .fetch_one(&self.readers)
+                .await?,
+        )
     }
 
     pub(super) async fn outbox_failed(

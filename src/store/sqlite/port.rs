@@ -14,8 +14,8 @@ use crate::domain::task::Task;
 use crate::store::Store;
 use crate::store::error::{CommitError, StoreError};
 use crate::store::record::{
-    AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Mirrored, OutboxKind,
-    OutboxRow, Page, ProgressMark, Standing, Trimmed,
+    AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Handed, Mirrored, OutboxKind,
+    OutboxRow, Page, ProgressMark, Standing, Trimmed, Waiting,
 };
 
 // An inherent verb goes before the trait's of the same name.
@@ -106,6 +106,14 @@ impl Store for SqliteStore {
         not_before: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         Self::outbox_failed(self, seq, error, not_before).await
+    }
+
+    async fn hand_out(&self, seqs: Vec<u64>, to: Vec<Handed>, at: DateTime<Utc>) -> Result<(), StoreError> {
+        Self::hand_out(self, seqs, to, at).await
+    }
+
+    async fn outbox_waiting(&self, kind: OutboxKind) -> Result<Option<Waiting>, StoreError> {
+        Self::outbox_waiting(self, kind).await
     }
 
     async fn live(&self) -> Result<Vec<Task>, StoreError> {
