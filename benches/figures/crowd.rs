@@ -88,7 +88,7 @@ async fn put_out(store: &dyn Store) -> anyhow::Result<()> {
     let now = Utc::now();
     for kind in [OutboxKind::Report, OutboxKind::Progress, OutboxKind::Mirror] {
         loop {
-            let rows = store.outbox_due(kind, now, 10_000).await?;
+            let rows = store.outbox_due(kind.clone(), now, 10_000).await?;
             if rows.is_empty() {
                 break;
             }
