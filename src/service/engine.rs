@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::running::Running;
 pub use self::running::Wish;
-pub(in crate::service) use self::share::KEEPER;
+pub(in crate::service) use self::share::{KEEPER, owner};
 use super::assessor;
 use super::board::Board;
 use super::dispatcher::{Applied, ApplyError, Dispatcher};
@@ -31,6 +31,7 @@ use super::landing;
 use super::outbox::Outbox;
 use super::queue_sync::QueueSync;
 use super::reviewer;
+use super::signals::Told;
 use crate::domain::effect::{Duty, duty};
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
@@ -66,6 +67,8 @@ pub enum Input {
         /// Until when.
         until: DateTime<Utc>,
     },
+    /// Another process says where to look.
+    Errand(Told),
 }
 
 /// The loop's state.
@@ -77,6 +80,8 @@ pub struct Engine {
     outbox: Outbox,
     running: HashMap<TaskId, Running>,
     pending: VecDeque<(TaskId, Event)>,
+    /// What this pass is to look at as well; answered at its end.
+    errands: Vec<Told>,
     inbox: mpsc::Receiver<Input>,
     sender: mpsc::Sender<Input>,
     /// Last event of the log that the board has taken in.
@@ -108,6 +113,7 @@ impl Engine {
             board,
             running: HashMap::new(),
             pending: VecDeque::new(),
+            errands: Vec::new(),
             inbox,
             sender,
             seen,
@@ -132,7 +138,13 @@ impl Engine {
         self.schedule().await?;
         self.assume_duties();
         self.note_signs(false).await;
+        self.answer_errands();
         self.perform().await
+    }
+
+    /// Where the engine takes in what happens.
+    pub fn inbox(&self) -> mpsc::Sender<Input> {
+        self.sender.clone()
     }
 
     /// Performs what is committed to be done.
@@ -298,6 +310,11 @@ impl Engine {
                 let fleet = &self.instance.fleet;
                 fleet.rest(&runtime, until);
                 { self.instance.member.iter() }.for_each(|member| member.offer(fleet.offers()));
+            }
+            Input::Errand(told) => {
+                // The store has it: it is read whatever the store's mark of other writers says.
+                self.written = None;
+                self.errands.push(told);
             }
             Input::Beat { task, epoch, at } => {
                 let live = self.board.get(&task).and_then(|t| t.state.attempt());

@@ -15,10 +15,11 @@ use super::driver::MEDIC;
 use super::files::Files;
 use super::fleet::Fleet;
 use super::member::Member;
-use super::signals::Signals;
+use super::signals::{Errand, Signals, To};
 use super::signs::Signs;
 use super::token::Tokens;
 use super::view::Stopped;
+use crate::bus::Rules;
 use crate::clock::Clock;
 use crate::config::{Config, Layout, section};
 use crate::domain::id::TaskId;
@@ -144,7 +145,12 @@ impl Instance {
             review_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             start_turns: Semaphore::new(STARTS),
             signs: Signs::default(),
-            signals: Arc::new(Signals::new(&config.bus, &store, clock.clone())),
+            signals: Arc::new(Signals::with_rules(
+                &config.bus,
+                &store,
+                clock.clone(),
+                rules(&config),
+            )),
             layout,
             config,
             policy,
@@ -208,7 +214,23 @@ impl Instance {
             .set_flag(STOPPED, by.map(|by| by.into()), self.clock.now())
             .await?;
         self.signals.changed();
+        if let Some(member) = &self.member {
+            for node in member.roster().nodes().await? {
+                let kind = if by.is_some() { "stopped" } else { "started" };
+                let (version, epoch, kind) = (0, 0, kind.to_owned());
+                let task = None;
+                self.signals.errand(To::Node(node.name().clone()), Errand { task, version, epoch, kind });
+            }
+        }
         Ok(())
+    }
+}
+
+/// What a node of a fleet holds and does not acknowledge is another's when its lease would be.
+fn rules(config: &Config) -> Rules {
+    Rules {
+        claim_after: config.fleet.lease,
+        ..Rules::default()
     }
 }
 

@@ -70,11 +70,14 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
         let (pid, now) = (std::process::id(), instance.clock.now());
         instance.store.set_flag("service", Some(pid.into()), now).await?;
     }
-    instance.signals.attend().await?;
+    instance.signals.attend(instance.member.as_ref()).await?;
     let mut watch = eyes(instance);
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
+    if let Some(member) = &instance.member {
+        instance.signals.take_errands(member, engine.inbox()).await;
+    }
     instance.spares.keep();
     tracing::info!(home = %instance.layout.root().display(), "up");
     while !shutdown.is_cancelled() {
