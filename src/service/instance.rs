@@ -15,6 +15,8 @@ use super::driver::MEDIC;
 use super::files::Files;
 use super::fleet::Fleet;
 use super::member::Member;
+use super::outlet::Outlet;
+use super::pulse::Pulse;
 use super::signals::{Errand, Signals, To};
 use super::signs::Signs;
 use super::token::Tokens;
@@ -74,6 +76,8 @@ pub struct Instance {
     pub fleet: Fleet,
     /// Its place among others, where it is a node of a fleet.
     pub member: Option<Arc<Member>>,
+    /// Where what its workers put out goes, where it is a node of a fleet.
+    pub outlet: Option<Outlet>,
     /// Its files.
     pub files: Files,
     /// Hides secrets in what is kept and shown.
@@ -94,6 +98,8 @@ pub struct Instance {
     pub signs: Signs,
     /// What is said to other processes, and heard of them.
     pub signals: Arc<Signals>,
+    /// Whether its passes come to an end.
+    pub pulse: Pulse,
     /// Whether reports are printed.
     pub reports_on_console: bool,
 }
@@ -134,6 +140,7 @@ impl Instance {
             .map(|roster| Member::new(&config, roster, &layout.state().join("node")));
         Ok(Self {
             member: member.transpose()?.map(Arc::new),
+            outlet: store.output_log().map(Outlet::new),
             workspaces: workspaces(&config, &layout, home.as_deref())?,
             spares: Spares::new(&layout.state()),
             containment: Containment::new(&config, &layout, &exe, &environment),
@@ -145,6 +152,7 @@ impl Instance {
             review_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             start_turns: Semaphore::new(STARTS),
             signs: Signs::default(),
+            pulse: Pulse::default(),
             signals: Arc::new(Signals::with_rules(
                 &config.bus,
                 &store,
@@ -215,7 +223,8 @@ impl Instance {
             .await?;
         self.signals.changed();
         if let Some(member) = &self.member {
-            for node in member.roster().nodes().await? {
+            // The flag is set: a node that is not told sees it a little later.
+            for node in member.roster().nodes().await.unwrap_or_default() {
                 let kind = if by.is_some() { "stopped" } else { "started" };
                 let (version, epoch, kind) = (0, 0, kind.to_owned());
                 let task = None;

@@ -258,6 +258,16 @@ impl Member {
         self.held().term > 0
     }
 
+    /// How it stands with the bus.
+    pub fn reach(&self) -> Option<Reach> {
+        self.held().bus.clone()
+    }
+
+    /// How long ago the renewal of its lease was sent that is in force.
+    pub fn lease_age(&self) -> Duration {
+        since_boot().saturating_sub(self.held().until.saturating_sub(self.lease / TRUST))
+    }
+
     /// Says how it stands with the bus from now on.
     pub fn reaches_bus(&self, standing: Standing) {
         let (since, away) = match standing {

@@ -77,11 +77,17 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     let mut engine = Engine::load(instance.clone()).await?;
     if let Some(member) = &instance.member {
         instance.signals.take_errands(member, engine.inbox()).await;
+        if let Some(outlet) = &instance.outlet {
+            outlet.open(&instance.signals, member).await;
+        }
     }
     instance.spares.keep();
     tracing::info!(home = %instance.layout.root().display(), "up");
     while !shutdown.is_cancelled() {
-        if let Err(error) = engine.pass().await {
+        instance.pulse.begins();
+        let passed = engine.pass().await;
+        instance.pulse.ends(passed.is_ok());
+        if let Err(error) = passed {
             tracing::error!(%error, "the store refuses; trying again");
             tokio::select! { () = tokio::time::sleep(PAUSE) => continue, () = shutdown.cancelled() => break }
         }
@@ -103,6 +109,9 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     ticker.stop().await?;
     instance.spares.end().await;
     let ticked = leave(engine).await?;
+    if let Some(outlet) = &instance.outlet {
+        outlet.close().await;
+    }
     instance.signals.leave().await?;
     Ok(ticked)
 }

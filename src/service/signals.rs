@@ -107,6 +107,14 @@ impl Signals {
         self.way.bus().await
     }
 
+    /// The bus, where other processes share it.
+    pub async fn shared_bus(&self) -> Option<Arc<dyn Bus>> {
+        match self.way.store {
+            Some(_) => self.bus().await,
+            None => None,
+        }
+    }
+
     /// An entry was committed.
     pub fn logged(&self, seq: u64, task: &TaskId, version: u64, entry: LogEntry) {
         let task = task.to_string();
@@ -132,9 +140,7 @@ impl Signals {
 
     /// Has the engine of a node get its errands, and those of the leader while it leads, until [`Signals::leave`].
     pub async fn take_errands(&self, member: &Arc<Member>, inbox: mpsc::Sender<Input>) {
-        if self.way.store.is_some()
-            && let Some(bus) = self.bus().await
-        {
+        if let Some(bus) = self.shared_bus().await {
             let (taking, end) = (errand::take(bus, member.clone(), inbox), self.end.clone());
             self.work
                 .spawn(async move { end.run_until_cancelled(taking).await });

@@ -54,18 +54,23 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     Ok(Status {
         version: VERSION,
         generated_at: instance.clock.now(),
-        bus: bus::view(instance, service.running).await?,
+        bus: bus::view(instance, service.running, nodes.as_deref()).await?,
         service,
         slots,
         tasks: views,
         more_ended,
-        problems: match node::keeper_elsewhere(instance).await? {
-            None => problems(instance, &loaded),
-            Some(keeper) => {
-                let mut problems = of_runtimes(instance);
-                problems.extend(keeper_away(&keeper, nodes.as_deref().unwrap_or_default()));
-                problems
-            }
+        problems: {
+            let all = nodes.as_deref().unwrap_or_default();
+            let mut problems = match node::keeper_elsewhere(instance).await? {
+                None => problems(instance, &loaded),
+                Some(keeper) => {
+                    let mut problems = of_runtimes(instance);
+                    problems.extend(keeper_away(&keeper, all));
+                    problems
+                }
+            };
+            problems.extend(bus::problems(all));
+            problems
         },
         nodes,
     })
