@@ -17,7 +17,11 @@ pub(super) fn page(figures: &Figures) -> String {
         ],
         1.0,
     );
-    page.one("orchestrator_store_up", "Whether the store answers", flag(figures.store_up));
+    page.one(
+        "orchestrator_store_up",
+        "Whether the store answers",
+        flag(figures.store_up),
+    );
     stored(&mut page, figures);
     of_fleet(&mut page, figures);
     of_bus(&mut page, figures);
@@ -31,13 +35,25 @@ fn stored(page: &mut Page, figures: &Figures) {
             page.labelled("orchestrator_tasks", &[("state", state)], number(*count));
         }
         let commits = number(stored.commits);
-        page.counter("orchestrator_commits_total", "Entries of the event log so far", commits);
+        page.counter(
+            "orchestrator_commits_total",
+            "Entries of the event log so far",
+            commits,
+        );
         let rows = number(stored.outbox);
-        page.one("orchestrator_outbox_rows", "What is committed to be told and is not told yet", rows);
+        page.one(
+            "orchestrator_outbox_rows",
+            "What is committed to be told and is not told yet",
+            rows,
+        );
         let oldest = "Age of the oldest of those; 0 where there is none";
         page.one("orchestrator_outbox_oldest_seconds", oldest, stored.oldest_s);
         let used = number(stored.used);
-        page.one("orchestrator_slots_used", "Worker slots in use, of the whole fleet", used);
+        page.one(
+            "orchestrator_slots_used",
+            "Worker slots in use, of the whole fleet",
+            used,
+        );
     }
     page.one(
         "orchestrator_slots",
@@ -57,14 +73,22 @@ fn of_fleet(page: &mut Page, figures: &Figures) {
     page.one("orchestrator_leads", "Whether this node leads", flag(fleet.leads));
     let age = "Since the lease of this node was renewed";
     page.one("orchestrator_lease_age_seconds", age, fleet.lease_age_s);
-    page.one("orchestrator_lease_held", "Whether that lease is trusted", flag(fleet.lease_held));
+    page.one(
+        "orchestrator_lease_held",
+        "Whether that lease is trusted",
+        flag(fleet.lease_held),
+    );
 }
 
 fn of_bus(page: &mut Page, figures: &Figures) {
     let Some(bus) = &figures.bus else {
         return;
     };
-    page.one("orchestrator_bus_up", "Whether the bus answers this node", flag(bus.up));
+    page.one(
+        "orchestrator_bus_up",
+        "Whether the bus answers this node",
+        flag(bus.up),
+    );
     let bypassed = "Whether the output of workers goes straight to the database";
     page.one("orchestrator_bus_bypassed", bypassed, flag(bus.bypassed));
     let parked = "Messages that nobody could do with, as the leader counts them";

@@ -228,7 +228,15 @@ impl Instance {
                 let kind = if by.is_some() { "stopped" } else { "started" };
                 let (version, epoch, kind) = (0, 0, kind.to_owned());
                 let task = None;
-                self.signals.errand(To::Node(node.name().clone()), Errand { task, version, epoch, kind });
+                self.signals.errand(
+                    To::Node(node.name().clone()),
+                    Errand {
+                        task,
+                        version,
+                        epoch,
+                        kind,
+                    },
+                );
             }
         }
         Ok(())

@@ -18,16 +18,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-pub(super) use self::errand::{concerned, errand};
 pub use self::errand::{Answer, To, Told};
+pub(super) use self::errand::{concerned, errand};
 pub use self::message::{Changed, Errand, Here, Logged};
+use super::engine::Input;
+use super::member::Member;
 use crate::bus::{self, Bus, BusError, Envelope, Rules};
 use crate::clock::Clock;
 use crate::config;
 use crate::domain::decide::LogEntry;
 use crate::domain::id::TaskId;
-use super::engine::Input;
-use super::member::Member;
 use crate::store::{Store, StoreError};
 use crate::telemetry;
 
@@ -287,7 +287,9 @@ fn sealed(entry: &Logged) -> Option<Envelope> {
 }
 
 async fn send_all(bus: &Arc<dyn Bus>, errands: &[(To, Errand)]) -> Result<(), BusError> {
-    let sealed = errands.iter().filter_map(|(to, errand)| Some((to.stream(), Envelope::seal(errand).ok()?)));
+    let sealed = errands
+        .iter()
+        .filter_map(|(to, errand)| Some((to.stream(), Envelope::seal(errand).ok()?)));
     let sealed: Vec<(String, Envelope)> = sealed.collect();
     let sent = join_all(sealed.iter().map(|(stream, errand)| bus.publish(stream, errand))).await;
     sent.into_iter().try_for_each(|sent| sent.map(drop))

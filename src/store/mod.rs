@@ -29,5 +29,6 @@ pub use port::Store;
 pub use postgres::{OutputLog, Roster};
 pub use record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Copied, Event, Filter, Flag, GateRun, Joined, Mirrored,
-    OutboxKind, OutboxRow, OutputLine, OutputOf, OutputSource, Page, ProgressMark, Scope, Standing, Stored, Trimmed,
+    OutboxKind, OutboxRow, OutputLine, OutputOf, OutputSource, Page, ProgressMark, Scope, Standing, Stored,
+    Trimmed,
 };

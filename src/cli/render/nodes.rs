@@ -70,7 +70,9 @@ pub fn parked(all: &[ParkedView], cleared: bool, look: &Look) -> String {
     let rows: Vec<Row> = all.iter().map(row).collect();
     let end = match cleared {
         true => "Thrown away.\n",
-        false => "What they were about is in the store: no work waits for them. Throw them away: `orchestrator node parked --clear`\n",
+        false => {
+            "What they were about is in the store: no work waits for them. Throw them away: `orchestrator node parked --clear`\n"
+        }
     };
     table(&columns, &rows, look) + end
 }

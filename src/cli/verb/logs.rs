@@ -18,8 +18,8 @@ use crate::runtime::process::file;
 use crate::runtime::transcript::{Line, Tail};
 use crate::service::instance::Instance;
 use crate::service::outlet::Copy;
-use crate::store::OutputSource;
 use crate::service::view::VERSION;
+use crate::store::OutputSource;
 
 /// How often `-f` looks.
 const LOOK: Duration = Duration::from_millis(200);

@@ -65,12 +65,16 @@ pub(super) fn problems(nodes: &[NodeView]) -> Vec<Problem> {
             let help = "look at the server, and at the way from that node to it";
             problems.push(problem("bus-away", message, help));
         } else if let Some(why) = &reach.bypassed {
-            let message = format!("what workers put out on node '{name}' goes straight to the database: {why}");
+            let message =
+                format!("what workers put out on node '{name}' goes straight to the database: {why}");
             let help = "look at the memory of the bus's server, and whether a node leads that has the bus";
             problems.push(problem("bus-bypassed", message, help));
         }
         if reach.parked > 0 {
-            let message = format!("{} of the bus could not be delivered and lie parked", parcels(reach.parked));
+            let message = format!(
+                "{} of the bus could not be delivered and lie parked",
+                parcels(reach.parked)
+            );
             let help = "`orchestrator node parked` shows them, and `--clear` throws them away: no work is lost with them";
             problems.push(problem("parked-messages", message, help));
         }

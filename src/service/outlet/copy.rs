@@ -48,7 +48,9 @@ impl Copy {
         while let Some(line) = self.log.read(&self.of, self.at, 1).await?.first() {
             let missing = line.starts - self.at;
             if missing > 0 {
-                rest.push(format!("[{missing} bytes did not arrive from the node that ran this]"));
+                rest.push(format!(
+                    "[{missing} bytes did not arrive from the node that ran this]"
+                ));
             }
             self.at = line.starts;
             rest.extend(self.read().await?);

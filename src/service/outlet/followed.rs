@@ -171,7 +171,10 @@ impl Stretch {
     fn safe(&self, all: bool) -> usize {
         let bytes: usize = self.held.iter().map(|line| line.bytes.len()).sum();
         let mut ready = self.held.len();
-        while !all && bytes < HELD && ready > 0 && self.redactor.may_go_on(joined(&self.held[..ready]).as_bytes())
+        while !all
+            && bytes < HELD
+            && ready > 0
+            && self.redactor.may_go_on(joined(&self.held[..ready]).as_bytes())
         {
             ready -= 1;
         }

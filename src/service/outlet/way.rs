@@ -52,7 +52,10 @@ impl Way {
                 let (of, straight) = (&output.of, output.straight);
                 leaving.extend(cut(lines).into_iter().map(|lines| Leaving {
                     place: (n, m),
-                    put: Put { of: of.clone(), lines },
+                    put: Put {
+                        of: of.clone(),
+                        lines,
+                    },
                     straight,
                 }));
             }
@@ -105,7 +108,10 @@ impl Way {
             return true;
         }
         let kept = self.keep(leaving.iter().map(|leaving| &leaving.put), false).await;
-        for Leaving { place: (n, m), put, .. } in leaving {
+        for Leaving {
+            place: (n, m), put, ..
+        } in leaving
+        {
             let output = &mut all[*n].outputs[*m];
             match (kept, put.lines.first(), put.lines.last()) {
                 (true, Some(first), Some(last)) if output.whole == Some(first.starts) => {

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::partitions::DAILY;
 use super::migrate::{HISTORY, MIGRATIONS, sign, sound_history};
+use super::partitions::DAILY;
 use super::server::Server;
 use crate::config::section::PostgresServer;
 use crate::store::error::StoreError;

@@ -11,8 +11,7 @@ const OUTBOX: &str = "SELECT count(*), min(created_at) FROM outbox WHERE done_at
 impl SqliteStore {
     pub(super) async fn figures(&self) -> Result<Stored, StoreError> {
         let tasks: Vec<(String, i64)> = sqlx::query_as(TASKS).fetch_all(&self.readers).await?;
-        let (outbox, oldest): (i64, Option<i64>) =
-            sqlx::query_as(OUTBOX).fetch_one(&self.readers).await?;
+        let (outbox, oldest): (i64, Option<i64>) = sqlx::query_as(OUTBOX).fetch_one(&self.readers).await?;
         Ok(Stored {
             tasks: tasks.into_iter().map(|(kind, n)| (kind, nat(n))).collect(),
             outbox: nat(outbox),
