@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -55,9 +56,16 @@ pub struct Ticked {
     pub workers: usize,
 }
 
-/// Runs until `shutdown`; workers that are at it then go on, and the next run adopts them.
-pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<Ticked, RunError> {
+/// Runs until `shutdown`; workers that are at it then go on, and the next run adopts them. `is_the_one` hears when it is known
+/// that no other service of this instance runs.
+pub async fn up(
+    instance: Arc<Instance>,
+    shutdown: CancellationToken,
+    is_the_one: oneshot::Sender<()>,
+) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
+    // Whoever does not listen does not want to know.
+    let _unheard = is_the_one.send(());
     let post = Post::take(&instance).await?;
     let ticked = serve(&instance, shutdown).await;
     post.leave(&instance, ticked.as_ref().is_ok_and(|t| t.workers == 0))

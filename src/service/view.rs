@@ -3,8 +3,14 @@
 //! These types are the JSON of the contract (section 8), version 1: fields are added, never renamed or removed.
 //! Deliberately absent: how they are made (see `operations`) and how they look on a terminal (see `cli::render`).
 
+mod figures;
+mod node;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+
+pub use self::figures::{BusFigures, Figures, FleetFigures, StoredFigures};
+pub use self::node::{NodeView, ParkedView, ReachView};
 
 /// The version of every JSON document.
 pub const VERSION: u32 = 1;
@@ -63,38 +69,6 @@ pub struct BusView {
     pub means: Option<String>,
 }
 
-/// How a node of the fleet stands with the bus.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReachView {
-    /// `up` or `away`.
-    pub standing: String,
-    /// Since when.
-    pub since: DateTime<Utc>,
-    /// Why it is away.
-    pub why: Option<String>,
-    /// Why what its workers put out goes straight to the database; `null`: it goes by the bus.
-    pub bypassed: Option<String>,
-    /// Messages that nobody could do with, as the leader counts them; 0 on the others.
-    pub parked: u64,
-}
-
-/// A message that nobody could do with.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ParkedView {
-    /// Where it was: `node.NAME` or `leader`.
-    pub stream: String,
-    /// Who had it last.
-    pub consumer: String,
-    /// How often it was delivered.
-    pub deliveries: u32,
-    /// Why it was set aside.
-    pub why: String,
-    /// Its kind, and the version of that.
-    pub kind: String,
-    /// What it says.
-    pub body: String,
-}
-
 /// The emergency stop.
 #[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
 pub struct Stopped {
@@ -102,39 +76,6 @@ pub struct Stopped {
     pub by: String,
     /// When.
     pub at: DateTime<Utc>,
-}
-
-/// A node of the fleet.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NodeView {
-    /// Its name.
-    pub name: String,
-    /// `all`, `scheduler`, `worker` or `gateway`.
-    pub role: String,
-    /// The machine that it runs on.
-    pub host: String,
-    /// Its labels.
-    pub labels: Vec<String>,
-    /// The version of its program.
-    pub version: String,
-    /// `there`, `cordoned`, `lost` or `stopped`.
-    pub state: String,
-    /// How long its lease holds, in seconds; below zero where it ran out, `null` where it went by itself.
-    pub lease_s: Option<f64>,
-    /// When it started.
-    pub since: DateTime<Utc>,
-    /// Whether it leads.
-    pub leads: bool,
-    /// Whether it keeps the queue file.
-    pub keeps_queue: bool,
-    /// Who keeps new work away from it.
-    pub cordoned_by: Option<String>,
-    /// Slots in use.
-    pub used: u32,
-    /// Its slots.
-    pub slots: u32,
-    /// How it stands with the bus; `null` where there is no server, or it does not know yet.
-    pub bus: Option<ReachView>,
 }
 
 /// Worker slots.
@@ -471,64 +412,4 @@ pub struct PlanStep {
     pub action: String,
     /// Why, in one sentence.
     pub why: String,
-}
-
-/// The figures of a service, for monitoring.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Figures {
-    /// The version of its program.
-    pub version: String,
-    /// The name of its node.
-    pub node: String,
-    /// What that does.
-    pub role: String,
-    /// Whether the store answers.
-    pub store_up: bool,
-    /// What the store knows, where it answers.
-    pub stored: Option<StoredFigures>,
-    /// Worker slots of the nodes that take work.
-    pub slots: u32,
-    /// The fleet, where this is a node of one.
-    pub fleet: Option<FleetFigures>,
-    /// The bus, where a server is configured and its standing known.
-    pub bus: Option<BusFigures>,
-}
-
-/// What the store knows.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct StoredFigures {
-    /// Tasks that are not over, by state.
-    pub tasks: std::collections::BTreeMap<String, u64>,
-    /// Worker slots in use.
-    pub used: u64,
-    /// Entries of the event log so far.
-    pub commits: u64,
-    /// Rows of the outbox that are not performed.
-    pub outbox: u64,
-    /// The age of the oldest of them in seconds.
-    pub oldest_s: f64,
-}
-
-/// What a node knows of its fleet.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct FleetFigures {
-    /// Nodes by state.
-    pub nodes: std::collections::BTreeMap<String, u64>,
-    /// Whether this one leads.
-    pub leads: bool,
-    /// Since when its lease was not renewed, in seconds.
-    pub lease_age_s: f64,
-    /// Whether that is trusted.
-    pub lease_held: bool,
-}
-
-/// How the bus stands.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct BusFigures {
-    /// Whether it answers.
-    pub up: bool,
-    /// Whether what workers put out goes straight to the database.
-    pub bypassed: bool,
-    /// Messages that nobody could do with.
-    pub parked: u64,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::super::args::house::{Demo, Tick, Up};
@@ -22,9 +23,15 @@ pub(super) async fn up(ground: &Ground, args: Up) -> Outcome {
     let role = { args.role }.map(|role| Override::flag("--role", "fleet.role", role.as_str()));
     let instance = ground.running_instance(role.as_slice()).await?;
     let stopping = until_told()?;
-    let server = answer(&instance).await?;
-    let ended = run::up(instance, stopping).await;
-    if let Some(server) = server {
+    let (begun, is_the_one) = oneshot::channel();
+    let answering = async {
+        match is_the_one.await {
+            Ok(()) => answer(&instance).await.inspect_err(|_| stopping.cancel()),
+            Err(_refused) => Ok(None),
+        }
+    };
+    let (ended, server) = tokio::join!(run::up(instance.clone(), stopping.clone(), begun), answering);
+    if let Some(server) = server? {
         server.close().await;
     }
     farewell(ended.map_err(refused)?)
