@@ -247,6 +247,8 @@ impl Instance {
 fn rules(config: &Config) -> Rules {
     Rules {
         claim_after: config.fleet.lease,
+        // Messages of up to 100 kB each: a server is to be full of them for hours, not for days.
+        journal_bound: 20_000,
         ..Rules::default()
     }
 }

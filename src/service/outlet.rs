@@ -40,6 +40,8 @@ const PACE: Duration = Duration::from_millis(250);
 const ASKED: Duration = Duration::from_secs(2);
 /// How long the end of an attempt waits until all of it is kept. The database takes its end too, so it is seldom in vain.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Full batches that are sent in a row.
+const TURNS: usize = 16;
 /// Orders that wait at most.
 const QUEUE: usize = 256;
 
@@ -162,11 +164,22 @@ async fn send(mut way: Way, mut inbox: mpsc::Receiver<Order>) {
             more.push(order);
         }
         more.into_iter().for_each(|order| take(order, &mut all));
-        while way.send(&mut all).await {}
+        for _ in 0..TURNS {
+            if !way.send(&mut all).await {
+                break;
+            }
+            // Whoever floods does not hold up the others.
+            all.rotate_left(1);
+        }
         for followed in &mut all {
-            followed.finish(&mut way).await;
+            if !followed.finish(&mut way).await {
+                break;
+            }
         }
         all.retain(|followed| !followed.is_over());
+        if all.is_empty() {
+            way.rests();
+        }
         if asked.elapsed() >= ASKED {
             asked = Instant::now();
             way.ask(&mut all).await;

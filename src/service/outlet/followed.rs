@@ -98,18 +98,19 @@ impl Followed {
         self.over
     }
 
-    /// Where it has ended: all that is not kept goes straight to the database, durably. To be called again until it is over.
-    pub(super) async fn finish(&mut self, way: &mut Way) {
+    /// Where it has ended: all that is not kept goes straight to the database, durably. To be called again until it is over;
+    /// answers whether the database took what it was given.
+    pub(super) async fn finish(&mut self, way: &mut Way) -> bool {
         let Some(kept) = &self.kept else {
-            return;
+            return true;
         };
         if kept.is_closed() {
             self.over = true;
-            return;
+            return true;
         }
         for output in &mut self.outputs {
             if !way.keep_rest(output).await {
-                return;
+                return false;
             }
         }
         self.over = true;
@@ -120,6 +121,7 @@ impl Followed {
             // Whoever waited was told that it takes long.
             let _late = kept.send(());
         }
+        true
     }
 }
 
@@ -223,4 +225,70 @@ fn joined(lines: &[Line]) -> String {
         .map(|line| String::from_utf8_lossy(&line.bytes))
         .collect();
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn of() -> OutputOf {
+        OutputOf {
+            task: "t".parse().unwrap(),
+            epoch: 1,
+            claimed_at: DateTime::UNIX_EPOCH,
+            source: OutputSource::Said,
+        }
+    }
+
+    fn shown(lines: &[OutputLine]) -> Vec<(u64, u64, &str)> {
+        let shown = lines.iter().map(|l| (l.starts, l.ends, l.text.as_str()));
+        shown.collect()
+    }
+
+    #[test]
+    fn a_secret_that_is_broken_over_lines_never_leaves_however_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mut file = File::create(&path).unwrap();
+        let redactor = Redactor::new(["secret-token"]);
+        let mut output = Stretch::new(of(), &path, &redactor, true);
+        file.write_all(b"one\nsecret-\n").unwrap();
+        assert_eq!(shown(&output.next(false)), [(0, 4, "one")]);
+        file.write_all(b"token\ntwo\nhalf").unwrap();
+        let clean = [(4, 12, "[redacted]"), (12, 18, ""), (18, 22, "two")];
+        assert_eq!(shown(&output.next(false)), clean);
+        assert!(output.is_under_way());
+        // The half line comes when nobody writes any more; sent again, all are the same lines.
+        output.rewind(4);
+        let mut again = Vec::new();
+        loop {
+            let more = output.next(true);
+            if more.is_empty() {
+                break;
+            }
+            again.extend(more);
+        }
+        assert_eq!(shown(&again), [&clean[..], &[(22, 26, "half")]].concat());
+    }
+
+    #[test]
+    fn what_does_not_arrive_is_waited_for_and_what_arrives_is_not_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        std::fs::write(&path, format!("{}\nx\n", "é".repeat(LINE))).unwrap();
+        let mut output = Stretch::new(of(), &path, &Redactor::default(), true);
+        let mut sent = Vec::new();
+        while sent.len() < 2 {
+            sent.extend(output.next(false));
+        }
+        assert_eq!(sent[0].text.len(), LINE);
+        assert!(!output.arrived(0), "not at once");
+        assert!(!output.arrived(sent[1].ends));
+        assert!(!output.is_under_way());
+    }
 }

@@ -71,8 +71,10 @@ impl Way {
     async fn learn_beginnings(&self, all: &mut [Followed]) {
         let outputs = all.iter_mut().flat_map(|followed| &mut followed.outputs);
         for output in outputs.filter(|output| output.whole.is_none()) {
-            if let Some(whole) = self.whole_to(&output.of, 0).await {
-                output.rewind(whole);
+            match self.whole_to(&output.of, 0).await {
+                Some(whole) => output.rewind(whole),
+                // The others would wait as long for the same.
+                None => return,
             }
         }
     }
@@ -150,14 +152,20 @@ impl Way {
         }
     }
 
+    /// Nothing is under way: there is nothing to say of the way any more.
+    pub(super) fn rests(&self) {
+        self.member.bypasses_bus(None);
+    }
+
     /// Asks what has arrived, and has sent again what has not.
     pub(super) async fn ask(&self, all: &mut [Followed]) {
         let outputs = all.iter_mut().flat_map(|followed| &mut followed.outputs);
         for output in outputs.filter(|output| output.is_under_way()) {
             let from = output.whole.unwrap_or(0);
-            if let Some(whole) = self.whole_to(&output.of, from).await
-                && output.arrived(whole)
-            {
+            let Some(whole) = self.whole_to(&output.of, from).await else {
+                return;
+            };
+            if output.arrived(whole) {
                 output.rewind(whole);
                 output.straight = true;
             }

@@ -73,7 +73,7 @@ async fn killed_and_restarted_with_its_log_nothing_acknowledged_comes_back_and_n
     // One is waiting when it happens.
     let waiting = Seat::new("empty", "workers", "w");
     let (waited, ()) = tokio::join!(bus.take(&waiting, 1, Duration::from_secs(60)), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.until_somebody_waits().await;
         server.kill();
     });
     assert!(matches!(waited, Err(BusError::Away { .. })), "{waited:?}");
@@ -133,7 +133,7 @@ async fn emptied_groups_are_made_anew_and_journals_begin_again() {
     // While somebody waits.
     let waiting = seat("b");
     let (waited, ()) = tokio::join!(bus.take(&waiting, 1, Duration::from_secs(20)), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.until_somebody_waits().await;
         server.say(&["FLUSHALL"]).await;
         bus.publish("dispatch", &order(3)).await.unwrap();
     });
@@ -259,7 +259,7 @@ async fn a_connection_that_swallows_everything_is_replaced() {
     let waiting = Seat::new("empty", "workers", "w");
     let began = Instant::now();
     let (waited, ()) = tokio::join!(bus.take(&waiting, 1, Duration::from_secs(60)), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.until_somebody_waits().await;
         proxy.swallow(true);
     });
     assert!(matches!(waited, Err(BusError::Away { .. })), "{waited:?}");
