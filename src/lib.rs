@@ -5,7 +5,7 @@
 //!
 //! | floor | modules | may do |
 //! | --- | --- | --- |
-//! | 4 surfaces | [`cli`] [`mcp`] [`demo`] | speak a protocol; translate, call `service::operations`, render |
+//! | 4 surfaces | [`cli`] [`mcp`] [`http`] [`demo`] | speak a protocol; translate, call `service::operations`, render |
 //! | 3 service | [`service`] | the loops: load, decide, commit, perform |
 //! | 2 adapters | [`store`] [`runtime`] [`workspace`] [`gate`] [`files`] [`chat`] [`bus`] [`sandbox`] [`forge`] [`scripted_model`] | one outside thing each |
 //! | 1 ground | [`config`] [`clock`] [`telemetry`] | configuration, time, logs |
@@ -25,6 +25,7 @@ pub mod files;
 pub mod forge;
 pub mod format;
 pub mod gate;
+pub mod http;
 pub mod mcp;
 pub mod runtime;
 pub mod sandbox;

@@ -75,6 +75,9 @@ pub trait Bus: fmt::Debug + Send + Sync {
     /// The newest `most` parked messages of a stream, the newest first.
     async fn parked(&self, stream: &str, most: usize) -> Result<Vec<Parked>, BusError>;
 
+    /// Throws the parked messages of a stream away; how many there were.
+    async fn clear_parked(&self, stream: &str) -> Result<u64, BusError>;
+
     /// Removes a consumer that holds nothing; one that holds something stays until that is claimed.
     async fn leave(&self, seat: &Seat) -> Result<(), BusError>;
 

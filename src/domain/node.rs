@@ -83,11 +83,13 @@ pub enum Role {
     Scheduler,
     /// Runs workers; never leads.
     Worker,
+    /// Answers people; neither leads nor runs workers.
+    Gateway,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::All, Self::Scheduler, Self::Worker];
+    pub const ALL: [Self; 4] = [Self::All, Self::Scheduler, Self::Worker, Self::Gateway];
 
     /// The word in the configuration and on the command line.
     pub fn as_str(self) -> &'static str {
@@ -95,17 +97,18 @@ impl Role {
             Self::All => "all",
             Self::Scheduler => "scheduler",
             Self::Worker => "worker",
+            Self::Gateway => "gateway",
         }
     }
 
     /// Whether it may lead.
     pub fn leads(self) -> bool {
-        self != Self::Worker
+        matches!(self, Self::All | Self::Scheduler)
     }
 
     /// Whether it runs workers.
     pub fn works(self) -> bool {
-        self != Self::Scheduler
+        matches!(self, Self::All | Self::Worker)
     }
 }
 
@@ -162,6 +165,24 @@ pub struct Announcement {
     pub host: String,
     /// Its process there.
     pub pid: u32,
+    /// How it stands with the bus; none where there is no server, and before it knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bus: Option<Reach>,
+}
+
+/// How a node stands with the server of the bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why the server is away; none: it answers.
+    pub away: Option<String>,
+    /// Why what workers put out goes straight to the database; none: it goes by the bus.
+    #[serde(default)]
+    pub bypassed: Option<String>,
+    /// Messages that nobody could do with, as the leader counts them; 0 on the others.
+    #[serde(default)]
+    pub parked: u64,
 }
 
 impl Announcement {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::member::Member;
-use super::signals::Signals;
+use super::signals::{Signals, concerned, errand};
 use crate::clock::Clock;
 use crate::domain::decide::{Context, Decision, LogEntry, Refused, Ruling, admit, decide};
 use crate::domain::definition::{Declared, Definition};
@@ -160,6 +160,10 @@ impl Dispatcher {
 
     fn tell(&self, task: &Task, seq: u64, entry: LogEntry) {
         if let Some(signals) = &self.signals {
+            let concerned = self.member.as_ref().and_then(|member| concerned(task, member));
+            if let Some(to) = concerned {
+                signals.errand(to, errand(task, &entry));
+            }
             signals.logged(seq, &task.id, task.version, entry);
         }
     }

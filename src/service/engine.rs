@@ -4,6 +4,7 @@
 //! Invariants: level-triggered, so a lost wake-up costs one pass; a duty is performed once at a time a task; an event
 //! that could not be committed is kept until it can. Deliberately absent: decisions (domain), I/O of its own.
 
+mod input;
 mod running;
 mod schedule;
 mod share;
@@ -17,9 +18,10 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::input::Input;
 use self::running::Running;
 pub use self::running::Wish;
-pub(in crate::service) use self::share::KEEPER;
+pub(in crate::service) use self::share::{KEEPER, owner};
 use super::assessor;
 use super::board::Board;
 use super::dispatcher::{Applied, ApplyError, Dispatcher};
@@ -31,6 +33,7 @@ use super::landing;
 use super::outbox::Outbox;
 use super::queue_sync::QueueSync;
 use super::reviewer;
+use super::signals::Told;
 use crate::domain::effect::{Duty, duty};
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
@@ -45,29 +48,6 @@ use crate::store::StoreError;
 /// The wait before work that the store refused is tried again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// What comes in from everything that runs beside the engine.
-#[derive(Debug)]
-pub enum Input {
-    /// Something happened to a task.
-    Event(TaskId, Event),
-    /// A worker showed life.
-    Beat {
-        /// Whose.
-        task: TaskId,
-        /// Its attempt.
-        epoch: u64,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// A runtime's provider wants to be left alone.
-    Rest {
-        /// The runtime.
-        runtime: String,
-        /// Until when.
-        until: DateTime<Utc>,
-    },
-}
-
 /// The loop's state.
 pub struct Engine {
     instance: Arc<Instance>,
@@ -77,6 +57,8 @@ pub struct Engine {
     outbox: Outbox,
     running: HashMap<TaskId, Running>,
     pending: VecDeque<(TaskId, Event)>,
+    /// What this pass is to look at as well; answered at its end.
+    errands: Vec<Told>,
     inbox: mpsc::Receiver<Input>,
     sender: mpsc::Sender<Input>,
     /// Last event of the log that the board has taken in.
@@ -108,6 +90,7 @@ impl Engine {
             board,
             running: HashMap::new(),
             pending: VecDeque::new(),
+            errands: Vec::new(),
             inbox,
             sender,
             seen,
@@ -132,7 +115,13 @@ impl Engine {
         self.schedule().await?;
         self.assume_duties();
         self.note_signs(false).await;
+        self.answer_errands();
         self.perform().await
+    }
+
+    /// Where the engine takes in what happens.
+    pub fn inbox(&self) -> mpsc::Sender<Input> {
+        self.sender.clone()
     }
 
     /// Performs what is committed to be done.
@@ -284,28 +273,6 @@ impl Engine {
         }
         ended.iter().for_each(|id| drop(self.running.remove(id)));
         Ok(())
-    }
-
-    fn note(&mut self, input: Input) {
-        match input {
-            Input::Event(id, event) => {
-                if let (Some(running), Event::Started { .. }) = (self.running.get_mut(&id), &event) {
-                    running.met = true;
-                }
-                self.pending.push_back((id, event));
-            }
-            Input::Rest { runtime, until } => {
-                let fleet = &self.instance.fleet;
-                fleet.rest(&runtime, until);
-                { self.instance.member.iter() }.for_each(|member| member.offer(fleet.offers()));
-            }
-            Input::Beat { task, epoch, at } => {
-                let live = self.board.get(&task).and_then(|t| t.state.attempt());
-                if live.is_some_and(|a| a.epoch == epoch) {
-                    self.board.beat(&task, at);
-                }
-            }
-        }
     }
 
     /// Applies an event and takes the result onto the board. A refusal is logged: who asked sees the state unchanged.

@@ -15,10 +15,13 @@ use super::driver::MEDIC;
 use super::files::Files;
 use super::fleet::Fleet;
 use super::member::Member;
-use super::signals::Signals;
+use super::outlet::Outlet;
+use super::pulse::Pulse;
+use super::signals::{Errand, Signals, To};
 use super::signs::Signs;
 use super::token::Tokens;
 use super::view::Stopped;
+use crate::bus::Rules;
 use crate::clock::Clock;
 use crate::config::{Config, Layout, section};
 use crate::domain::id::TaskId;
@@ -73,6 +76,8 @@ pub struct Instance {
     pub fleet: Fleet,
     /// Its place among others, where it is a node of a fleet.
     pub member: Option<Arc<Member>>,
+    /// Where what its workers put out goes, where it is a node of a fleet.
+    pub outlet: Option<Outlet>,
     /// Its files.
     pub files: Files,
     /// Hides secrets in what is kept and shown.
@@ -95,6 +100,8 @@ pub struct Instance {
     pub signals: Arc<Signals>,
     /// Told when there is something for surfaces.
     pub handed: watch::Sender<()>,
+    /// Whether its passes come to an end.
+    pub pulse: Pulse,
     /// Whether reports are printed.
     pub reports_on_console: bool,
 }
@@ -135,6 +142,7 @@ impl Instance {
             .map(|roster| Member::new(&config, roster, &layout.state().join("node")));
         Ok(Self {
             member: member.transpose()?.map(Arc::new),
+            outlet: store.output_log().map(Outlet::new),
             workspaces: workspaces(&config, &layout, home.as_deref())?,
             spares: Spares::new(&layout.state()),
             containment: Containment::new(&config, &layout, &exe, &environment),
@@ -146,7 +154,13 @@ impl Instance {
             review_turns: Semaphore::new(policy.max_concurrent.max(1) as usize),
             start_turns: Semaphore::new(STARTS),
             signs: Signs::default(),
-            signals: Arc::new(Signals::new(&config.bus, &store, clock.clone())),
+            pulse: Pulse::default(),
+            signals: Arc::new(Signals::with_rules(
+                &config.bus,
+                &store,
+                clock.clone(),
+                rules(&config),
+            )),
             layout,
             config,
             policy,
@@ -211,7 +225,34 @@ impl Instance {
             .set_flag(STOPPED, by.map(|by| by.into()), self.clock.now())
             .await?;
         self.signals.changed();
+        if let Some(member) = &self.member {
+            // The flag is set: a node that is not told sees it a little later.
+            for node in member.roster().nodes().await.unwrap_or_default() {
+                let kind = if by.is_some() { "stopped" } else { "started" };
+                let (version, epoch, kind) = (0, 0, kind.to_owned());
+                let task = None;
+                self.signals.errand(
+                    To::Node(node.name().clone()),
+                    Errand {
+                        task,
+                        version,
+                        epoch,
+                        kind,
+                    },
+                );
+            }
+        }
         Ok(())
+    }
+}
+
+/// What a node of a fleet holds and does not acknowledge is another's when its lease would be.
+fn rules(config: &Config) -> Rules {
+    Rules {
+        claim_after: config.fleet.lease,
+        // Messages of up to 100 kB each: a server is to be full of them for hours, not for days.
+        journal_bound: 20_000,
+        ..Rules::default()
     }
 }
 

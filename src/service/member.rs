@@ -14,9 +14,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::bus::Standing;
 use crate::clock::{Clock, since_boot};
 use crate::config::Config;
-use crate::domain::node::{Announcement, Node, NodeName, Offer, Role};
+use crate::domain::node::{Announcement, Node, NodeName, Offer, Reach, Role};
 use crate::files::{FileError, atomic};
 use crate::store::{Joined, Roster, StoreError};
 
@@ -53,6 +54,8 @@ struct Held {
     nodes: Vec<Node>,
     /// What it offers.
     offers: BTreeMap<String, Offer>,
+    /// How it stands with the bus.
+    bus: Option<Reach>,
 }
 
 /// Why a node is not let in.
@@ -97,6 +100,7 @@ impl Member {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 host,
                 pid: std::process::id(),
+                bus: None,
             },
             home: home_of(identity)?,
             lease: fleet.lease,
@@ -249,14 +253,61 @@ impl Member {
         self.held().offers = offers;
     }
 
+    /// Whether it is this process that serves as the node: commands on its host know its name as well.
+    pub fn serves(&self) -> bool {
+        self.held().term > 0
+    }
+
+    /// How it stands with the bus.
+    pub fn reach(&self) -> Option<Reach> {
+        self.held().bus.clone()
+    }
+
+    /// How long ago the renewal of its lease was sent that is in force.
+    pub fn lease_age(&self) -> Duration {
+        since_boot().saturating_sub(self.held().until.saturating_sub(self.lease / TRUST))
+    }
+
+    /// Says how it stands with the bus from now on.
+    pub fn reaches_bus(&self, standing: Standing) {
+        let (since, away) = match standing {
+            Standing::Up { since } => (since, None),
+            Standing::Away { since, why } => (since, Some(why)),
+        };
+        let mut held = self.held();
+        let before = held.bus.take();
+        held.bus = Some(Reach {
+            since,
+            away,
+            bypassed: before.as_ref().and_then(|before| before.bypassed.clone()),
+            parked: before.map_or(0, |before| before.parked),
+        });
+    }
+
+    /// Says how many messages are parked.
+    pub fn found_parked(&self, count: u64) {
+        if let Some(bus) = &mut self.held().bus {
+            bus.parked = count;
+        }
+    }
+
+    /// Says why the output of its workers goes straight to the database, or that it goes by the bus.
+    pub fn bypasses_bus(&self, why: Option<String>) {
+        if let Some(bus) = &mut self.held().bus {
+            bus.bypassed = why;
+        }
+    }
+
     /// Told when it leads, or leads no more, and when nodes come and go.
     pub fn news(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
 
     fn announcement(&self) -> Announcement {
+        let held = self.held();
         Announcement {
-            runtimes: self.held().offers.clone(),
+            runtimes: held.offers.clone(),
+            bus: held.bus.clone(),
             ..self.me.clone()
         }
     }

@@ -4,7 +4,8 @@
 //! [`judge`] beside each gate, [`reviewer`] beside each reviewer; [`containment`] says who is in which cell; [`outbox`] performs what was committed;
 //! [`queue_sync`] keeps file and store true to each other; [`operations`] are the use cases of every surface for people,
 //! [`seat`] is what a worker can say and read;
-//! [`signals`] tell other processes what was committed.
+//! [`signals`] tell other processes what was committed, and nodes what concerns them; [`outlet`] brings what workers put out to
+//! where every node can read it.
 //! Deliberately absent: rendering (surfaces), rules (domain), SQL, git and process handling (adapters).
 
 pub mod assessor;
@@ -29,7 +30,9 @@ mod landing;
 pub mod member;
 pub mod operations;
 pub mod outbox;
+pub mod outlet;
 pub mod prompt;
+pub mod pulse;
 pub mod queue_sync;
 pub mod reading;
 pub mod reviewer;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -56,9 +57,16 @@ pub struct Ticked {
     pub workers: usize,
 }
 
-/// Runs until `shutdown`; workers that are at it then go on, and the next run adopts them.
-pub async fn up(instance: Arc<Instance>, shutdown: CancellationToken) -> Result<Ticked, RunError> {
+/// Runs until `shutdown`; workers that are at it then go on, and the next run adopts them. `is_the_one` hears when it is known
+/// that no other service of this instance runs.
+pub async fn up(
+    instance: Arc<Instance>,
+    shutdown: CancellationToken,
+    is_the_one: oneshot::Sender<()>,
+) -> Result<Ticked, RunError> {
     let _lock = take_over(&instance).await?;
+    // Whoever does not listen does not want to know.
+    let _unheard = is_the_one.send(());
     let post = Post::take(&instance).await?;
     let ticked = serve(&instance, shutdown).await;
     post.leave(&instance, ticked.as_ref().is_ok_and(|t| t.workers == 0))
@@ -71,17 +79,26 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
         let (pid, now) = (std::process::id(), instance.clock.now());
         instance.store.set_flag("service", Some(pid.into()), now).await?;
     }
-    instance.signals.attend().await?;
+    instance.signals.attend(instance.member.as_ref()).await?;
     let mut watch = eyes(instance);
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
+    if let Some(member) = &instance.member {
+        instance.signals.take_errands(member, engine.inbox()).await;
+        if let Some(outlet) = &instance.outlet {
+            outlet.open(&instance.signals, member).await;
+        }
+    }
     instance.spares.keep();
     let rounds_over = CancellationToken::new();
     let couriers = courier::start(instance, &rounds_over);
     tracing::info!(home = %instance.layout.root().display(), "up");
     while !shutdown.is_cancelled() {
-        if let Err(error) = engine.pass().await {
+        instance.pulse.begins();
+        let passed = engine.pass().await;
+        instance.pulse.ends(passed.is_ok());
+        if let Err(error) = passed {
             tracing::error!(%error, "the store refuses; trying again");
             tokio::select! { () = tokio::time::sleep(PAUSE) => continue, () = shutdown.cancelled() => break }
         }
@@ -105,6 +122,9 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     ticker.stop().await?;
     instance.spares.end().await;
     let ticked = leave(engine).await?;
+    if let Some(outlet) = &instance.outlet {
+        outlet.close().await;
+    }
     instance.signals.leave().await?;
     Ok(ticked)
 }

@@ -5,6 +5,7 @@
 //! its name, so that two instances may share a server. Deliberately absent: anything that only the bus would know.
 
 mod attend;
+mod errand;
 mod message;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-pub use self::message::{Changed, Here, Logged};
+pub use self::errand::{Answer, To, Told};
+pub(super) use self::errand::{concerned, errand};
+pub use self::message::{Changed, Errand, Here, Logged};
+use super::engine::Input;
+use super::member::Member;
 use crate::bus::{self, Bus, BusError, Envelope, Rules};
 use crate::clock::Clock;
 use crate::config;
@@ -44,6 +49,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 enum Signal {
     Logged(Box<Logged>),
     Changed,
+    Errand(To, Errand),
     /// Answered when all before it has left.
     Farewell(oneshot::Sender<()>),
 }
@@ -60,6 +66,7 @@ pub struct Signals {
 /// The way to the bus, which is opened when it is first needed.
 struct Way {
     configured: config::Bus,
+    rules: Rules,
     /// Where its name is found; none where there is no server to share.
     store: Option<Arc<dyn Store>>,
     clock: Clock,
@@ -71,10 +78,16 @@ struct Way {
 impl Signals {
     /// Says and hears nothing yet.
     pub fn new(configured: &config::Bus, store: &Arc<dyn Store>, clock: Clock) -> Self {
+        Self::with_rules(configured, store, clock, Rules::default())
+    }
+
+    /// The same with other bounds.
+    pub fn with_rules(configured: &config::Bus, store: &Arc<dyn Store>, clock: Clock, rules: Rules) -> Self {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let way = Way {
             store: configured.server().map(|_| store.clone()),
             configured: configured.clone(),
+            rules,
             clock,
             origin: Uuid::new_v4(),
             bus: OnceCell::new(),
@@ -94,6 +107,14 @@ impl Signals {
         self.way.bus().await
     }
 
+    /// The bus, where other processes share it.
+    pub async fn shared_bus(&self) -> Option<Arc<dyn Bus>> {
+        match self.way.store {
+            Some(_) => self.bus().await,
+            None => None,
+        }
+    }
+
     /// An entry was committed.
     pub fn logged(&self, seq: u64, task: &TaskId, version: u64, entry: LogEntry) {
         let task = task.to_string();
@@ -108,6 +129,22 @@ impl Signals {
     /// Something was committed that is in no event log.
     pub fn changed(&self) {
         self.send(Signal::Changed);
+    }
+
+    /// A node is to look at something. Nothing where no server is configured: nobody else would hear it.
+    pub fn errand(&self, to: To, errand: Errand) {
+        if self.way.store.is_some() {
+            self.send(Signal::Errand(to, errand));
+        }
+    }
+
+    /// Has the engine of a node get its errands, and those of the leader while it leads, until [`Signals::leave`].
+    pub async fn take_errands(&self, member: &Arc<Member>, inbox: mpsc::Sender<Input>) {
+        if let Some(bus) = self.shared_bus().await {
+            let (taking, end) = (errand::take(bus, member.clone(), inbox), self.end.clone());
+            self.work
+                .spawn(async move { end.run_until_cancelled(taking).await });
+        }
     }
 
     fn send(&self, signal: Signal) {
@@ -142,7 +179,7 @@ impl Signals {
 
     /// For a service: names the store, announces itself, writes down how the bus stands, and hears the commits of others,
     /// until [`Signals::leave`]. Nothing where no server is configured.
-    pub async fn attend(&self) -> Result<(), StoreError> {
+    pub async fn attend(&self, member: Option<&Arc<Member>>) -> Result<(), StoreError> {
         let Some(store) = &self.way.store else {
             return Ok(());
         };
@@ -153,7 +190,7 @@ impl Signals {
                 .await?;
         }
         if let Some(bus) = self.bus().await {
-            let attending = attend::attend(self.way.clone(), store.clone(), bus);
+            let attending = attend::attend(self.way.clone(), store.clone(), bus, member.cloned());
             let end = self.end.clone();
             self.work
                 .spawn(async move { end.run_until_cancelled(attending).await });
@@ -192,7 +229,7 @@ impl Way {
             (None, None) => String::new(),
             (None, Some(store)) => store.flag(STORE).await.ok()??.value.as_str()?.to_owned(),
         };
-        let bus = bus::open(&self.configured, &name, Rules::default(), self.clock.clone());
+        let bus = bus::open(&self.configured, &name, self.rules.clone(), self.clock.clone());
         if self.store.is_some() {
             // The first attempt decides whether there is somebody to talk to.
             let mut standing = bus.standing();
@@ -215,12 +252,19 @@ async fn say(way: Arc<Way>, mut inbox: mpsc::Receiver<Signal>) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     while inbox.recv_many(&mut batch, AT_ONCE).await > 0 {
         let (mut logged, mut changed, mut farewells) = (Vec::new(), false, Vec::new());
+        let mut errands = Vec::new();
         for signal in batch.drain(..) {
             match signal {
                 Signal::Logged(entry) => logged.push(*entry),
                 Signal::Changed => changed = true,
+                Signal::Errand(to, errand) => errands.push((to, errand)),
                 Signal::Farewell(sender) => farewells.push(sender),
             }
+        }
+        if let Some(bus) = &bus
+            && let Err(error) = send_all(bus, &errands).await
+        {
+            tracing::debug!(%error, "errands are dropped; whom they concern finds out by itself");
         }
         if let Some(bus) = &bus
             && let Err(error) = say_all(bus, way.origin, &logged, changed).await
@@ -240,6 +284,15 @@ fn sealed(entry: &Logged) -> Option<Envelope> {
     let mut entry = entry.clone();
     entry.entry.why = why;
     Envelope::seal(&entry).ok()
+}
+
+async fn send_all(bus: &Arc<dyn Bus>, errands: &[(To, Errand)]) -> Result<(), BusError> {
+    let sealed = errands
+        .iter()
+        .filter_map(|(to, errand)| Some((to.stream(), Envelope::seal(errand).ok()?)));
+    let sealed: Vec<(String, Envelope)> = sealed.collect();
+    let sent = join_all(sealed.iter().map(|(stream, errand)| bus.publish(stream, errand))).await;
+    sent.into_iter().try_for_each(|sent| sent.map(drop))
 }
 
 async fn say_all(bus: &Arc<dyn Bus>, origin: Uuid, logged: &[Logged], changed: bool) -> Result<(), BusError> {

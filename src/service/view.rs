@@ -3,8 +3,14 @@
 //! These types are the JSON of the contract (section 8), version 1: fields are added, never renamed or removed.
 //! Deliberately absent: how they are made (see `operations`) and how they look on a terminal (see `cli::render`).
 
+mod figures;
+mod node;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+
+pub use self::figures::{BusFigures, Figures, FleetFigures, StoredFigures};
+pub use self::node::{NodeView, ParkedView, ReachView};
 
 /// The version of every JSON document.
 pub const VERSION: u32 = 1;
@@ -70,37 +76,6 @@ pub struct Stopped {
     pub by: String,
     /// When.
     pub at: DateTime<Utc>,
-}
-
-/// A node of the fleet.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NodeView {
-    /// Its name.
-    pub name: String,
-    /// `all`, `scheduler` or `worker`.
-    pub role: String,
-    /// The machine that it runs on.
-    pub host: String,
-    /// Its labels.
-    pub labels: Vec<String>,
-    /// The version of its program.
-    pub version: String,
-    /// `there`, `cordoned`, `lost` or `stopped`.
-    pub state: String,
-    /// How long its lease holds, in seconds; below zero where it ran out, `null` where it went by itself.
-    pub lease_s: Option<f64>,
-    /// When it started.
-    pub since: DateTime<Utc>,
-    /// Whether it leads.
-    pub leads: bool,
-    /// Whether it keeps the queue file.
-    pub keeps_queue: bool,
-    /// Who keeps new work away from it.
-    pub cordoned_by: Option<String>,
-    /// Slots in use.
-    pub used: u32,
-    /// Its slots.
-    pub slots: u32,
 }
 
 /// Worker slots.

@@ -26,8 +26,9 @@ pub use crate::config::section::StoreAddress;
 pub use error::{CommitError, StoreError};
 pub use open::{OpenMode, open};
 pub use port::Store;
-pub use postgres::Roster;
+pub use postgres::{OutputLog, Roster};
 pub use record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Copied, Event, Filter, Flag, GateRun, Handed, Joined,
-    Mirrored, OutboxKind, OutboxRow, Page, ProgressMark, Scope, Standing, Trimmed, Waiting,
+    Mirrored, OutboxKind, OutboxRow, OutputLine, OutputOf, OutputSource, Page, ProgressMark, Scope, Standing,
+    Stored, Trimmed, Waiting,
 };

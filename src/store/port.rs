@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::error::{CommitError, StoreError};
-use super::postgres::Roster;
+use super::postgres::{OutputLog, Roster};
 use super::record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Handed, Mirrored, OutboxKind,
-    OutboxRow, Page, ProgressMark, Standing, Trimmed, Waiting,
+    OutboxRow, Page, ProgressMark, Standing, Stored, Trimmed, Waiting,
 };
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
@@ -24,6 +24,11 @@ use crate::domain::task::Task;
 pub trait Store: Send + Sync + fmt::Debug {
     /// Who else works on it, where several may.
     fn roster(&self) -> Option<Roster> {
+        None
+    }
+
+    /// What workers put out on any of its nodes, where several may work on it.
+    fn output_log(&self) -> Option<OutputLog> {
         None
     }
 
@@ -164,6 +169,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// How the named tasks stand; those that are not in the store are absent.
     async fn dependency_states(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, Standing>, StoreError>;
+
+    /// How much of what there is, for monitoring.
+    async fn figures(&self) -> Result<Stored, StoreError>;
 
     /// The newest `limit` events of a task, the oldest of them first.
     async fn events(&self, id: &TaskId, limit: u32) -> Result<Vec<Event>, StoreError>;

@@ -297,3 +297,63 @@ pub struct Copied {
     /// The file's text.
     pub text: String,
 }
+
+/// Which of its two outputs a worker wrote to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputSource {
+    /// Standard output.
+    Said,
+    /// Standard error.
+    Complained,
+}
+
+impl OutputSource {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Said, Self::Complained];
+
+    /// As the store has it.
+    pub(in crate::store) fn number(self) -> i16 {
+        match self {
+            Self::Said => 1,
+            Self::Complained => 2,
+        }
+    }
+}
+
+/// One output of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OutputOf {
+    /// The task.
+    pub task: TaskId,
+    /// The attempt.
+    pub epoch: u64,
+    /// When that was claimed; with it an attempt of a store that was lost or restored is another one.
+    pub claimed_at: DateTime<Utc>,
+    /// Which of its outputs.
+    pub source: OutputSource,
+}
+
+/// A line that a worker put out, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputLine {
+    /// Where it begins, in bytes of the worker's own file.
+    pub starts: u64,
+    /// Where the next one does.
+    pub ends: u64,
+    /// What it says, without its end; long ones are cut.
+    pub text: String,
+}
+
+/// How much of what a store has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// Tasks that are not over, by the kind of their state.
+    pub tasks: std::collections::BTreeMap<String, u64>,
+    /// Rows of the outbox that are not performed.
+    pub outbox: u64,
+    /// When the oldest of them was committed.
+    pub oldest: Option<DateTime<Utc>>,
+    /// The number of the newest event.
+    pub seq: u64,
+}

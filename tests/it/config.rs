@@ -55,7 +55,7 @@ fn nothing_configured_is_the_contract() {
     assert!(matches!(config.runtimes["claude"].kind, Kind::ClaudeCode(_)));
     assert!(matches!(config.runtimes["codex"].kind, Kind::Codex(_)));
     assert!(matches!(config.runtimes["api"].kind, Kind::Messages(_)));
-    assert_eq!(config.server.listen.to_string(), "127.0.0.1:7878");
+    assert_eq!(config.server.listen.unwrap().to_string(), "127.0.0.1:7878");
     assert_eq!(config.gate.timeout, Duration::from_secs(15 * 60));
     assert_eq!(config.limits.output_bytes, 256_000_000);
 }

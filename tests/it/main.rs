@@ -43,6 +43,7 @@ mod store;
 mod store_fresh;
 mod store_history;
 mod store_outages;
+mod store_output;
 mod store_postgres;
 mod store_sides;
 mod store_sqlite;

@@ -123,7 +123,7 @@ async fn a_schema_without_its_history_is_adopted_when_it_is_the_right_one_and_at
     assert_eq!(scratch, 0, "nothing of the comparison stays");
 
     // One that stands at an earlier number is adopted there, and goes on from it.
-    run(&mut conn, "DROP TABLE _sqlx_migrations; ALTER TABLE receipt DROP COLUMN files; \
+    run(&mut conn, "DROP TABLE _sqlx_migrations; DROP TABLE worker_output; ALTER TABLE receipt DROP COLUMN files; \
         ALTER TABLE task DROP CONSTRAINT proven; ALTER TABLE gate DROP CONSTRAINT gate_key; \
         ALTER TABLE gate ADD CONSTRAINT gate_key UNIQUE (seq, task_id, attempt, epoch, commit_id, verdict); \
         ALTER TABLE task ADD CONSTRAINT proven FOREIGN KEY (done_gate, id, done_attempt, done_epoch, done_commit, done_verdict) \

@@ -337,6 +337,7 @@ fn said(name: &str) -> Announcement {
         version: "1".into(),
         host: format!("host-of-{name}"),
         pid: 7,
+        bus: None,
     }
 }
 

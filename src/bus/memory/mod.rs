@@ -121,6 +121,10 @@ impl Bus for Memory {
         Ok(self.on(stream, |s, _| s.parked(most)))
     }
 
+    async fn clear_parked(&self, stream: &str) -> Result<u64, BusError> {
+        Ok(self.on(stream, |s, _| s.clear_parked()))
+    }
+
     async fn leave(&self, _seat: &Seat) -> Result<(), BusError> {
         // A consumer that holds nothing is nothing here.
         Ok(())

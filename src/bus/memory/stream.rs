@@ -173,6 +173,12 @@ impl Stream {
         self.parked.iter().rev().take(most).cloned().collect()
     }
 
+    pub(super) fn clear_parked(&mut self) -> u64 {
+        let count = self.parked.len() as u64;
+        self.parked.clear();
+        count
+    }
+
     fn settle(&mut self, held: &Held, settled: Settled) -> Settled {
         let Some(group) = self.groups.get_mut(&held.seat.group) else {
             return Settled::NotHeld;

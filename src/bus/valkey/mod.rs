@@ -103,6 +103,10 @@ impl Bus for Valkey {
         self.parked_on(stream, most).await
     }
 
+    async fn clear_parked(&self, stream: &str) -> Result<u64, BusError> {
+        self.clear_parked_on(stream).await
+    }
+
     async fn leave(&self, seat: &Seat) -> Result<(), BusError> {
         self.leave_seat(seat).await
     }

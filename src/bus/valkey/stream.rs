@@ -139,6 +139,12 @@ impl Valkey {
         Ok(parked.collect())
     }
 
+    pub(super) async fn clear_parked_on(&self, stream: &str) -> Result<u64, BusError> {
+        let mut command = cmd("XTRIM");
+        command.arg(self.link.keys.parked(stream)).arg("MAXLEN").arg(0);
+        self.link.ask(&command).await
+    }
+
     pub(super) async fn leave_seat(&self, seat: &Seat) -> Result<(), BusError> {
         let mut call = self.on(&self.scripts.leave, &seat.stream);
         call.arg(&seat.group).arg(&seat.consumer);

@@ -22,6 +22,8 @@ pub enum Node {
     Remove(Named),
     /// Have this node keep the queue file
     Queue(Named),
+    /// Messages of the bus that nobody could do with; work never depends on them
+    Parked(Parked),
 }
 
 /// A node by its name.
@@ -41,4 +43,12 @@ pub struct Drain {
     /// How long what runs there may take to end by itself
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     pub within: Duration,
+}
+
+/// `node parked`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct Parked {
+    /// Throw them away
+    #[arg(long)]
+    pub clear: bool,
 }

@@ -4,7 +4,7 @@ use super::age;
 use super::look::{DIM, GREEN, Look, PLAIN, RED, YELLOW};
 use super::table::{Cell, Column, Row, table};
 use super::text;
-use crate::service::view::NodeView;
+use crate::service::view::{NodeView, ParkedView};
 
 /// The table of all nodes.
 pub fn nodes(all: &[NodeView], look: &Look) -> String {
@@ -46,6 +46,37 @@ fn cells(node: &NodeView, look: &Look) -> Vec<Cell> {
     ]
 }
 
+/// The messages that nobody could do with, a line each.
+pub fn parked(all: &[ParkedView], cleared: bool, look: &Look) -> String {
+    if all.is_empty() {
+        return "Nothing is parked.\n".to_owned();
+    }
+    let columns = [
+        Column::new("STREAM", 30),
+        Column::new("KIND", 16),
+        Column::new("TRIES", 5).right(),
+        Column::new("WHY", 60),
+        Column::new("MESSAGE", 100).dropped(1),
+    ];
+    let row = |parked: &ParkedView| {
+        Row::Cells(vec![
+            parked.stream.as_str().into(),
+            parked.kind.as_str().into(),
+            parked.deliveries.to_string().into(),
+            parked.why.as_str().into(),
+            Cell::new(&parked.body, DIM),
+        ])
+    };
+    let rows: Vec<Row> = all.iter().map(row).collect();
+    let end = match cleared {
+        true => "Thrown away.\n",
+        false => {
+            "What they were about is in the store: no work waits for them. Throw them away: `orchestrator node parked --clear`\n"
+        }
+    };
+    table(&columns, &rows, look) + end
+}
+
 /// What a node does beside running workers.
 fn duties(node: &NodeView) -> String {
     let mut duties = Vec::new();
@@ -57,6 +88,9 @@ fn duties(node: &NodeView) -> String {
     }
     if let Some(by) = &node.cordoned_by {
         duties.push(format!("no new work, by {by}"));
+    }
+    if node.bus.as_ref().is_some_and(|bus| bus.why.is_some()) {
+        duties.push("has lost the bus".to_owned());
     }
     duties.join(", ")
 }

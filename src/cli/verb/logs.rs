@@ -17,7 +17,9 @@ use crate::format::redact::Redactor;
 use crate::runtime::process::file;
 use crate::runtime::transcript::{Line, Tail};
 use crate::service::instance::Instance;
+use crate::service::outlet::Copy;
 use crate::service::view::VERSION;
+use crate::store::OutputSource;
 
 /// How often `-f` looks.
 const LOOK: Duration = Duration::from_millis(200);
@@ -32,69 +34,115 @@ pub(super) async fn logs(ground: &Ground, args: Logs) -> Outcome {
     let mut output = Output::of(&instance, &found, &args, ground);
     if ground.common.json {
         let mut lines = Vec::new();
-        while let Some(more) = output.next()? {
+        while let Some(more) = output.next().await? {
             lines.extend(more);
         }
-        lines.extend(output.rest());
+        lines.extend(output.rest().await?);
         let document = json!({ "version": VERSION, "id": args.id.as_str(), "epoch": epoch, "lines": lines });
         return ground.show(&document, |_| String::new());
     }
     while args.follow && goes_on(&instance, &args.id, epoch).await? {
-        output.print()?;
+        output.print().await?;
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         }
     }
-    output.print_to_the_end()
+    output.print_to_the_end().await
 }
 
 /// What a worker wrote, in the form that was asked for.
 struct Output {
     redactor: Redactor,
-    said: Tail,
+    said: Lines,
     /// Its standard error; with `--raw` nothing is mixed into its output.
-    complained: Option<Tail>,
+    complained: Option<Lines>,
     look: Look,
     raw: bool,
 }
 
+/// Where lines come from.
+enum Lines {
+    /// The worker's own file.
+    File(Tail),
+    /// What the node that runs it, or ran it, sent.
+    Copy(Copy),
+}
+
+impl Lines {
+    fn of(instance: &Instance, attempt: &Attempt, id: &TaskId, source: OutputSource) -> Self {
+        let dir = instance.layout.attempt(id, attempt.epoch);
+        let me = instance.member.as_ref().map(|member| member.name());
+        let is_here = attempt.route.node.as_ref() == me && dir.exists();
+        match &instance.outlet {
+            Some(outlet) if !is_here => Self::Copy(outlet.copy(id, attempt, source)),
+            _ => Self::File(Tail::new(
+                &dir.join(match source {
+                    OutputSource::Said => file::STDOUT,
+                    OutputSource::Complained => file::STDERR,
+                }),
+                0,
+            )),
+        }
+    }
+
+    /// The next whole lines; none where there are no more for now.
+    async fn read(&mut self) -> Result<Vec<String>, Failure> {
+        match self {
+            Self::File(tail) => Ok(tail.read().map_err(unreadable)?.iter().map(text).collect()),
+            Self::Copy(copy) => copy.read().await.map_err(of_store),
+        }
+    }
+
+    /// What stands after the last line end, or behind a gap.
+    async fn rest(&mut self) -> Result<Vec<String>, Failure> {
+        match self {
+            Self::File(tail) => Ok(tail.rest().iter().map(text).collect()),
+            Self::Copy(copy) => copy.rest().await.map_err(of_store),
+        }
+    }
+}
+
+fn text(line: &Line) -> String {
+    String::from_utf8_lossy(&line.bytes).into_owned()
+}
+
 impl Output {
     fn of(instance: &Instance, attempt: &Attempt, args: &Logs, ground: &Ground) -> Self {
-        let dir = instance.layout.attempt(&args.id, attempt.epoch);
+        let lines = |source| Lines::of(instance, attempt, &args.id, source);
         let mut look = ground.look();
         look.color &= !ground.common.json;
         Self {
             redactor: instance.redactor_of(&args.id, attempt.epoch, attempt.started_at),
-            said: Tail::new(&dir.join(file::STDOUT), 0),
-            complained: (!args.raw).then(|| Tail::new(&dir.join(file::STDERR), 0)),
+            said: lines(OutputSource::Said),
+            complained: (!args.raw).then(|| lines(OutputSource::Complained)),
             look,
             raw: args.raw,
         }
     }
 
     /// The next whole lines; none where there are no more for now.
-    fn next(&mut self) -> Result<Option<Vec<String>>, Failure> {
-        let said = self.said.read().map_err(unreadable)?;
-        let complained = self.complained.as_mut().map(Tail::read).transpose();
-        let complained = complained.map_err(unreadable)?.unwrap_or_default();
+    async fn next(&mut self) -> Result<Option<Vec<String>>, Failure> {
+        let said = self.said.read().await?;
+        let complained = match &mut self.complained {
+            Some(lines) => lines.read().await?,
+            None => Vec::new(),
+        };
         let any = !said.is_empty() || !complained.is_empty();
         Ok(any.then(|| self.shown(&said, &complained)))
     }
 
-    /// What stands after the last line end.
-    fn rest(&mut self) -> Vec<String> {
-        let said: Vec<Line> = self.said.rest().into_iter().collect();
-        let complained: Vec<Line> = self
-            .complained
-            .as_mut()
-            .and_then(Tail::rest)
-            .into_iter()
-            .collect();
-        self.shown(&said, &complained)
+    /// What is left when nothing more comes.
+    async fn rest(&mut self) -> Result<Vec<String>, Failure> {
+        let said = self.said.rest().await?;
+        let complained = match &mut self.complained {
+            Some(lines) => lines.rest().await?,
+            None => Vec::new(),
+        };
+        Ok(self.shown(&said, &complained))
     }
 
-    fn shown(&self, said: &[Line], complained: &[Line]) -> Vec<String> {
+    fn shown(&self, said: &[String], complained: &[String]) -> Vec<String> {
         let said = self.redacted(said);
         let said = said.lines().map(|line| self.said(line));
         let complained = self.redacted(complained);
@@ -113,24 +161,20 @@ impl Output {
     }
 
     /// Together, so that a secret that is broken over lines is found.
-    fn redacted(&self, lines: &[Line]) -> String {
-        let lines: Vec<_> = lines
-            .iter()
-            .map(|line| String::from_utf8_lossy(&line.bytes))
-            .collect();
+    fn redacted(&self, lines: &[String]) -> String {
         self.redactor.redact(&lines.join("\n")).into_owned()
     }
 
-    fn print(&mut self) -> Outcome {
-        while let Some(lines) = self.next()? {
+    async fn print(&mut self) -> Outcome {
+        while let Some(lines) = self.next().await? {
             super::print(&page(lines))?;
         }
         Ok(Exit::Done)
     }
 
-    fn print_to_the_end(&mut self) -> Outcome {
-        self.print()?;
-        super::print(&page(self.rest()))
+    async fn print_to_the_end(&mut self) -> Outcome {
+        self.print().await?;
+        super::print(&page(self.rest().await?))
     }
 }
 

@@ -2,22 +2,24 @@
 
 use serde_json::json;
 
-use super::super::args::node::Node;
+use super::super::args::node::{Node, Parked};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::render::{nodes as page, text::count};
 use super::ground::{Ground, of_store};
 use super::steer::refused;
-use crate::service::operations::{self, NodeError};
+use crate::service::operations::{self, NodeError, ParkedError};
 use crate::service::view::VERSION;
 
 pub(super) async fn node(ground: &Ground, verb: Node) -> Outcome {
-    if verb == Node::List {
-        return list(ground).await;
+    match verb {
+        Node::List => return list(ground).await,
+        Node::Parked(parked) => return self::parked(ground, parked).await,
+        _ => {}
     }
     let instance = ground.persons_instance().await?;
     let by = ground.person();
     let (name, done) = match verb {
-        Node::List => return Ok(Exit::Done),
+        Node::List | Node::Parked(_) => return Ok(Exit::Done),
         Node::Cordon(node) => {
             operations::cordon(&instance, &node.name, Some(&by))
                 .await
@@ -65,6 +67,21 @@ async fn list(ground: &Ground) -> Outcome {
     ground.show(&json!({ "version": VERSION, "nodes": &nodes }), |look| {
         page::nodes(&nodes, look)
     })
+}
+
+async fn parked(ground: &Ground, args: Parked) -> Outcome {
+    let instance = match args.clear {
+        true => ground.persons_instance().await?,
+        false => ground.any_instance().await?,
+    };
+    let parked = operations::parked(&instance, args.clear).await;
+    let parked = parked.map_err(|error| match error {
+        ParkedError::NoBus => Failure::refused(error.to_string()),
+        ParkedError::Store(error) => of_store(error),
+        ParkedError::Bus(_) => Failure::new(Exit::Unreachable, error.to_string()),
+    })?;
+    let document = json!({ "version": VERSION, "cleared": args.clear, "parked": &parked });
+    ground.show(&document, |look| page::parked(&parked, args.clear, look))
 }
 
 fn failure(error: NodeError) -> Failure {

@@ -1,6 +1,9 @@
 //! `up`, `tick` and `demo`: the verbs that run workers.
 
+use std::sync::Arc;
+
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::super::args::house::{Demo, Tick, Up};
@@ -9,6 +12,8 @@ use super::super::render::text::count;
 use super::ground::{Ground, of_store};
 use crate::config::Override;
 use crate::demo;
+use crate::http;
+use crate::service::instance::Instance;
 use crate::service::member::JoinError;
 use crate::service::operations;
 use crate::service::run::{self, RunError, Ticked};
@@ -17,8 +22,41 @@ use crate::store::OpenMode;
 pub(super) async fn up(ground: &Ground, args: Up) -> Outcome {
     let role = { args.role }.map(|role| Override::flag("--role", "fleet.role", role.as_str()));
     let instance = ground.running_instance(role.as_slice()).await?;
-    let ended = run::up(instance, until_told()?).await.map_err(refused)?;
-    farewell(ended)
+    let stopping = until_told()?;
+    let (begun, is_the_one) = oneshot::channel();
+    let answering = async {
+        match is_the_one.await {
+            Ok(()) => answer(&instance).await.inspect_err(|_| stopping.cancel()),
+            Err(_refused) => Ok(None),
+        }
+    };
+    let (ended, server) = tokio::join!(run::up(instance.clone(), stopping.clone(), begun), answering);
+    if let Some(server) = server? {
+        server.close().await;
+    }
+    farewell(ended.map_err(refused)?)
+}
+
+/// Answers HTTP where that is wanted. Where nobody chose the address, another program may have it.
+async fn answer(instance: &Arc<Instance>) -> Result<Option<http::Server>, Failure> {
+    let server = &instance.config.server;
+    let Some(at) = server.listen else {
+        return Ok(None);
+    };
+    match http::Server::open(at, instance.clone()).await {
+        Ok(opened) => {
+            tracing::info!(address = %opened.address, "HTTP is answered");
+            Ok(Some(opened))
+        }
+        Err(error) if server.is_chosen => {
+            let failure = Failure::failed(format!("HTTP cannot be answered at {at}: {error}"));
+            Err(failure.help("set server.listen to another address, or to \"\" for none"))
+        }
+        Err(error) => {
+            tracing::warn!(%at, %error, "HTTP is not answered; [server] listen names another address, or \"\" for none");
+            Ok(None)
+        }
+    }
 }
 
 pub(super) async fn tick(ground: &Ground, args: Tick) -> Outcome {

@@ -20,7 +20,7 @@ pub struct Fleet {
     pub lease: Duration,
 }
 
-words!(Role { "all" => All, "scheduler" => Scheduler, "worker" => Worker });
+words!(Role { "all" => All, "scheduler" => Scheduler, "worker" => Worker, "gateway" => Gateway });
 
 /// `fleet.node`: a name, or the word for that of the host.
 enum NodeChoice {

@@ -25,6 +25,7 @@ fn node(text: &str, slots: u32) -> Node {
             version: "1".into(),
             host: "h".into(),
             pid: 1,
+            bus: None,
         },
         term: 1,
         joined_at: now(),

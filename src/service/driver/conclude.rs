@@ -52,6 +52,9 @@ impl Drive<'_> {
         let touched = self.changed_files(facts).await;
         self.log_end(outcome, &reason, &touched).await;
         self.keep_progress().await;
+        if let Some(outlet) = &self.instance.outlet {
+            outlet.ended(&self.task.id, self.attempt.epoch).await;
+        }
         self.clean_transcript().await;
         let retry_at = match (&stopped, ending.kind) {
             (Some(StopReason::ProviderWait { until, .. }), _) => *until,

@@ -207,6 +207,12 @@ impl Drive<'_> {
 
     async fn see_to_its_end(&self, found: Found, wishes: channel::Receiver<Wish>) {
         let facts = StartFacts::load(&self.dir);
+        if let Some(outlet) = &self.instance.outlet {
+            let folder = self.dir.clone();
+            outlet
+                .follow(self.task, self.attempt, folder, &self.redactor)
+                .await;
+        }
         let mut watch = watch::Watch::new(self, &facts).await;
         let exit = match found {
             Found::Ended(exit) => exit,

@@ -12,6 +12,7 @@ use crate::domain::id::TaskId;
 use crate::domain::node::NodeName;
 use crate::domain::task::{State, Task};
 use crate::service::outbox::{Files, Share};
+use crate::service::signals::{Answer, Errand};
 use crate::store::StoreError;
 
 /// The flag that names the node that keeps the queue file.
@@ -71,6 +72,28 @@ impl Engine {
         member.is_some_and(|member| member.nodes().iter().all(|known| known.name() != node))
     }
 
+    /// Says of each errand what came of it, after a pass has looked at everything.
+    pub(super) fn answer_errands(&mut self) {
+        for told in std::mem::take(&mut self.errands) {
+            let answer = self.came_of(&told.errand);
+            told.answer(answer);
+        }
+    }
+
+    fn came_of(&self, errand: &Errand) -> Answer {
+        let Some(task) = errand.task.as_ref().and_then(|id| self.board.get(id)) else {
+            // All were looked at; and one that is over is not on the board any more.
+            return Answer::Done;
+        };
+        if task.version < errand.version {
+            return Answer::NotNow("the store does not show this version of its task");
+        }
+        match self.board.is_quarantined(&task.id) && self.is_mine(task) {
+            true => Answer::NotNow("the store refuses the next step of its task here"),
+            false => Answer::Done,
+        }
+    }
+
     /// Learns who keeps the queue file; a fleet in which nobody does has its leader do it from now on.
     pub(super) async fn learn_keeper(&mut self) -> Result<(), StoreError> {
         let Some(member) = &self.instance.member else {
@@ -116,7 +139,7 @@ impl Engine {
 }
 
 /// The node that has a task's workspace.
-fn owner(task: &Task) -> Option<&NodeName> {
+pub(in crate::service) fn owner(task: &Task) -> Option<&NodeName> {
     match task.state.attempt() {
         Some(attempt) => attempt.route.node.as_ref(),
         None => task.history.last_node.as_ref(),

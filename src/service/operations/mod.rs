@@ -7,6 +7,7 @@ mod add;
 mod bus;
 mod doctor;
 mod evidence;
+mod health;
 mod node;
 mod plan;
 mod show;
@@ -18,8 +19,10 @@ mod unread;
 mod validate;
 
 pub use add::{AddError, add};
+pub use bus::{ParkedError, parked};
 pub use doctor::{Finding, Level, doctor};
 pub use evidence::evidence;
+pub use health::{Trouble, figures, health, readiness};
 pub use node::{NodeError, cordon, drain, give_queue, nodes, remove};
 pub use plan::plan;
 pub use show::{show, why};

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::super::engine::KEEPER;
 use super::super::instance::Instance;
-use super::super::view::NodeView;
+use super::super::view::{NodeView, ReachView};
 use crate::clock::since_boot;
 use crate::domain::event::Event;
-use crate::domain::node::{Lease, Node, NodeName};
+use crate::domain::node::{Lease, Node, NodeName, Reach};
 use crate::domain::task::{State, StopReason, Task};
 use crate::service::dispatcher::ApplyError;
 use crate::store::{Roster, StoreError};
@@ -70,6 +70,7 @@ pub async fn nodes(instance: &Instance) -> Result<Option<Vec<NodeView>>, StoreEr
             cordoned_by: node.cordoned.clone(),
             used: u32::try_from(live.iter().filter(mine).count()).unwrap_or(u32::MAX),
             slots: said.slots,
+            bus: said.bus.as_ref().map(reach),
         }
     };
     Ok(Some(nodes.iter().map(view).collect()))
@@ -85,7 +86,17 @@ pub(super) async fn keeper_elsewhere(instance: &Instance) -> Result<Option<NodeN
     Ok(keeper.filter(|keeper| keeper != member.name()))
 }
 
-fn word(node: &Node) -> &'static str {
+fn reach(reach: &Reach) -> ReachView {
+    ReachView {
+        standing: if reach.away.is_none() { "up" } else { "away" }.to_owned(),
+        since: reach.since,
+        why: reach.away.clone(),
+        bypassed: reach.bypassed.clone(),
+        parked: reach.parked,
+    }
+}
+
+pub(super) fn word(node: &Node) -> &'static str {
     match (node.lease, &node.cordoned) {
         (Lease::Held(_), None) => "there",
         (Lease::Held(_), Some(_)) => "cordoned",

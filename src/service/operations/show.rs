@@ -1,5 +1,6 @@
 //! One task in full, and why it stands where it stands.
 
+use super::super::engine::owner;
 use super::super::instance::Instance;
 use super::super::view::{EventView, Show, VERSION, Why};
 use super::evidence::of_run;
@@ -46,10 +47,23 @@ pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, Stor
             .gate(&task.id)
             .map(|run| of_run(instance, id, run))
             .unwrap_or_default(),
-        progress: instance.files.progress_text(id),
+        progress: progress(instance, &task).await?,
         events: events(instance, &task, EVENTS).await?,
         task: records.task(instance, &task, true),
     }))
+}
+
+/// Its progress file; of a task that is with another node, the copy that this one keeps.
+async fn progress(instance: &Instance, task: &Task) -> Result<Option<String>, StoreError> {
+    let here = instance.files.progress_text(&task.id);
+    let Some(member) = &instance.member else {
+        return Ok(here);
+    };
+    if here.is_some() && owner(task).is_none_or(|node| node == member.name()) {
+        return Ok(here);
+    }
+    let kept = member.roster().kept_progress(task.id.as_str()).await?;
+    Ok(kept.map(|copied| copied.text).or(here))
 }
 
 /// What a task waits for, and the recorded decisions that led there; none where there is no such task.

@@ -59,11 +59,12 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
             problems
         }
     };
+    problems.extend(bus::problems(nodes.as_deref().unwrap_or_default()));
     problems.extend(surface::problems(instance).await?);
     Ok(Status {
         version: VERSION,
         generated_at: instance.clock.now(),
-        bus: bus::view(instance, service.running).await?,
+        bus: bus::view(instance, service.running, nodes.as_deref()).await?,
         service,
         slots,
         tasks: views,

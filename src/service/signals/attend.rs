@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{CHANGED, Changed, Here, STANDING, Way};
 use crate::bus::{Bus, Envelope, Heard, Listener, Standing};
+use crate::service::member::Member;
 use crate::store::Store;
 
 /// Between two announcements of a service.
@@ -17,7 +18,12 @@ const BEAT: Duration = Duration::from_secs(5);
 const HOLDS: Duration = Duration::from_secs(15);
 
 /// A service at the bus, until it is cancelled.
-pub(super) async fn attend(way: Arc<Way>, store: Arc<dyn Store>, bus: Arc<dyn Bus>) {
+pub(super) async fn attend(
+    way: Arc<Way>,
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    member: Option<Arc<Member>>,
+) {
     let since = way.clock.now();
     let here = Envelope::seal(&here(since)).ok();
     let mut standing = bus.standing();
@@ -35,7 +41,10 @@ pub(super) async fn attend(way: Arc<Way>, store: Arc<dyn Store>, bus: Arc<dyn Bu
                 changed = standing.changed() => {
                     if changed.is_err() { return; }
                     let now = standing.borrow_and_update().clone();
-                    write_down(store.as_ref(), now).await;
+                    match &member {
+                        Some(member) => member.reaches_bus(now),
+                        None => write_down(store.as_ref(), now).await,
+                    }
                     break;
                 }
                 heard = heard_of_others(&mut changes, way.origin) => match heard {

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::bus::Message;
 use crate::domain::decide::LogEntry;
+use crate::domain::id::TaskId;
 
 /// An entry of the event log that was committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,24 @@ pub struct Changed {
 
 impl Message for Changed {
     const KIND: &'static str = "changed";
+    const VERSION: u32 = 1;
+}
+
+/// Something that one node is to look at. A hint: the store knew it first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errand {
+    /// The task; none where all are meant.
+    pub task: Option<TaskId>,
+    /// The version that it has at least.
+    pub version: u64,
+    /// The number of its newest attempt.
+    pub epoch: u64,
+    /// What happened, in the words of the event log; for people.
+    pub kind: String,
+}
+
+impl Message for Errand {
+    const KIND: &'static str = "errand";
     const VERSION: u32 = 1;
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::migrate::{HISTORY, MIGRATIONS, sign, sound_history};
+use super::partitions::DAILY;
 use super::server::Server;
 use crate::config::section::PostgresServer;
 use crate::store::error::StoreError;
@@ -99,10 +100,11 @@ async fn make(conn: &mut PgConnection, migrations: usize) -> Result<BTreeSet<Str
 async fn describe(conn: &mut PgConnection, schema: &str) -> Result<BTreeSet<String>, sqlx::Error> {
     let lines: Vec<String> = sqlx::query_scalar(DESCRIBE).bind(schema).fetch_all(conn).await?;
     let of_a_day = |line: &String| {
-        let Some((_, rest)) = line.split_once("event_log_") else {
-            return false;
+        let day = |parent: &str| {
+            let (_, rest) = line.split_once(parent)?.1.split_once('_')?;
+            Some(rest.len() >= 8 && rest.as_bytes()[..8].iter().all(u8::is_ascii_digit))
         };
-        rest.len() >= 8 && rest.as_bytes()[..8].iter().all(u8::is_ascii_digit)
+        DAILY.into_iter().any(|parent| day(parent).unwrap_or_default())
     };
     Ok(lines
         .into_iter()

@@ -1,4 +1,4 @@
-//! The event log's partitions, one a day: made ahead, and given up as a whole when they are old.
+//! The partitions of the event log and of the workers' output, one a day: made ahead, and given up as a whole when they are old.
 //!
 //! What must stay of an old day (the events of tasks that still live, and the last of each that is over) moves to the rest. A day
 //! that has no partition is no fault: the rest takes what belongs to none.
@@ -25,9 +25,15 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('orchestrator 
 /// Today and the coming week, by the server's clock, where they have no partition yet.
 const MISSING: &str = "SELECT to_char(day, 'YYYYMMDD') FROM generate_series(date_trunc('day', now() AT TIME ZONE 'UTC'), \
     date_trunc('day', now() AT TIME ZONE 'UTC') + interval '7 days', interval '1 day') AS day \
-    WHERE to_regclass('event_log_' || to_char(day, 'YYYYMMDD')) IS NULL";
+    WHERE to_regclass($1 || '_' || to_char(day, 'YYYYMMDD')) IS NULL";
 const DAYS: &str = "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
-    WHERE i.inhparent = 'event_log'::regclass AND c.relname ~ '^event_log_[0-9]{8}$' ORDER BY c.relname";
+    WHERE i.inhparent = $1::text::regclass AND c.relname ~ ('^' || $1 || '_[0-9]{8}$') ORDER BY c.relname";
+const EVENTS: &str = "event_log";
+const OUTPUT: &str = "worker_output";
+/// What has a partition a day.
+pub(super) const DAILY: [&str; 2] = [EVENTS, OUTPUT];
+const TRIM_OUTPUT_REST: &str = "DELETE FROM worker_output_rest WHERE (task_id, epoch, source, starts, at) IN \
+    (SELECT task_id, epoch, source, starts, at FROM worker_output_rest WHERE at < $1 LIMIT $2)";
 const TRIM_REST: &str = "DELETE FROM event_log_rest WHERE (task_id, version, at) IN (SELECT e.task_id, e.version, e.at \
     FROM event_log_rest e JOIN task t ON t.id = e.task_id \
     WHERE e.at < $1 AND NOT t.live AND e.version <> t.version LIMIT $2)";
@@ -61,7 +67,7 @@ async fn keep_ahead(pool: PgPool) {
     loop {
         sleep(LOOK).await;
         if let Err(error) = ahead(&pool).await {
-            tracing::warn!(%error, "the event log has no partitions for the coming days yet; its rest takes what comes");
+            tracing::warn!(%error, "there are no partitions for the coming days yet; the rest takes what comes");
         }
         if let Err(error) = sqlx::query(FORGET).execute(&pool).await {
             tracing::debug!(%error, "writers that are gone are not forgotten yet");
@@ -77,35 +83,41 @@ pub(super) async fn ahead(pool: &PgPool) -> Result<(), sqlx::Error> {
 
 /// As [`ahead`], on a connection.
 pub(super) async fn ahead_on(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let missing: Vec<String> = sqlx::query_scalar(MISSING).fetch_all(&mut *conn).await?;
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut transaction = conn.begin().await?;
-    sqlx::query(LOCK).execute(&mut *transaction).await?;
-    for day in missing.iter().filter_map(|day| day_of(day)) {
-        let made = make(&mut transaction, day).await;
-        if let Err(error) = made {
-            // Rows of that day lie in the rest already: they stay there.
-            tracing::debug!(%day, %error, "the event log gets no partition for that day");
+    for parent in DAILY {
+        let missing: Vec<String> = sqlx::query_scalar(MISSING)
+            .bind(parent)
+            .fetch_all(&mut *conn)
+            .await?;
+        if missing.is_empty() {
+            continue;
         }
+        let mut transaction = conn.begin().await?;
+        sqlx::query(LOCK).execute(&mut *transaction).await?;
+        for day in missing.iter().filter_map(|day| day_of(day)) {
+            let made = make(&mut transaction, parent, day).await;
+            if let Err(error) = made {
+                // Rows of that day lie in the rest already: they stay there.
+                tracing::debug!(parent, %day, %error, "there is no partition for that day");
+            }
+        }
+        transaction.commit().await?;
     }
-    transaction.commit().await
+    Ok(())
 }
 
-async fn make(conn: &mut PgConnection, day: NaiveDate) -> Result<(), sqlx::Error> {
+async fn make(conn: &mut PgConnection, parent: &str, day: NaiveDate) -> Result<(), sqlx::Error> {
     let mut savepoint = conn.begin().await?;
     let (from, to) = (start(day), start(day + TimeDelta::days(1)));
     let sql = format!(
-        "CREATE TABLE IF NOT EXISTS {} PARTITION OF event_log FOR VALUES FROM ({from}) TO ({to})",
-        table(day)
+        "CREATE TABLE IF NOT EXISTS {} PARTITION OF {parent} FOR VALUES FROM ({from}) TO ({to})",
+        table(parent, day)
     );
     sqlx::query(AssertSqlSafe(sql)).execute(&mut *savepoint).await?;
     savepoint.commit().await
 }
 
-fn table(day: NaiveDate) -> String {
-    day.format("event_log_%Y%m%d").to_string()
+fn table(parent: &str, day: NaiveDate) -> String {
+    format!("{parent}_{}", day.format("%Y%m%d"))
 }
 
 fn day_of(digits: &str) -> Option<NaiveDate> {
@@ -123,9 +135,14 @@ impl PostgresStore {
         let trimmed = async {
             let mut conn = self.pool().acquire().await?;
             let mut events = 0;
-            if let Some(day) = oldest(&mut conn, before).await? {
+            if let Some(day) = oldest(&mut conn, EVENTS, before).await? {
                 events += fold(&mut conn, day).await?;
             }
+            if let Some(day) = oldest(&mut conn, OUTPUT, before).await? {
+                give_up(&mut conn, &table(OUTPUT, day)).await?;
+            }
+            let output = sqlx::query(TRIM_OUTPUT_REST).bind(before).bind(TRIM_AT_ONCE);
+            output.execute(&mut *conn).await?;
             let rest = sqlx::query(TRIM_REST).bind(before).bind(TRIM_AT_ONCE);
             events += rest.execute(&mut *conn).await?.rows_affected();
             let outbox = sqlx::query(TRIM_OUTBOX).bind(before).bind(TRIM_AT_ONCE);
@@ -137,17 +154,32 @@ impl PostgresStore {
 }
 
 /// The oldest day that is over altogether before a time.
-async fn oldest(conn: &mut PgConnection, before: i64) -> Result<Option<NaiveDate>, sqlx::Error> {
-    let tables: Vec<String> = sqlx::query_scalar(DAYS).fetch_all(conn).await?;
+async fn oldest(
+    conn: &mut PgConnection,
+    parent: &str,
+    before: i64,
+) -> Result<Option<NaiveDate>, sqlx::Error> {
+    let tables: Vec<String> = sqlx::query_scalar(DAYS).bind(parent).fetch_all(conn).await?;
     let mut days = tables
         .iter()
-        .filter_map(|name| day_of(name.strip_prefix("event_log_")?));
+        .filter_map(|name| day_of(name.strip_prefix(parent)?.strip_prefix('_')?));
     Ok(days.find(|day| start(*day + TimeDelta::days(1)) <= before))
 }
 
-/// Gives up a day's partition. What must stay moves to the rest; answers how many rows did not.
+/// Gives up a partition of which nothing must stay.
+async fn give_up(conn: &mut PgConnection, table: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = conn.begin().await?;
+    sqlx::query(LOCK).execute(&mut *transaction).await?;
+    let drop = format!("DROP TABLE IF EXISTS {table}");
+    sqlx::query(AssertSqlSafe(drop))
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await
+}
+
+/// Gives up a day's partition of the event log. What must stay moves to the rest; answers how many rows did not.
 async fn fold(conn: &mut PgConnection, day: NaiveDate) -> Result<u64, sqlx::Error> {
-    let table = table(day);
+    let table = table(EVENTS, day);
     let mut transaction = conn.begin().await?;
     sqlx::query(LOCK).execute(&mut *transaction).await?;
     let detach = format!("ALTER TABLE event_log DETACH PARTITION {table}");

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::work::Work;
-use super::{PostgresStore, Roster};
+use super::{OutputLog, PostgresStore, Roster};
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
@@ -17,7 +17,7 @@ use crate::store::batch::Change;
 use crate::store::error::{CommitError, StoreError};
 use crate::store::record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Handed, Mirrored, OutboxKind,
-    OutboxRow, Page, ProgressMark, Standing, Trimmed, Waiting,
+    OutboxRow, Page, ProgressMark, Standing, Stored, Trimmed, Waiting,
 };
 
 // An inherent verb goes before the trait's of the same name.
@@ -25,6 +25,10 @@ use crate::store::record::{
 impl Store for PostgresStore {
     fn roster(&self) -> Option<Roster> {
         Some(Roster::new(self.server.clone()))
+    }
+
+    fn output_log(&self) -> Option<OutputLog> {
+        Some(OutputLog::new(self.server.clone()))
     }
 
     async fn admit(
@@ -168,6 +172,10 @@ impl Store for PostgresStore {
 
     async fn dependency_states(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, Standing>, StoreError> {
         Self::dependency_states(self, ids).await
+    }
+
+    async fn figures(&self) -> Result<Stored, StoreError> {
+        Self::figures(self).await
     }
 
     async fn events(&self, id: &TaskId, limit: u32) -> Result<Vec<Event>, StoreError> {

@@ -5,6 +5,7 @@
 mod attempts;
 mod bulk;
 mod commit;
+mod figures;
 mod gates;
 mod group;
 mod instance;

@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::store::error::{CommitError, StoreError};
 use crate::store::record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Handed, Mirrored, OutboxKind,
-    OutboxRow, Page, ProgressMark, Standing, Trimmed, Waiting,
+    OutboxRow, Page, ProgressMark, Standing, Stored, Trimmed, Waiting,
 };
 
 // An inherent verb goes before the trait's of the same name.
@@ -146,6 +146,10 @@ impl Store for SqliteStore {
 
     async fn dependency_states(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, Standing>, StoreError> {
         Self::dependency_states(self, ids).await
+    }
+
+    async fn figures(&self) -> Result<Stored, StoreError> {
+        Self::figures(self).await
     }
 
     async fn events(&self, id: &TaskId, limit: u32) -> Result<Vec<Event>, StoreError> {

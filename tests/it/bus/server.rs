@@ -102,6 +102,18 @@ impl Private {
         say(&self.url(), words).await
     }
 
+    /// Returns once a call is blocked at the server.
+    pub async fn until_somebody_waits(&self) {
+        super::until("somebody waits at the server", async || {
+            let redis::Value::BulkString(told) = self.say(&["INFO", "clients"]).await else {
+                return None;
+            };
+            let told = String::from_utf8_lossy(&told).into_owned();
+            (!told.contains("blocked_clients:0")).then_some(())
+        })
+        .await;
+    }
+
     fn await_port(&self) {
         let end = Instant::now() + super::PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {

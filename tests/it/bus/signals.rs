@@ -199,7 +199,7 @@ async fn within_one_process_what_is_committed_is_told_to_whoever_asked_for_the_b
     signals.logged(1, &task, 1, entry("nobody can hear this"));
     let bus = signals.bus().await.unwrap();
     let mut events = bus.listen(EVENTS).await;
-    signals.attend().await.unwrap();
+    signals.attend(None).await.unwrap();
     for seq in 2..500 {
         signals.logged(seq, &task, seq, entry("later"));
     }

@@ -149,6 +149,9 @@ async fn poison_is_parked_after_so_many_deliveries_and_the_rest_goes_on() {
         assert_eq!((number(&parked.message), parked.deliveries), (13, 3));
         assert!(parked.why.contains("acknowledged"), "{parked:?}");
         assert_eq!(bus.parked("dispatch", 9).await.unwrap(), [parked]);
+        assert_eq!(bus.clear_parked("other").await.unwrap(), 0);
+        assert_eq!(bus.clear_parked("dispatch").await.unwrap(), 1);
+        assert_eq!(bus.parked("dispatch", 9).await.unwrap(), []);
         assert_eq!(
             take(&bus, "a", 9, Duration::from_millis(500)).await,
             Taken::default()

@@ -73,7 +73,7 @@ async fn killed_and_restarted_with_its_log_nothing_acknowledged_comes_back_and_n
     // One is waiting when it happens.
     let waiting = Seat::new("empty", "workers", "w");
     let (waited, ()) = tokio::join!(bus.take(&waiting, 1, Duration::from_secs(60)), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.until_somebody_waits().await;
         server.kill();
     });
     assert!(matches!(waited, Err(BusError::Away { .. })), "{waited:?}");
@@ -133,7 +133,7 @@ async fn emptied_groups_are_made_anew_and_journals_begin_again() {
     // While somebody waits.
     let waiting = seat("b");
     let (waited, ()) = tokio::join!(bus.take(&waiting, 1, Duration::from_secs(20)), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.until_somebody_waits().await;
         server.say(&["FLUSHALL"]).await;
         bus.publish("dispatch", &order(3)).await.unwrap();
     });
@@ -187,8 +187,10 @@ async fn a_full_server_says_so_still_takes_acknowledgements_and_loses_nothing() 
         Err(BusError::Full { .. })
     ));
     // Over some probes.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(bus.standing().borrow().is_up(), "{bus:?}");
+    let mut standing = bus.standing();
+    let some_probes = Duration::from_millis(300);
+    let away = tokio::time::timeout(some_probes, standing.wait_for(|s| !s.is_up())).await;
+    assert!(away.is_err(), "{bus:?}");
     server.say(&["CONFIG", "SET", "maxmemory", "0"]).await;
     let mut back = Vec::new();
     until("both", async || {
@@ -222,8 +224,11 @@ async fn a_frozen_server_is_away_within_its_time_and_found_again() {
     let mut standing = bus.standing();
     let first = since(&standing.borrow_and_update());
     // The attempts to connect do not answer either; since when it is away stays.
-    tokio::time::sleep(Duration::from_millis(1300)).await;
-    assert_eq!(since(&standing.borrow()), first);
+    let other = tokio::time::timeout(
+        Duration::from_millis(1300),
+        standing.wait_for(|s| s.is_up() || since(s) != first),
+    );
+    assert!(other.await.is_err(), "{bus:?}");
     server.thaw();
     until_up(&bus).await;
     bus.publish("dispatch", &order(2)).await.unwrap();
@@ -254,7 +259,7 @@ async fn a_connection_that_swallows_everything_is_replaced() {
     let waiting = Seat::new("empty", "workers", "w");
     let began = Instant::now();
     let (waited, ()) = tokio::join!(bus.take(&waiting, 1, Duration::from_secs(60)), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.until_somebody_waits().await;
         proxy.swallow(true);
     });
     assert!(matches!(waited, Err(BusError::Away { .. })), "{waited:?}");

@@ -15,8 +15,8 @@ use crate::postgres::{self, Database};
 /// Short leases: a lost node costs a test some seconds.
 const LEASE: &str = "3s";
 
-struct Fleet {
-    database: Database,
+pub struct Fleet {
+    pub database: Database,
     folder: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
 }
@@ -32,7 +32,7 @@ struct Line {
 
 impl Fleet {
     /// None where there is no server.
-    fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -46,7 +46,7 @@ impl Fleet {
     }
 
     /// Two columns of each row.
-    fn query(&self, sql: &'static str) -> Vec<(String, String)> {
+    pub fn query(&self, sql: &'static str) -> Vec<(String, String)> {
         self.runtime.block_on(async {
             let mut conn = self.database.raw().await;
             sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap()
@@ -57,12 +57,12 @@ impl Fleet {
         self.folder.path().join("ledger")
     }
 
-    fn go(&self) -> PathBuf {
+    pub fn go(&self) -> PathBuf {
         self.folder.path().join("go")
     }
 
     /// A home of its own for a node; `more` stands in its `[fleet]`.
-    fn node(&self, name: &str, more: &str) -> World {
+    pub fn node(&self, name: &str, more: &str) -> World {
         let url = self.database.url();
         World::configured(
             "max_concurrent = 2\nheartbeat_stale_after = \"1m\"\n",
@@ -71,7 +71,7 @@ impl Fleet {
     }
 
     /// A worker that says again and again that it lives, until it may end.
-    fn patient(&self, world: &World, node: &str, task: &str) {
+    pub fn patient(&self, world: &World, node: &str, task: &str) {
         let (ledger, go) = (self.ledger(), self.go());
         let script = format!(
             r#"tell() {{ echo "$(tr -d . < /proc/uptime | cut -d' ' -f1) $ORCHESTRATOR_TASK_ID $ORCHESTRATOR_ATTEMPT {node} $1" >> "{ledger}"; }}
@@ -106,7 +106,7 @@ tell ends
     }
 
     /// No worker of a task lives while another one of it does.
-    fn assert_no_overlap(&self) {
+    pub fn assert_no_overlap(&self) {
         let mut spans: BTreeMap<(String, u64), (u64, u64)> = BTreeMap::new();
         for line in self.lines() {
             let span = spans.entry((line.task, line.epoch)).or_insert((line.at, line.at));
@@ -124,7 +124,7 @@ tell ends
     }
 
     /// Waits until a worker of a task is at it, and gives its node.
-    fn until_at_it(&self, world: &World, task: &str, epoch: u64) -> String {
+    pub fn until_at_it(&self, world: &World, task: &str, epoch: u64) -> String {
         world.until(&format!("{task} is at it"), || {
             let lines = self.lines();
             let line = lines.iter().find(|l| l.task == task && l.epoch == epoch)?;
@@ -133,12 +133,12 @@ tell ends
     }
 }
 
-fn nodes(world: &World) -> Vec<Value> {
+pub fn nodes(world: &World) -> Vec<Value> {
     let ran = world.done(&["node", "list", "--json"]);
     ran.json()["nodes"].as_array().unwrap().clone()
 }
 
-fn leader(world: &World) -> Option<String> {
+pub fn leader(world: &World) -> Option<String> {
     let all = nodes(world);
     let leader = all.iter().find(|node| node["leads"] == true)?;
     Some(leader["name"].as_str().unwrap().to_owned())
