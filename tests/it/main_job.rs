@@ -5,6 +5,7 @@
 
 mod agents;
 mod approvals;
+mod backup;
 mod bad_input;
 mod choices;
 mod commands;

@@ -9,6 +9,7 @@ mod doctor;
 mod evidence;
 mod node;
 mod plan;
+pub mod restore;
 mod show;
 mod status;
 mod steer;
