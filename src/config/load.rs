@@ -9,8 +9,8 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Approvals, Bus, Containment, Fleet, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports, Review,
-    Runtime, Scheduler, Server, Store, Tier,
+    Approvals, Bus, Containment, Fleet, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports,
+    Retention, Review, Runtime, Scheduler, Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
 
@@ -85,6 +85,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         forge: root.section("forge", Forge::read),
         server: root.section("server", Server::read),
         reports: root.section("reports", Reports::read),
+        retention: root.section("retention", Retention::read),
         logging: root.section("logging", Logging::read),
         limits: root.section("limits", Limits::read),
         containment: root.section("containment", Containment::read),

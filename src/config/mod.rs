@@ -26,7 +26,7 @@ pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
     Approvals, Bus, Containment, Fleet, Forge, Gate, GateCriteria, Landing, Limits, Logging, PolicyRules,
-    Reports, Review, Runtime, Scheduler, Server, Store, Tier,
+    Reports, Retention, Review, Runtime, Scheduler, Server, Store, Tier,
 };
 
 use self::section::PlanGate;
@@ -63,6 +63,8 @@ pub struct Config {
     pub server: Server,
     /// `[reports]`
     pub reports: Reports,
+    /// `[retention]`
+    pub retention: Retention,
     /// `[logging]`
     pub logging: Logging,
     /// `[limits]`

@@ -31,6 +31,7 @@ pub mod outbox;
 pub mod prompt;
 pub mod queue_sync;
 pub mod reading;
+pub mod retention;
 pub mod reviewer;
 pub mod run;
 pub mod seat;

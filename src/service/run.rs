@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::instance::Instance;
 use super::member::JoinError;
+use super::retention::{self, Upkeep};
 use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::files::lock::LockError;
@@ -21,6 +22,9 @@ use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Bites of old things that a tick takes at its end.
+const BITES: usize = 10;
 
 /// Why the service does not run.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +79,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     let schedule = instance.config.scheduler.schedule()?;
     let (ticker, mut ticks) = Ticker::start(schedule, instance.clock.clone(), None).await?;
     let mut engine = Engine::load(instance.clone()).await?;
+    let upkeep = Upkeep::start(instance.clone());
     instance.spares.keep();
     tracing::info!(home = %instance.layout.root().display(), "up");
     while !shutdown.is_cancelled() {
@@ -98,6 +103,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
         }
     }
     ticker.stop().await?;
+    upkeep.end().await;
     instance.spares.end().await;
     let ticked = leave(engine).await?;
     instance.signals.leave().await?;
@@ -201,6 +207,9 @@ pub async fn tick(
     }
     instance.spares.end().await;
     let ticked = leave(engine).await?;
+    if let Err(error) = retention::round(&instance, BITES).await {
+        tracing::warn!(%error, "what is old stays until the next tick");
+    }
     instance.signals.farewell().await;
     if !wait {
         entrust(&instance).await?;

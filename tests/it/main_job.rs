@@ -23,6 +23,7 @@ mod outcomes;
 mod postgres;
 mod private;
 mod questions;
+mod retention;
 mod review;
 mod stuck;
 mod tampering;

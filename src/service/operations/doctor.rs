@@ -1,5 +1,6 @@
 //! A self-examination: what the instance needs, whether it is there, and what to do where it is not.
 
+mod kept;
 mod review;
 
 use super::super::containment::Containment;
@@ -68,6 +69,7 @@ pub async fn doctor(instance: &Instance) -> Vec<Finding> {
     findings.extend(medic(instance));
     findings.extend(review::review(instance));
     findings.extend(restored(instance).await);
+    findings.push(kept::kept(instance).await);
     findings
 }
 

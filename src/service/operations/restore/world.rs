@@ -141,8 +141,8 @@ impl Attempts {
 
 /// What there is of the worker of an open attempt.
 fn worker(instance: &Instance, id: &TaskId, attempt: &Attempt) -> Worker {
-    let me = instance.member.as_ref().map(|member| member.name());
-    if attempt.route.node.as_ref() != me {
+    let me = &instance.config.fleet.node;
+    if attempt.route.node.as_ref().is_some_and(|node| node != me) {
         return Worker::None;
     }
     let dir = instance.layout.attempt(id, attempt.epoch);
