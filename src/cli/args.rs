@@ -136,6 +136,12 @@ pub enum Verb {
     Config(house::Config),
     /// Bring the store to this program's version
     Migrate(house::Migrate),
+    /// Keep the whole store and the files beside it in one file
+    #[command(after_help = examples::BACKUP)]
+    Backup(house::Backup),
+    /// Put a backup back, hold everything, and tell what differs from what there is
+    #[command(after_help = examples::RESTORE)]
+    Restore(house::Restore),
     /// Completions for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(house::Completions),

@@ -10,7 +10,7 @@ use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
     Approvals, Bus, Chat, Containment, Fleet, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports,
-    Review, Runtime, Scheduler, Server, Store, Tier,
+    Retention, Review, Runtime, Scheduler, Server, Store, Tier,
 };
 use super::{Config, Loaded, Override};
 
@@ -86,6 +86,7 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         server: root.section("server", Server::read),
         reports: root.section("reports", Reports::read),
         chat: Chat::read_all(root),
+        retention: root.section("retention", Retention::read),
         logging: root.section("logging", Logging::read),
         limits: root.section("limits", Limits::read),
         containment: root.section("containment", Containment::read),

@@ -26,7 +26,7 @@ pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
     Approvals, Bus, Chat, Containment, Fleet, Forge, Gate, GateCriteria, Landing, Limits, Logging,
-    PolicyRules, Reports, Review, Runtime, Scheduler, Server, Store, Tier,
+    PolicyRules, Reports, Retention, Review, Runtime, Scheduler, Server, Store, Tier,
 };
 
 use self::section::PlanGate;
@@ -66,6 +66,8 @@ pub struct Config {
     pub reports: Reports,
     /// `[chat.NAME]`
     pub chat: BTreeMap<Surface, Chat>,
+    /// `[retention]`
+    pub retention: Retention,
     /// `[logging]`
     pub logging: Logging,
     /// `[limits]`

@@ -87,6 +87,11 @@ pub enum Event {
         /// The node.
         node: NodeName,
     },
+    /// The store came from a backup, and there were attempts since, or its worker is gone.
+    Restored {
+        /// The highest fencing number that was seen anywhere; the workers of all of them are known to be dead.
+        seen: u64,
+    },
     /// Its worker has ended and is known to be dead.
     Finished {
         /// The attempt's fencing number.

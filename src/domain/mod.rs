@@ -28,6 +28,7 @@ pub mod policy;
 pub mod question;
 pub mod ready;
 pub mod report;
+pub mod restore;
 pub mod retry;
 pub mod review;
 pub mod stage;

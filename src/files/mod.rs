@@ -13,6 +13,7 @@ mod exchange;
 pub mod folder;
 pub mod heartbeats;
 pub mod identity;
+pub mod leftovers;
 pub mod lock;
 pub mod progress;
 pub mod queue_file;

@@ -123,7 +123,7 @@ impl Courier {
     async fn deliver(&mut self) -> Result<DateTime<Utc>, StoreError> {
         loop {
             let now = self.instance.clock.now();
-            if !self.is_ours() {
+            if !self.is_ours() || self.is_held().await? {
                 return Ok(now + LOOK);
             }
             if let Some(until) = self.rests_until.filter(|until| *until > now) {
@@ -146,6 +146,12 @@ impl Courier {
     fn is_ours(&self) -> bool {
         let member = self.instance.member.as_ref();
         member.is_none_or(|member| member.leads().is_some())
+    }
+
+    /// After a restore nobody is told what may have been told before, until a person has looked.
+    async fn is_held(&self) -> Result<bool, StoreError> {
+        let stopped = self.instance.stopped().await?;
+        Ok(stopped.is_some_and(|stopped| stopped.is_after_a_restore()))
     }
 
     fn channel(&self) -> OutboxKind {

@@ -36,7 +36,7 @@ use crate::workspace::{Spares, WorkspaceError, Workspaces};
 /// other, holding the store's readers.
 const STARTS: usize = 4;
 /// The name of the flag that the emergency stop sets.
-const STOPPED: &str = "stopped";
+pub const STOPPED: &str = "stopped";
 
 /// What an instance is opened with.
 pub struct Opening {

@@ -35,6 +35,7 @@ pub mod prompt;
 pub mod pulse;
 pub mod queue_sync;
 pub mod reading;
+pub mod retention;
 pub mod reviewer;
 pub mod run;
 pub mod seat;

@@ -13,6 +13,7 @@ use super::courier;
 use super::engine::Engine;
 use super::instance::Instance;
 use super::member::JoinError;
+use super::retention::{self, Upkeep};
 use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::files::lock::LockError;
@@ -23,6 +24,9 @@ use crate::store::StoreError;
 
 /// The wait after a pass that the store refused.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Bites of old things that a tick takes at its end.
+const BITES: usize = 10;
 
 /// Why the service does not run.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +94,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
             outlet.open(&instance.signals, member).await;
         }
     }
+    let upkeep = Upkeep::start(instance.clone());
     instance.spares.keep();
     let rounds_over = CancellationToken::new();
     let couriers = courier::start(instance, &rounds_over);
@@ -120,6 +125,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     rounds_over.cancel();
     couriers.join_all().await;
     ticker.stop().await?;
+    upkeep.end().await;
     instance.spares.end().await;
     let ticked = leave(engine).await?;
     if let Some(outlet) = &instance.outlet {
@@ -227,6 +233,9 @@ pub async fn tick(
     instance.spares.end().await;
     let ticked = leave(engine).await?;
     courier::flush(&instance).await;
+    if let Err(error) = retention::round(&instance, BITES).await {
+        tracing::warn!(%error, "what is old stays until the next tick");
+    }
     instance.signals.farewell().await;
     if !wait {
         entrust(&instance).await?;

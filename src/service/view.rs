@@ -78,6 +78,16 @@ pub struct Stopped {
     pub at: DateTime<Utc>,
 }
 
+impl Stopped {
+    /// What the name of who stops everything begins with when it is a restore.
+    pub const RESTORE: &str = "the restore of ";
+
+    /// Whether it is the hold after a restore.
+    pub fn is_after_a_restore(&self) -> bool {
+        self.by.starts_with(Self::RESTORE)
+    }
+}
+
 /// Worker slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Slots {

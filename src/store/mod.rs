@@ -11,6 +11,7 @@
 //! The types that the verbs take and give ([`record`], [`error`]) know no engine. Deliberately absent: decisions, the clock
 //! (times come in), retries (only the caller knows whether its decision still holds).
 
+pub mod backup;
 mod batch;
 pub mod carry;
 pub mod error;

@@ -67,7 +67,7 @@ impl Workspaces {
         title: &str,
         dependencies: &[TaskId],
     ) -> Result<Workspace, WorkspaceError> {
-        let source = Source::read(workspace, &self.instance, self.home.as_deref())?;
+        let source = self.source_of(workspace)?;
         let known = record::read(&self.state, task)?;
         if let Some(known) = &known {
             if known.source == source.key()
@@ -85,6 +85,11 @@ impl Workspaces {
         let (source, workspace) = (source.key(), made.clone());
         record::write(&self.state, &Record { source, workspace })?;
         Ok(self.lent(made))
+    }
+
+    /// What a Workspace field names.
+    pub(super) fn source_of(&self, workspace: Option<&str>) -> Result<Source, WorkspaceError> {
+        Source::read(workspace, &self.instance, self.home.as_deref())
     }
 
     /// With what it needs to go back to where it came from.

@@ -8,6 +8,7 @@
 
 mod acp;
 mod architecture;
+mod backup;
 mod bus;
 mod claude_code;
 mod codex;

@@ -5,6 +5,7 @@
 
 mod agents;
 mod approvals;
+mod backup;
 mod bad_input;
 mod choices;
 mod commands;
@@ -24,6 +25,7 @@ mod outcomes;
 mod postgres;
 mod private;
 mod questions;
+mod retention;
 mod review;
 mod stuck;
 mod tampering;

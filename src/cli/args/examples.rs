@@ -96,6 +96,22 @@ Examples:
   orchestrator config show
   ORCHESTRATOR__SCHEDULER__MAX_CONCURRENT=4 orchestrator config show";
 
+pub(super) const BACKUP: &str = "\
+The service may run meanwhile. The file is the same for both engines, so a fleet's backup restores into either.
+
+Examples:
+  orchestrator backup                       backups/orchestrator-20260209T223000.backup
+  orchestrator backup /mnt/backups          a new file there: for cron";
+
+pub(super) const RESTORE: &str = "\
+A damaged or newer backup is refused, and so is a store that holds tasks, without --replace. Files that are there
+are left as they are. Nothing is claimed until `orchestrator start`.
+
+Examples:
+  orchestrator restore --check house.backup    verify it, and see what would differ
+  orchestrator restore --replace house.backup  put it back; what was there is put aside
+  orchestrator restore --check                 compare the store as it is with what there is";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   orchestrator completions bash > ~/.local/share/bash-completion/completions/orchestrator

@@ -16,7 +16,10 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "pause", "resume", "cancel", "retry", "approve", "reject", "answer",
         ],
     ),
-    ("Keep", &["node", "config", "migrate", "completions"]),
+    (
+        "Keep",
+        &["node", "config", "migrate", "backup", "restore", "completions"],
+    ),
     ("For workers", &["agent", "mcp"]),
 ];
 

@@ -59,6 +59,28 @@ pub struct Migrate {
     pub to: Option<String>,
 }
 
+/// `backup`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Backup {
+    /// The file to make, or a folder to make one in; a folder `backups` in the instance where absent
+    #[arg(value_name = "FILE|DIR")]
+    pub to: Option<PathBuf>,
+}
+
+/// `restore`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Restore {
+    /// The backup; with --check, the store as it is where absent
+    #[arg(value_name = "FILE", required_unless_present = "check")]
+    pub file: Option<PathBuf>,
+    /// Change nothing: verify the backup, and tell what differs from what there is
+    #[arg(long)]
+    pub check: bool,
+    /// Put what the store holds already aside, and the backup in its place
+    #[arg(long, conflicts_with = "check")]
+    pub replace: bool,
+}
+
 /// `demo`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
 pub struct Demo {

@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod attempts;
+pub mod backup;
 pub mod doctor;
 pub mod events;
 pub mod evidence;

@@ -66,7 +66,7 @@ impl Ground {
         self.config_with(home, &[])
     }
 
-    fn config_with(&self, home: &Home, flags: &[Override]) -> Result<Loaded, Failure> {
+    pub(super) fn config_with(&self, home: &Home, flags: &[Override]) -> Result<Loaded, Failure> {
         config::load(home, &self.environment, flags).map_err(|faults| all_of(&faults))
     }
 
@@ -140,6 +140,12 @@ impl Ground {
 
     /// [`Ground::any_instance`] for a verb by which people decide: a worker of this very instance is refused.
     pub(super) async fn persons_instance(&self) -> Result<Arc<Instance>, Failure> {
+        self.persons_alone()?;
+        self.any_instance().await
+    }
+
+    /// Refuses a worker of this very instance.
+    pub(super) fn persons_alone(&self) -> Result<(), Failure> {
         let state = self.home()?.layout().state();
         let state = state.canonicalize().unwrap_or(state);
         let here = |prompt: std::ffi::OsString| {
@@ -152,7 +158,7 @@ impl Ground {
             )
             .help("say `orchestrator agent blocked --reason TEXT`, and a person will look"));
         }
-        self.any_instance().await
+        Ok(())
     }
 
     /// Who sits at the keyboard.

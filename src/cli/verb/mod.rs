@@ -1,6 +1,7 @@
 //! The verbs: each joins arguments, a use case of `service::operations` and a page of `render`.
 
 mod agent;
+mod backup;
 mod check_log;
 mod evidence;
 mod ground;
@@ -70,6 +71,8 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Node(verb) => node::node(&ground, verb).await,
         Verb::Config(config) => house::config(&ground, config),
         Verb::Migrate(migrate) => house::migrate(&ground, migrate).await,
+        Verb::Backup(args) => backup::backup(&ground, args).await,
+        Verb::Restore(args) => backup::restore(&ground, args).await,
         Verb::Completions(completions) => house::completions(completions),
         Verb::Agent(agent) => agent::agent(&ground, agent),
         Verb::Mcp => agent::mcp(&ground).await,

@@ -88,8 +88,12 @@ pub(super) async fn stop(ground: &Ground, args: Stop) -> Outcome {
 
 pub(super) async fn start(ground: &Ground) -> Outcome {
     let instance = ground.persons_instance().await?;
+    let held = instance.stopped().await.map_err(of_store)?;
     operations::start(&instance).await.map_err(of_store)?;
-    super::print("the emergency stop is lifted\n")
+    super::print(match held {
+        Some(held) if held.is_after_a_restore() => "the hold after the restore is lifted\n",
+        _ => "the emergency stop is lifted\n",
+    })
 }
 
 pub(super) async fn validate(ground: &Ground, args: Validate) -> Outcome {

@@ -12,6 +12,7 @@ mod limits;
 mod logging;
 mod policy;
 mod reports;
+mod retention;
 mod review;
 mod runtimes;
 mod scheduler;
@@ -33,6 +34,7 @@ pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;
 pub use reports::{Console, Reports};
+pub use retention::Retention;
 pub use review::{Mode as ReviewMode, Review};
 pub use runtimes::{
     Acp, ClaudeCode, Codex, CodexSandbox, Kind, Messages, Permission, PermissionMode, Runtime,

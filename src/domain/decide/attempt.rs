@@ -204,6 +204,14 @@ pub(super) fn finished(task: &Task, epoch: u64, report: AttemptReport, cx: &Cont
         State::Claimed { attempt, .. } | State::Running { attempt, .. } if attempt.epoch == epoch => {
             ended_by_itself(task, attempt, report, cx)
         }
+        // It had come to its end by itself when it was stopped, and nobody minded what it did.
+        State::Stopping {
+            attempt,
+            reason: StopReason::EmergencyStop | StopReason::Drained { .. },
+            ..
+        } if attempt.epoch == epoch && matches!(report.outcome, Outcome::Done | Outcome::NoChangeNeeded) => {
+            ended_by_itself(task, attempt, report, cx)
+        }
         State::Stopping { attempt, reason, .. } if attempt.epoch == epoch => {
             ended_by_us(task, attempt, reason, report, cx)
         }

@@ -14,6 +14,7 @@ mod gate;
 mod landing;
 mod node;
 mod person;
+mod restored;
 mod review;
 #[cfg(test)]
 mod tests;
@@ -159,6 +160,7 @@ pub fn decide(task: &Task, event: Event, cx: &Context<'_>) -> Result<Ruling, Ref
         Event::NotStarted { epoch, fault, reason } => attempt::not_started(task, epoch, fault, reason, cx),
         Event::Condemned { epoch, reason } => attempt::condemned(task, epoch, reason, cx),
         Event::NodeLost { epoch, node } => node::lost(task, epoch, &node, cx),
+        Event::Restored { seen } => restored::restored(task, seen, cx),
         Event::Finished { epoch, report } => attempt::finished(task, epoch, *report, cx),
         Event::Judged { epoch, report } => gate::judged(task, epoch, *report, cx),
         Event::Reviewed { epoch, review } => review::reviewed(task, epoch, &review, cx),

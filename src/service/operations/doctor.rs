@@ -1,5 +1,6 @@
 //! A self-examination: what the instance needs, whether it is there, and what to do where it is not.
 
+mod kept;
 mod review;
 
 use super::super::containment::Containment;
@@ -68,7 +69,21 @@ pub async fn doctor(instance: &Instance) -> Vec<Finding> {
     findings.extend(containment(instance).await);
     findings.extend(medic(instance));
     findings.extend(review::review(instance));
+    findings.extend(restored(instance).await);
+    findings.push(kept::kept(instance).await);
     findings
+}
+
+/// What holds everything back after a restore.
+async fn restored(instance: &Instance) -> Option<Finding> {
+    let held = super::restore::held(instance).await.ok().flatten()?;
+    let made = held.made_at.format("%Y-%m-%dT%H:%M:%SZ");
+    let detail = format!(
+        "restored from {} of {made}, with {} divergences; everything is held",
+        held.backup, held.divergences
+    );
+    let cure = "read `orchestrator restore --check`, then `orchestrator start`";
+    Some(Finding::of("restore", Level::Warning, detail, cure))
 }
 
 /// A medic that is wanted and not there.

@@ -10,6 +10,7 @@ mod evidence;
 mod health;
 mod node;
 mod plan;
+pub mod restore;
 mod show;
 mod status;
 mod steer;

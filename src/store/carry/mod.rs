@@ -2,17 +2,21 @@
 //!
 //! The one place that speaks both engines' SQL. Invariants: the source is only read, in one snapshot; the target is empty before
 //! and either has everything afterwards or nothing; every row is read back from the target and compared by a digest before
-//! anything is committed. Deliberately absent: the way back, and merging.
+//! anything is committed. The way back is for backups of a server. Deliberately absent: merging, and copies of files (see [`super::backup`]).
 
+mod back;
 mod source;
+mod tables;
 mod target;
 
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use sqlx::Connection;
 
+use self::tables::{SUMMARIES, Value, tables};
 use super::error::StoreError;
-use super::postgres::Target;
+use super::postgres::{Target, put_aside};
 use super::sqlite::connect;
 use super::{OpenMode, migrate};
 use crate::config::section::{PostgresServer, StoreAddress};
@@ -60,178 +64,6 @@ impl From<sqlx::Error> for CarryError {
     }
 }
 
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Int,
-    Real,
-    Text,
-    /// Kept as it is written.
-    Json,
-    /// Kept by its values.
-    Jsonb,
-}
-
-/// A table of the target and where its rows come from.
-struct Table {
-    name: &'static str,
-    /// The table of the source.
-    from: &'static str,
-    columns: &'static [(&'static str, Kind)],
-}
-
-/// A value on its way, as text.
-type Value = Option<String>;
-
-use Kind::{Int, Json, Jsonb, Real, Text};
-
-/// In an order in which each finds what it refers to; the proof of completed tasks is checked at the end.
-static TABLES: [Table; 9] = [
-    Table {
-        name: "definition",
-        from: "definition",
-        columns: &[
-            ("task_id", Text),
-            ("hash", Text),
-            ("body_version", Int),
-            ("body", Json),
-        ],
-    },
-    Table {
-        name: "task",
-        from: "task",
-        columns: &[
-            ("id", Text),
-            ("version", Int),
-            ("epoch", Int),
-            ("seq", Int),
-            ("definition_hash", Text),
-            ("project", Text),
-            ("priority", Int),
-            ("created_at", Int),
-            ("updated_at", Int),
-            ("body_version", Int),
-            ("done_gate", Int),
-            ("state", Jsonb),
-            ("history", Json),
-        ],
-    },
-    Table {
-        name: "attempt",
-        from: "attempt",
-        columns: &[
-            ("task_id", Text),
-            ("epoch", Int),
-            ("n", Int),
-            ("started_at", Int),
-            ("ended_at", Int),
-            ("outcome", Text),
-            ("reason", Text),
-            ("opening", Json),
-            ("report", Json),
-        ],
-    },
-    Table {
-        name: "attempt_live",
-        from: "attempt",
-        columns: &[
-            ("task_id", Text),
-            ("epoch", Int),
-            ("beat_at", Int),
-            ("progress_pct", Int),
-            ("phase", Text),
-            ("transcript_offset", Int),
-            ("session", Text),
-            ("cost_usd", Real),
-            ("input_tokens", Int),
-            ("output_tokens", Int),
-        ],
-    },
-    Table {
-        name: "gate",
-        from: "gate",
-        columns: &[
-            ("seq", Int),
-            ("task_id", Text),
-            ("attempt", Int),
-            ("epoch", Int),
-            ("commit_id", Text),
-            ("tree", Text),
-            ("verdict", Text),
-            ("started_at", Int),
-            ("ended_at", Int),
-        ],
-    },
-    Table {
-        name: "receipt",
-        from: "receipt",
-        columns: &[
-            ("gate_seq", Int),
-            ("position", Int),
-            ("name", Text),
-            ("category", Text),
-            ("source", Text),
-            ("directory", Text),
-            ("commit_id", Text),
-            ("command", Text),
-            ("exit_code", Int),
-            ("verdict", Text),
-            ("started_at", Int),
-            ("duration_us", Int),
-            ("output_tail", Text),
-            ("output_sha256", Text),
-            ("tree", Text),
-            ("environment", Text),
-            ("sandbox", Text),
-            ("output_bytes", Int),
-            ("files", Json),
-        ],
-    },
-    Table {
-        name: "event_log",
-        from: "event_log",
-        columns: &[
-            ("seq", Int),
-            ("task_id", Text),
-            ("version", Int),
-            ("epoch", Int),
-            ("at", Int),
-            ("kind", Text),
-            ("from_state", Text),
-            ("to_state", Text),
-            ("why", Text),
-        ],
-    },
-    Table {
-        name: "outbox",
-        from: "outbox",
-        columns: &[
-            ("seq", Int),
-            ("key", Text),
-            ("task_id", Text),
-            ("kind", Text),
-            ("payload", Json),
-            ("created_at", Int),
-            ("attempts", Int),
-            ("not_before", Int),
-            ("done_at", Int),
-            ("error", Text),
-        ],
-    },
-    Table {
-        name: "mirror",
-        from: "mirror",
-        columns: &[("task_id", Text), ("version", Int), ("body", Json)],
-    },
-];
-
-/// The facts of the instance; who wrote the schema is the target's own.
-static FLAGS: Table = Table {
-    name: "flag",
-    from: "(SELECT * FROM flag WHERE name <> 'schema_written_by')",
-    columns: &[("name", Text), ("value", Json), ("set_at", Int)],
-};
-
 /// How many rows there are, and a sum over all of their values in which their order does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Tally {
@@ -267,6 +99,18 @@ impl Tally {
 /// # Errors
 /// [`CarryError`]; then the target is as empty as it was.
 pub async fn carry(from: &Path, to: &PostgresServer) -> Result<Vec<Carried>, CarryError> {
+    carry_over(from, to, None).await
+}
+
+/// As [`carry`]; what the database holds already is first put aside into a schema of this name, in the same transaction.
+///
+/// # Errors
+/// As [`carry`].
+pub(super) async fn carry_over(
+    from: &Path,
+    to: &PostgresServer,
+    aside: Option<&str>,
+) -> Result<Vec<Carried>, CarryError> {
     let address = StoreAddress::Postgres(to.clone());
     migrate::check(&StoreAddress::Sqlite(from.to_owned())).await?;
     migrate::apply(&address).await?;
@@ -274,30 +118,51 @@ pub async fn carry(from: &Path, to: &PostgresServer) -> Result<Vec<Carried>, Car
     sqlx::raw_sql("BEGIN").execute(&mut source).await?;
     let mut target = Target::connect(to).await?;
     let mut transaction = target.begin().await?;
+    if let Some(schema) = aside {
+        put_aside(&mut transaction, schema).await?;
+    }
     if let Some(table) = target::not_empty(&mut transaction, tables()).await? {
         return Err(CarryError::NotEmpty { table, address });
     }
     let mut carried = Vec::new();
-    for table in tables() {
+    let summaries = source::has(&mut source, &SUMMARIES).await?;
+    for table in tables().chain(summaries.then_some(&SUMMARIES)) {
         let written = source::pour(&mut source, table, &mut transaction).await?;
         let found = target::tally(&mut transaction, table).await?;
-        if found != written {
-            return Err(CarryError::Differs {
-                table: table.name,
-                expected: written.rows,
-                found: found.rows,
-            });
-        }
-        carried.push(Carried {
-            table: table.name,
-            rows: written.rows,
-        });
+        carried.push(same(table.name, written, found)?);
     }
     target::go_on_counting(&mut transaction).await?;
     transaction.commit().await?;
     Ok(carried)
 }
 
-fn tables() -> impl Iterator<Item = &'static Table> {
-    TABLES.iter().chain(std::iter::once(&FLAGS))
+/// Carries everything from a server into an embedded store that was just made, and is nobody else's.
+///
+/// # Errors
+/// [`CarryError`].
+pub(super) async fn carry_back(from: &PostgresServer, to: &Path) -> Result<Vec<Carried>, CarryError> {
+    migrate::check(&StoreAddress::Postgres(from.clone())).await?;
+    let mut source = Target::connect(from).await?;
+    let mut source = source.begin().await?;
+    sqlx::raw_sql(
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0",
+    )
+    .execute(&mut *source)
+    .await?;
+    let mut target = connect(to, OpenMode::Existing).await?;
+    let carried = back::pour_all(&mut source, &mut target).await?;
+    target.close().await?;
+    Ok(carried)
+}
+
+fn same(table: &'static str, written: Tally, found: Tally) -> Result<Carried, CarryError> {
+    let rows = written.rows;
+    if found == written {
+        return Ok(Carried { table, rows });
+    }
+    Err(CarryError::Differs {
+        table,
+        expected: rows,
+        found: found.rows,
+    })
 }

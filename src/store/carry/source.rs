@@ -4,8 +4,9 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row, SqliteConnection};
 
+use super::tables::{Kind, Table, Value};
 use super::target::write;
-use super::{CarryError, Kind, Table, Tally, Value};
+use super::{CarryError, Tally};
 
 /// Rows of one statement.
 const AT_ONCE: usize = 500;
@@ -21,7 +22,7 @@ pub(super) async fn pour(
     let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(source);
     let (mut tally, mut part) = (Tally::default(), Vec::with_capacity(AT_ONCE));
     while let Some(row) = rows.try_next().await? {
-        let values = values(&row, table)?;
+        let values = values(&row, table.columns)?;
         tally.add(&values);
         part.push(values);
         if part.len() == AT_ONCE {
@@ -32,8 +33,14 @@ pub(super) async fn pour(
     Ok(tally)
 }
 
-fn values(row: &SqliteRow, table: &Table) -> Result<Vec<Value>, sqlx::Error> {
-    let columns = table.columns.iter().enumerate();
+/// Whether the source has a table.
+pub(super) async fn has(source: &mut SqliteConnection, table: &Table) -> Result<bool, sqlx::Error> {
+    let sql = "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = $1";
+    sqlx::query_scalar(sql).bind(table.name).fetch_one(source).await
+}
+
+pub(super) fn values(row: &SqliteRow, columns: &[(&str, Kind)]) -> Result<Vec<Value>, sqlx::Error> {
+    let columns = columns.iter().enumerate();
     columns
         .map(|(at, (_, kind))| {
             Ok(match kind {
@@ -42,7 +49,7 @@ fn values(row: &SqliteRow, table: &Table) -> Result<Vec<Value>, sqlx::Error> {
                 Kind::Text => row
                     .try_get::<Option<&str>, _>(at)?
                     .map(|t| t.replace('\0', "\u{fffd}")),
-                Kind::Json => row.try_get(at)?,
+                Kind::Json | Kind::Stamp => row.try_get(at)?,
                 Kind::Jsonb => row.try_get::<Option<&str>, _>(at)?.map(super::target::canonical),
             })
         })

@@ -6,7 +6,8 @@ use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::{CarryError, Kind, Table, Tally, Value};
+use super::tables::{Kind, Table, Value};
+use super::{CarryError, Tally};
 use crate::store::postgres::searchable;
 
 /// The first table that has a row.
@@ -81,6 +82,7 @@ fn of(kind: Kind) -> &'static str {
         Kind::Text => "text",
         Kind::Json => "json",
         Kind::Jsonb => "jsonb",
+        Kind::Stamp => "timestamptz",
     }
 }
 
@@ -89,10 +91,7 @@ pub(super) async fn tally(conn: &mut PgConnection, table: &Table) -> Result<Tall
     let columns: Vec<String> = table
         .columns
         .iter()
-        .map(|(name, kind)| match kind {
-            Kind::Int | Kind::Real | Kind::Text => (*name).to_owned(),
-            Kind::Json | Kind::Jsonb => format!("{name}::text"),
-        })
+        .map(|(name, kind)| read(name, *kind))
         .collect();
     let mine = if table.name == "flag" {
         " WHERE name <> 'schema_written_by'"
@@ -103,19 +102,28 @@ pub(super) async fn tally(conn: &mut PgConnection, table: &Table) -> Result<Tall
     let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(conn);
     let mut tally = Tally::default();
     while let Some(row) = rows.try_next().await? {
-        tally.add(&values(&row, table)?);
+        tally.add(&values(&row, table.columns)?);
     }
     Ok(tally)
 }
 
-fn values(row: &PgRow, table: &Table) -> Result<Vec<Value>, sqlx::Error> {
-    let columns = table.columns.iter().enumerate();
+/// A column as it is read.
+pub(super) fn read(name: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Int | Kind::Real | Kind::Text => name.to_owned(),
+        Kind::Json | Kind::Jsonb => format!("{name}::text"),
+        Kind::Stamp => format!("to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
+    }
+}
+
+pub(super) fn values(row: &PgRow, columns: &[(&str, Kind)]) -> Result<Vec<Value>, sqlx::Error> {
+    let columns = columns.iter().enumerate();
     columns
         .map(|(at, (_, kind))| {
             Ok(match kind {
                 Kind::Int => row.try_get::<Option<i64>, _>(at)?.map(|n| n.to_string()),
                 Kind::Real => row.try_get::<Option<f64>, _>(at)?.map(|n| format!("{n:?}")),
-                Kind::Text | Kind::Json => row.try_get(at)?,
+                Kind::Text | Kind::Json | Kind::Stamp => row.try_get(at)?,
                 Kind::Jsonb => row.try_get::<Option<&str>, _>(at)?.map(canonical),
             })
         })

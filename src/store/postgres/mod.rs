@@ -10,6 +10,7 @@
 //! Every file here adds the verbs of one concern to [`PostgresStore`].
 
 mod apply;
+mod aside;
 mod attempts;
 pub(in crate::store) mod baseline;
 mod fault;
@@ -34,6 +35,7 @@ mod turn;
 mod work;
 mod writer;
 
+pub(in crate::store) use aside::{forget, present, put_aside, tasks};
 pub use output::OutputLog;
 pub use roster::Roster;
 pub(in crate::store) use server::Target;

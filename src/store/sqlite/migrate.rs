@@ -12,6 +12,11 @@ use crate::store::migrate::{MigrationStep, WRITTEN_BY, edited, newest, steps};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// The newest migration of this program.
+pub(in crate::store) fn newest_schema() -> i64 {
+    newest(&MIGRATIONS)
+}
+
 /// As [`crate::store::migrate::plan`].
 pub(in crate::store) async fn plan(path: &Path) -> Result<Vec<MigrationStep>, StoreError> {
     let applied = if path.exists() {

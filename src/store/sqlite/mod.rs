@@ -5,6 +5,7 @@
 mod attempts;
 mod bulk;
 mod commit;
+mod copy;
 mod figures;
 mod gates;
 mod group;
@@ -20,6 +21,8 @@ mod writer;
 
 use sqlx::SqlitePool;
 
+pub(super) use copy::copy_into;
+pub(super) use migrate::newest_schema;
 pub(super) use open::connect;
 use writer::Writer;
 

@@ -103,11 +103,13 @@ fn bus_away(bus: &BusView, look: &Look) -> Option<String> {
 }
 
 fn banner(stop: &Stopped, look: &Look) -> String {
-    let words = format!(
-        "EMERGENCY STOP by {}, {}: nothing starts until `orchestrator start`",
-        text::line(&stop.by),
-        age::ago(look.now, stop.at)
-    );
+    let (by, ago) = (text::line(&stop.by), age::ago(look.now, stop.at));
+    let words = match stop.is_after_a_restore() {
+        true => format!(
+            "HELD since {by}, {ago}: nothing starts until `orchestrator start`; `orchestrator restore --check` tells what differs"
+        ),
+        false => format!("EMERGENCY STOP by {by}, {ago}: nothing starts until `orchestrator start`"),
+    };
     let lines = text::wrap(&words, look.width);
     lines
         .iter()

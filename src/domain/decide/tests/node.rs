@@ -7,6 +7,7 @@ use crate::domain::gate::CheckVerdict;
 use crate::domain::node::NodeName;
 use crate::domain::outcome::Outcome;
 use crate::domain::stage::{Destination, Stage};
+use crate::domain::task::Block;
 use crate::domain::tier::{Route, TierName};
 
 #[test]
@@ -17,8 +18,8 @@ fn a_slot_is_free_only_when_the_worker_is_known_to_be_dead() {
             continue;
         };
         for (event_name, event) in events() {
-            // The workers of a node end with its lease, and before it.
-            let proofs = ["finished", "not started", "node lost"];
+            // The workers of a node end with its lease, and before it; a restore ends those that it finds.
+            let proofs = ["finished", "not started", "node lost", "restored"];
             let proves_death = proofs.iter().any(|proof| event_name.starts_with(proof));
             let Ok(Ruling::Change(d)) = decided(&before, event) else {
                 continue;
@@ -111,4 +112,34 @@ fn a_session_is_not_taken_to_another_node() {
     };
     assert_eq!(to(Some("a")), (Some("s".into()), NodeName::parse("a").ok()));
     assert_eq!(to(Some("b")), (None, NodeName::parse("b").ok()));
+}
+
+#[test]
+fn after_a_restore_no_number_is_given_out_twice() {
+    for (name, state) in states() {
+        let before = task(state);
+        let event = Event::Restored { seen: 9 };
+        if before.state.is_completed() {
+            assert!(
+                matches!(decided(&before, event), Ok(Ruling::NoChange(_))),
+                "{name}"
+            );
+            continue;
+        }
+        let after = changed(&before, event).task;
+        assert_eq!(after.epoch, 9, "{name}");
+        assert_eq!(after.history.opened, before.history.opened + 2, "{name}");
+        assert!(after.state.attempt().is_none(), "{name}");
+        let judged = matches!(
+            after.state,
+            State::Validating { .. }
+                | State::Blocked {
+                    block: Block::Approval { .. } | Block::Landing { .. },
+                    ..
+                }
+        );
+        assert!(!judged, "{name}: what is judged would be of an older attempt");
+        let again = decided(&after, Event::Restored { seen: 9 });
+        assert!(matches!(again, Ok(Ruling::NoChange(_))), "{name}: {again:?}");
+    }
 }

@@ -218,6 +218,8 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
                 reason: StopReason::Stuck,
             },
         ),
+        ("restored", Event::Restored { seen: 7 }),
+        ("restored (later)", Event::Restored { seen: 9 }),
         (
             "node lost",
             Event::NodeLost {
