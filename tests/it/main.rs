@@ -9,6 +9,7 @@
 mod acp;
 mod architecture;
 mod bus;
+mod chaos;
 mod claude_code;
 mod codex;
 mod commands;

@@ -3,7 +3,7 @@
 mod alike;
 mod live;
 mod rights;
-mod server;
+pub mod server;
 mod signals;
 mod story;
 mod streams;
