@@ -109,8 +109,8 @@ impl Fleet {
         let tier =
             |name| format!("[[tiers]]\nname = \"{name}\"\nmodel = \"{name}\"\nruntimes = [\"script\"]\n");
         format!(
-            "[scheduler]\nmax_concurrent = 3\nheartbeat_stale_after = \"1m\"\n\
-             [policy]\nstart = \"lowest\"\nlifetime_attempts = 100\ncontinuation_delay = \"50ms\"\n\
+            "[scheduler]\nmax_concurrent = 3\nheartbeat_stale_after = \"1m\"\nlifetime_attempts = 100\n\
+             [policy]\nstart = \"lowest\"\ncontinuation_delay = \"50ms\"\n\
              backoff_initial = \"50ms\"\nbackoff_max = \"200ms\"\nkill_grace = \"5s\"\n\
              {}{}[gate]\nchecks = [ {{ name = \"work\", run = \"test -f done.txt\" }} ]\n\
              [runtimes.script]\nkind = \"command\"\ncommand = [\"sh\", {:?}]\n\
