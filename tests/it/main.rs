@@ -10,6 +10,7 @@ mod acp;
 mod architecture;
 mod backup;
 mod bus;
+mod chaos;
 mod claude_code;
 mod codex;
 mod commands;

@@ -2,7 +2,7 @@
 //!
 //! 100,000 steps in the normal run; `ORCHESTRATOR_NIGHTLY=1` makes it 1,000,000 and more seeds.
 
-mod dice;
+pub mod dice;
 mod gates;
 mod world;
 
