@@ -20,6 +20,14 @@ pub enum Unit {
     Share,
     /// Things.
     Count,
+    /// How many times another figure of the same run; more is better.
+    Ratio,
+}
+
+impl Unit {
+    fn more_is_better(self) -> bool {
+        matches!(self, Self::Rate | Self::Ratio)
+    }
 }
 
 /// Samples of one thing.
@@ -51,6 +59,11 @@ impl Figure {
         )
     }
 
+    /// The middle of its samples.
+    pub fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
     /// With a lower bound, for a rate.
     pub fn above(self, goal: f64) -> Self {
         self.below(goal)
@@ -77,10 +90,10 @@ impl Figure {
     pub fn row(&self, section: &str) -> String {
         // Of rates the slow end is the low one.
         let slow = match self.unit {
-            Unit::Rate => self.quantile(0.05),
+            Unit::Rate | Unit::Ratio => self.quantile(0.05),
             Unit::Time | Unit::Memory | Unit::Share | Unit::Count => self.quantile(0.95),
         };
-        let rate = matches!(self.unit, Unit::Rate);
+        let rate = self.unit.more_is_better();
         let sign = if rate { '>' } else { '<' };
         let goal = self
             .goal
@@ -111,6 +124,7 @@ fn words(value: f64, unit: Unit) -> String {
         Unit::Time => format!("{value:.2} s"),
         Unit::Rate => format!("{value:.0} /s"),
         Unit::Count => format!("{value:.1}"),
+        Unit::Ratio => format!("{value:.2} x"),
         Unit::Memory if value < 1e5 => format!("{:.1} kB", value / 1e3),
         Unit::Memory => format!("{:.1} MB", value / 1e6),
         Unit::Share => format!("{:.3} %", value * 100.0),

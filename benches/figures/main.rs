@@ -12,13 +12,19 @@ mod chatter;
 mod crowd;
 mod decide;
 mod figure;
+mod floor;
 mod gate;
 mod idle;
+mod job;
+mod lanes;
 mod lifecycle;
 mod machine;
 mod pass;
+mod peers;
 mod queue;
+mod queues;
 mod scene;
+mod server;
 mod service;
 mod spawn;
 mod status;
@@ -34,7 +40,7 @@ struct Section {
     run: fn(&crowd::Crowds) -> anyhow::Result<Vec<Figure>>,
 }
 
-const SECTIONS: [Section; 13] = [
+const SECTIONS: [Section; 14] = [
     Section {
         name: "parse",
         run: |_| queue::figures(),
@@ -50,6 +56,10 @@ const SECTIONS: [Section; 13] = [
     Section {
         name: "store-bare",
         run: |_| bare::figures(),
+    },
+    Section {
+        name: "queues",
+        run: |_| queues::figures(),
     },
     Section {
         name: "spawn",
