@@ -160,9 +160,8 @@ impl Stretch {
             Ok(lines) => self.held.extend(lines),
             Err(error) => tracing::debug!(task = %self.of.task, %error, "its output cannot be read now"),
         }
-        if all {
-            let is_end = self.held.is_empty();
-            self.held.extend(self.tail.rest().filter(|_| is_end));
+        if all && self.held.is_empty() {
+            self.held.extend(self.tail.rest());
         }
         let ready = self.safe(all);
         let ready: Vec<Line> = self.held.drain(..ready).collect();
