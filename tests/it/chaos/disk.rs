@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::fleet::Fleet;
 use super::ledger::What;
-use super::story::{LEASE, conclude, report};
+use super::story::{LEASE, conclude};
 
 /// A small file system of its own over a folder; it goes with its owner.
 struct Small {
@@ -88,9 +88,7 @@ fn a_full_disk_of_one_node_costs_time_alone() {
     let so_far = fleet.ledger().len();
     (0..9).for_each(|_| drop(fleet.add("plain", 10)));
     fleet.until("the node is at work again", |fleet| at_it(fleet, so_far));
-    report(&format!(
-        "disk: full at one node of three with 20 tasks; {on_others} went on elsewhere meanwhile"
-    ));
+    println!("disk: full at one node of three with 20 tasks; {on_others} went on elsewhere meanwhile");
     fleet.may_repeat = true;
     conclude(&mut fleet);
     // Before its file system goes, so that nothing is left that uses it.

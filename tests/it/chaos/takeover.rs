@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::fleet::Fleet;
 use super::ledger::What;
-use super::story::{LEASE, conclude, nightly_minutes, report};
+use super::story::{LEASE, conclude, nightly_minutes};
 
 /// That of nodes which say nothing of it.
 const USUAL: Duration = Duration::from_secs(12);
@@ -26,11 +26,11 @@ fn a_lost_leader_is_followed_and_its_tasks_run_elsewhere_in_time() {
     leads.sort();
     runs.sort();
     let p95 = |times: &[Duration]| times[(times.len() * 95).div_ceil(100) - 1];
-    report(&format!(
+    println!(
         "takeover, lease {lease:?}, {trials} leaders killed: another leads after {:?} (p95), their tasks run elsewhere after {:?} (p95)",
         p95(&leads),
         p95(&runs),
-    ));
+    );
     // At a lease of 12 s: 10 s and 20 s. A busy machine needs some time of its own.
     let own = Duration::from_secs(2);
     assert!(p95(&leads) < lease * 2 / 3 + own, "{leads:?}");
