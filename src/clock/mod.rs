@@ -10,7 +10,7 @@ pub mod ticker;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 
@@ -30,6 +30,13 @@ pub enum Clock {
     Manual(Manual),
 }
 
+/// What two clocks showed at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    wall: DateTime<Utc>,
+    since_boot: Duration,
+}
+
 /// The time of a [`Clock::Manual`].
 #[derive(Debug, Clone)]
 pub struct Manual {
@@ -40,6 +47,24 @@ impl Clock {
     /// The host's wall clock.
     pub fn system() -> Self {
         Self::System
+    }
+
+    /// What it shows, beside the time since boot.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            wall: self.now(),
+            since_boot: since_boot(),
+        }
+    }
+
+    /// By how much somebody moved the wall clock since a reading; one that is moved by hand is always right.
+    pub fn moved_since(&self, before: Reading) -> TimeDelta {
+        let (now, zero) = (self.reading(), TimeDelta::zero());
+        let passed = now.since_boot.saturating_sub(before.since_boot);
+        match self {
+            Self::System => now.wall - before.wall - TimeDelta::from_std(passed).unwrap_or(zero),
+            Self::Manual(_) => zero,
+        }
     }
 
     /// A clock that stands at `at` until [`Manual::advance`] or [`Manual::set`] moves it; the second value moves it.

@@ -8,6 +8,7 @@ mod input;
 mod running;
 mod schedule;
 mod share;
+mod steady;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::input::Input;
 use self::running::Running;
 pub use self::running::Wish;
-pub(in crate::service) use self::share::{KEEPER, owner};
+pub(in crate::service) use self::share::{KEEPER, heard, owner};
 use super::assessor;
 use super::board::Board;
 use super::dispatcher::{Applied, ApplyError, Dispatcher};
@@ -34,6 +35,7 @@ use super::outbox::Outbox;
 use super::queue_sync::QueueSync;
 use super::reviewer;
 use super::signals::Told;
+use crate::clock::Reading;
 use crate::domain::effect::{Duty, duty};
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
@@ -71,6 +73,10 @@ pub struct Engine {
     keeper: Option<NodeName>,
     /// Told when this node's place in its fleet changes.
     news: Option<watch::Receiver<()>>,
+    /// The start of this node in its fleet under which all that it has was claimed or adopted.
+    term: Option<u64>,
+    /// What the clocks showed at the last pass.
+    clocks: Reading,
     stopped: bool,
     draining: bool,
 }
@@ -100,6 +106,8 @@ impl Engine {
             news: instance.member.as_ref().map(|member| member.news()),
             stopped: instance.stopped().await?.is_some(),
             draining: false,
+            term: None,
+            clocks: instance.clock.reading(),
             instance,
         })
     }
@@ -109,6 +117,7 @@ impl Engine {
         self.take_in_other_writers().await?;
         self.read_queue().await?;
         self.take_in_inputs().await?;
+        self.give_up_what_was_taken().await?;
         self.see_to_lost_nodes().await?;
         self.see_to_orphans().await?;
         self.reap().await?;
@@ -308,6 +317,7 @@ impl Engine {
 
     /// Condemns workers that show no life, and all of them when the emergency stop is pulled.
     async fn reap(&mut self) -> Result<(), StoreError> {
+        self.mind_the_clock();
         let now = self.instance.clock.now();
         let stale_after = self.dispatcher.policy().heartbeat_stale_after;
         let condemned: Vec<(TaskId, u64, StopReason)> = self
@@ -386,7 +396,7 @@ impl Engine {
         let (epoch, version) = (task.epoch, task.version);
         let cancel = CancellationToken::new();
         let (wish, wishes) = watch::channel(Wish::of(&task, self.dispatcher.policy()));
-        let (instance, sender) = (self.instance.clone(), self.sender.clone());
+        let (instance, sender, term) = (self.instance.clone(), self.sender.clone(), self.term);
         let work = async move {
             match duty {
                 Duty::Assess => assessor::assess(&instance, &task, &sender).await,
@@ -394,7 +404,7 @@ impl Engine {
                 Duty::Review => reviewer::hold(&instance, &task, &sender).await,
                 Duty::Land => landing::land(&instance, &task, &sender).await,
                 Duty::Launch | Duty::Watch | Duty::Stop => {
-                    driver::drive(&instance, &task, wishes, &sender).await
+                    driver::drive(&instance, &task, term, wishes, &sender).await
                 }
             }
         };
@@ -446,14 +456,4 @@ impl Engine {
             .chain(self.instance.signs.due_at())
             .min()
     }
-}
-
-/// Told of a change in this node's place in its fleet; never where there is none.
-pub(super) async fn heard(news: &mut Option<watch::Receiver<()>>) {
-    if let Some(news) = news
-        && news.changed().await.is_ok()
-    {
-        return;
-    }
-    std::future::pending().await
 }

@@ -179,18 +179,28 @@ impl Instance {
         match &self.member {
             None => LeaseTerms {
                 length: own,
-                strict: false,
+                until: None,
             },
-            Some(member) => LeaseTerms {
-                length: member.outlives().min(own),
-                strict: true,
-            },
+            Some(member) => {
+                let (length, until) = member.outlives();
+                LeaseTerms {
+                    length: length.min(own),
+                    until: Some(until),
+                }
+            }
         }
     }
 
     /// Whether its workers are to live on: not while this node's own lease is not trusted.
     pub fn keeps_workers(&self) -> bool {
         self.member.as_ref().is_none_or(|member| member.is_trusted())
+    }
+
+    /// Whether a worker may be started for an attempt that this node has since its start `term` in the fleet. Whoever lost its
+    /// lease in between lost the attempt with it.
+    pub fn may_start(&self, term: Option<u64>) -> bool {
+        let member = self.member.as_ref();
+        member.is_none_or(|member| member.is_trusted() && Some(member.term()) == term)
     }
 
     /// A dispatcher over its store.

@@ -225,14 +225,20 @@ impl Member {
         }
     }
 
+    /// The number of its start, which rises when its lease has run out as well.
+    pub fn term(&self) -> u64 {
+        self.held().term
+    }
+
     /// Whether its lease is trusted: only then are workers kept alive.
     pub fn is_trusted(&self) -> bool {
         since_boot() < self.held().until
     }
 
-    /// How long a worker may live on after it was last looked after.
-    pub fn outlives(&self) -> Duration {
-        self.lease / OUTLIVES
+    /// How long a worker may live on after it was last looked after, and until when at the latest, since boot.
+    pub fn outlives(&self) -> (Duration, Duration) {
+        let length = self.lease / OUTLIVES;
+        (length, self.held().until + length)
     }
 
     /// The term of its leadership, while that is trusted.

@@ -63,6 +63,8 @@ impl Files {
 pub struct Outbox {
     instance: Arc<Instance>,
     retry_at: Option<DateTime<Utc>>,
+    /// Reports that were told, and could not be marked as done.
+    told: BTreeSet<u64>,
     /// Before this time the queue file is not corrected again.
     correct_at: Option<DateTime<Utc>>,
 }
@@ -73,6 +75,7 @@ impl Outbox {
         Self {
             instance,
             retry_at: None,
+            told: BTreeSet::new(),
             correct_at: None,
         }
     }
@@ -128,6 +131,7 @@ impl Outbox {
             }
             for row in &rows {
                 if let Durable::Report(report) = &row.effect
+                    && self.told.insert(row.seq)
                     && self.instance.reports_on_console
                     && let Err(error) = console::post(&row.task, report, row.created_at)
                 {
@@ -138,6 +142,7 @@ impl Outbox {
             let to = self.addressed(&rows).await?;
             if to.is_empty() {
                 self.done(&rows).await?;
+                self.told.clear();
                 continue;
             }
             let (seqs, now) = (
@@ -145,6 +150,7 @@ impl Outbox {
                 self.instance.clock.now(),
             );
             self.instance.store.hand_out(seqs, to, now).await?;
+            self.told.clear();
             self.instance.handed.send_replace(());
         }
     }

@@ -4,6 +4,7 @@
 
 pub mod dice;
 mod gates;
+mod races;
 mod world;
 
 use world::World;

@@ -1,8 +1,10 @@
 //! The lease of a worker: how long it may run on without an orchestrator.
 //!
 //! Whoever drives an attempt touches `lease.json` again and again; its supervisor sees the file change and counts from
-//! then by its own clock, so no two clocks are ever compared. A frozen, killed or cut-off orchestrator leaves a worker
-//! behind for the length of the lease and no longer. Who leaves on purpose and comes back later ([`entrust`]) says so.
+//! then, by the clock that both have of this machine's time since boot. A frozen, killed or cut-off orchestrator leaves a
+//! worker behind for the length of the lease and no longer; where others take its tasks over the end is a fixed time
+//! as well, so that a renewal that was on its way during a pause renews nothing. Who leaves on purpose and comes back
+//! later ([`entrust`]) says so.
 
 use std::fs::File;
 use std::io;
@@ -20,18 +22,15 @@ use super::file;
 pub struct LeaseTerms {
     /// For how long.
     pub length: Duration,
-    /// Whether it ends then whatever happened meanwhile, because somebody else takes the task over. Otherwise a supervisor
-    /// that was asleep gives its orchestrator time to come back.
-    pub strict: bool,
+    /// The time since boot at which it ends at the latest, whatever happened meanwhile, because somebody else takes the task
+    /// over. Without it a supervisor that was asleep gives its orchestrator time to come back.
+    pub until: Option<Duration>,
 }
 
 /// One that gives its orchestrator time to come back.
 impl From<Duration> for LeaseTerms {
     fn from(length: Duration) -> Self {
-        Self {
-            length,
-            strict: false,
-        }
+        Self { length, until: None }
     }
 }
 
@@ -40,6 +39,10 @@ impl From<Duration> for LeaseTerms {
 pub(in crate::runtime) struct Lease {
     /// Milliseconds that a renewal is good for; without end where absent.
     length_ms: Option<u64>,
+    /// Milliseconds since boot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_ms: Option<u64>,
+    /// That it ends in time, for a supervisor that knows no fixed time yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     strict: bool,
 }
@@ -53,9 +56,12 @@ pub(in crate::runtime) struct Mark {
 
 impl Lease {
     pub(super) fn of(terms: Option<LeaseTerms>) -> Self {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let until = terms.and_then(|terms| terms.until);
         Self {
-            length_ms: terms.map(|terms| u64::try_from(terms.length.as_millis()).unwrap_or(u64::MAX)),
-            strict: terms.is_some_and(|terms| terms.strict),
+            length_ms: terms.map(|terms| milliseconds(terms.length)),
+            until_ms: until.map(milliseconds),
+            strict: until.is_some(),
         }
     }
 
@@ -67,6 +73,11 @@ impl Lease {
     /// How long it is good for from the moment of its last renewal.
     pub(in crate::runtime) fn length(self) -> Option<Duration> {
         self.length_ms.map(Duration::from_millis)
+    }
+
+    /// The time since boot at which it ends at the latest.
+    pub(in crate::runtime) fn until(self) -> Option<Duration> {
+        self.until_ms.map(Duration::from_millis)
     }
 
     /// What stands in an attempt's folder.

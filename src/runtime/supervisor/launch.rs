@@ -14,7 +14,7 @@ use std::process::Child;
 use super::pump::Pump;
 use super::{WORKER, role};
 use crate::runtime::cgroup::{Bounds, Group};
-use crate::runtime::process::{Identity, Order, Pid, Registration, file};
+use crate::runtime::process::{Identity, Lease, Order, Pid, Registration, boot_now, file};
 
 /// Why there is no worker.
 pub(super) enum Refusal {
@@ -71,6 +71,12 @@ fn launch_in(group: &mut Group, us: Identity, dir: &Path, order: &Order) -> Resu
         child.wait()?;
         return Err(error.into());
     }
+    if is_taken_over(dir) {
+        drop(line);
+        child.wait()?;
+        let reason = "the lease of this node ran out before it was started; its tasks are others' now";
+        return Err(Refusal::Worker(reason.to_owned()));
+    }
     await_program(&mut line, &mut child)?;
     let streams = [
         (stdout, file::append(&dir.join(file::STDOUT))?),
@@ -78,6 +84,13 @@ fn launch_in(group: &mut Group, us: Identity, dir: &Path, order: &Order) -> Resu
     ];
     let pump = Pump::new(streams, order.limits.output_bytes, order.limits.output_rate)?;
     Ok((worker, pump))
+}
+
+/// Whether others have taken the task over: whoever was on the way meanwhile starts nothing.
+fn is_taken_over(dir: &Path) -> bool {
+    let lease = Lease::read(dir).ok().flatten();
+    let until = lease.and_then(Lease::until);
+    until.is_some_and(|until| boot_now() >= until)
 }
 
 fn register(dir: &Path, order: &Order, us: Identity, worker: Pid, group: Group) -> io::Result<()> {

@@ -11,6 +11,8 @@ const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 const PARTS: u32 = 20;
 /// What an orchestrator gets to renew it after this process itself stood still (the machine slept, a debugger).
 const AWAKENING: Duration = Duration::from_secs(15);
+/// A worker whose task is taken over gets at most this part of the length to end by itself.
+const LAST_WORDS: u32 = 10;
 
 /// All times are since boot.
 #[derive(Debug)]
@@ -41,10 +43,27 @@ impl Tenure {
         self.looked_at + pause.clamp(LOOK.0, LOOK.1)
     }
 
+    /// Whether it ends in time whatever happens, because somebody else takes the task over.
+    pub(super) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// How long a worker may take to end once its lease has ended, where it is given this much otherwise.
+    pub(super) fn grace(&self, usual: Duration) -> Duration {
+        match self.length.filter(|_| self.strict) {
+            Some(length) => usual.min(length / LAST_WORDS),
+            None => usual,
+        }
+    }
+
     /// Looks whether it was renewed, and answers whether it has ended.
     pub(super) fn has_ended(&mut self, dir: &Path, now: Duration) -> bool {
         if now < self.look_at() {
             return false;
+        }
+        // What ran out is not renewed: others went by that.
+        if self.strict && self.ends_at.is_some_and(|at| now >= at) {
+            return true;
         }
         let slept = now.saturating_sub(self.look_at()) > LOOK.1;
         self.look(dir, now);
@@ -67,7 +86,8 @@ impl Tenure {
         self.mark = Some(mark);
         self.length = lease.length();
         self.strict = lease.is_strict();
-        self.ends_at = self.length.map(|length| now.saturating_add(length));
+        let renewed = self.length.map(|length| now.saturating_add(length));
+        self.ends_at = renewed.into_iter().chain(lease.until()).min();
     }
 }
 
@@ -117,6 +137,33 @@ mod tests {
         write(dir.path(), r#"{"length_ms":10000,"strict":true}"#);
         let mut tenure = Tenure::begin(dir.path(), SECOND);
         assert!(tenure.has_ended(dir.path(), SECOND * 5000));
+    }
+
+    #[test]
+    fn a_renewal_that_comes_after_the_fixed_time_renews_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let lease = r#"{"length_ms":10000,"until_ms":112000,"strict":true}"#;
+        write(dir.path(), lease);
+        let mut tenure = Tenure::begin(dir.path(), SECOND * 100);
+        assert_eq!(ends_by(&mut tenure, dir.path(), 100, 105), None);
+        write(dir.path(), lease);
+        assert_eq!(ends_by(&mut tenure, dir.path(), 106, 200), Some(112));
+        write(dir.path(), lease);
+        assert!(tenure.has_ended(dir.path(), SECOND * 300));
+    }
+
+    #[test]
+    fn whoever_is_taken_over_has_little_time_to_end() {
+        let dir = tempfile::tempdir().unwrap();
+        write(
+            dir.path(),
+            r#"{"length_ms":6000,"until_ms":112000,"strict":true}"#,
+        );
+        let tenure = Tenure::begin(dir.path(), SECOND);
+        assert_eq!(tenure.grace(SECOND * 10), SECOND * 6 / 10);
+        write(dir.path(), r#"{"length_ms":6000}"#);
+        let tenure = Tenure::begin(dir.path(), SECOND);
+        assert_eq!(tenure.grace(SECOND * 10), SECOND * 10);
     }
 
     #[test]

@@ -136,13 +136,20 @@ impl Watch {
     }
 
     fn look_at_clock(&mut self, now: Duration) -> io::Result<()> {
-        if !self.is_at_work() {
+        let taken_over = self.tenure.is_strict();
+        if !self.is_at_work() && !taken_over {
             return Ok(());
         }
-        if now >= self.times_out_at {
-            self.stop(Cause::Timeout, now, self.grace)?;
-        } else if self.tenure.has_ended(&self.dir, now) {
-            self.stop(Cause::LeaseEnded, now, self.grace)?;
+        let lease_ended = self.tenure.has_ended(&self.dir, now);
+        let grace = self.tenure.grace(self.grace);
+        match &mut self.stopping {
+            // Whoever was being given more time than that has no more of it.
+            Some(stopping) if lease_ended => stopping.kill_at = stopping.kill_at.min(now + grace),
+            None if self.status.is_none() && now >= self.times_out_at => {
+                self.stop(Cause::Timeout, now, self.grace)?;
+            }
+            None if self.status.is_none() && lease_ended => self.stop(Cause::LeaseEnded, now, grace)?,
+            _ => {}
         }
         Ok(())
     }
@@ -182,7 +189,10 @@ impl Watch {
         }
         let resumes = self.pump.resumes_at(now);
         let deadlines = match self.kills_at() {
-            Some(at) => [Some(at), resumes, None, None],
+            Some(at) => {
+                let lease = self.tenure.is_strict().then(|| self.tenure.look_at());
+                [Some(at), resumes, lease, None]
+            }
             None => [
                 Some(self.times_out_at),
                 resumes,

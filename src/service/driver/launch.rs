@@ -13,7 +13,7 @@ use super::super::given::Given;
 use super::super::prompt::{Material, prompt};
 use super::super::token;
 use super::children::Child;
-use super::{Drive, NotStarted, StartFacts, stopped_first};
+use super::{Drive, NotStarted, StartFacts, out_of_touch, stopped_first};
 use crate::config::Config;
 use crate::config::GateCriteria;
 use crate::domain::event::StartFault;
@@ -76,10 +76,14 @@ impl Drive<'_> {
             facts.contained = probed;
             facts.save(&self.dir).map_err(workspace_fault)?;
         }
+        // With the lease as it is now: what is started later than that allows is refused by the supervisor.
         let spec = self.spec(&brief, launch);
         // A workspace can take its time; meanwhile somebody may have changed their mind.
         if matches!(*wishes.borrow(), Wish::Stop { .. }) {
             return Err(stopped_first());
+        }
+        if !self.instance.may_start(self.term) {
+            return Err(out_of_touch());
         }
         let running = process::start(&self.instance.exe, &spec)
             .await

@@ -40,6 +40,8 @@ struct Drive<'a> {
     instance: &'a Instance,
     task: &'a Task,
     attempt: &'a Attempt,
+    /// The start of this node in its fleet under which it has the attempt.
+    term: Option<u64>,
     runtime: Arc<dyn Runtime>,
     dir: PathBuf,
     /// Knows the instance's secrets and the attempt's token.
@@ -89,10 +91,11 @@ pub async fn recall_signs_of_life(instance: &Instance, board: &mut Board) -> Res
     Ok(())
 }
 
-/// Drives the live attempt of a task.
+/// Drives the live attempt of a task, which this node has since its start `term` in the fleet.
 pub async fn drive(
     instance: &Instance,
     task: &Task,
+    term: Option<u64>,
     wishes: channel::Receiver<Wish>,
     inbox: &mpsc::Sender<Input>,
 ) {
@@ -120,6 +123,7 @@ pub async fn drive(
         instance,
         task,
         attempt,
+        term,
         runtime,
         redactor: instance.redactor_of(&task.id, attempt.epoch, attempt.started_at),
         dir,
@@ -248,6 +252,14 @@ fn stopped_first() -> NotStarted {
     NotStarted {
         fault: StartFault::Interrupted,
         reason: "it was to be stopped before its worker was started".to_owned(),
+    }
+}
+
+/// Whose lease is not trusted starts nothing: others may have the task already.
+fn out_of_touch() -> NotStarted {
+    NotStarted {
+        fault: StartFault::Interrupted,
+        reason: "this node could not renew its lease in time".to_owned(),
     }
 }
 

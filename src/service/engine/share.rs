@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use tokio::sync::watch;
+
 use super::Engine;
 use crate::domain::effect::{Duty, duty};
 use crate::domain::event::Event;
@@ -112,6 +114,31 @@ impl Engine {
         Ok(())
     }
 
+    /// Gives up what this node had under a lease that ran out, before anything is started under the next one: the leader may
+    /// be about to do the same. A service that just started knows that its workers, if there are any, hold a lease of their
+    /// own; what was only claimed is placed anew.
+    pub(super) async fn give_up_what_was_taken(&mut self) -> Result<(), StoreError> {
+        let Some(member) = self.instance.member.clone() else {
+            return Ok(());
+        };
+        let term = member.term();
+        if self.term == Some(term) {
+            return Ok(());
+        }
+        let (layout, fresh) = (&self.instance.layout, self.term.is_none());
+        let was_started = |task: &Task| layout.attempt(&task.id, task.epoch).exists();
+        let taken: Vec<(TaskId, Event)> = { self.board.live() }
+            .filter(|task| owner(task) == Some(member.name()))
+            .filter(|task| !fresh || (task.state.attempt().is_some() && !was_started(task)))
+            .filter_map(|task| lost(task, member.name()))
+            .collect();
+        for (id, event) in taken {
+            self.apply(&id, event).await?;
+        }
+        self.term = Some(term);
+        Ok(())
+    }
+
     /// Takes away from nodes that are gone what they had: their workers ended with their leases.
     pub(super) async fn see_to_lost_nodes(&mut self) -> Result<(), StoreError> {
         let Some(member) = self.instance.member.clone().filter(|_| self.leads()) else {
@@ -122,14 +149,7 @@ impl Engine {
             .map(|node| node.name().clone())
             .collect();
         let lost: Vec<(TaskId, Event)> = { self.board.live() }
-            .filter_map(|task| {
-                let node = owner(task).filter(|node| !there.contains(node))?.clone();
-                let epoch = match &task.state {
-                    State::Validating { claim, .. } => claim.epoch,
-                    state => state.attempt()?.epoch,
-                };
-                Some((task.id.clone(), Event::NodeLost { epoch, node }))
-            })
+            .filter_map(|task| lost(task, owner(task).filter(|node| !there.contains(node))?))
             .collect();
         for (id, event) in lost {
             self.apply(&id, event).await?;
@@ -144,4 +164,24 @@ pub(in crate::service) fn owner(task: &Task) -> Option<&NodeName> {
         Some(attempt) => attempt.route.node.as_ref(),
         None => task.history.last_node.as_ref(),
     }
+}
+
+/// That a node does not have a task any more; nothing where it had nothing of it.
+fn lost(task: &Task, node: &NodeName) -> Option<(TaskId, Event)> {
+    let epoch = match &task.state {
+        State::Validating { claim, .. } => claim.epoch,
+        state => state.attempt()?.epoch,
+    };
+    let node = node.clone();
+    Some((task.id.clone(), Event::NodeLost { epoch, node }))
+}
+
+/// Told of a change in this node's place in its fleet; never where there is none.
+pub(in crate::service) async fn heard(news: &mut Option<watch::Receiver<()>>) {
+    if let Some(news) = news
+        && news.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }

@@ -196,7 +196,6 @@ impl Sitting<'_> {
     async fn hear(&self, mut reader: Box<dyn Reader>, running: Running, dir: &Path) -> Heard {
         let mut tail = Tail::new(&dir.join(file::STDOUT), 0);
         let mut waits = false;
-        let lease = self.instance.lease_terms();
         let mut renewed = Instant::now();
         let mut held = Held {
             running,
@@ -207,6 +206,7 @@ impl Sitting<'_> {
                 exit = held.running.wait() => break exit,
                 () = tokio::time::sleep(LOOK) => {}
             }
+            let lease = self.instance.lease_terms();
             if renewed.elapsed() >= lease.length / RENEWALS && self.instance.keeps_workers() {
                 renewed = Instant::now();
                 if let Err(error) = held.running.renew_lease(lease) {

@@ -114,7 +114,7 @@ impl Fleet {
              backoff_initial = \"50ms\"\nbackoff_max = \"200ms\"\nkill_grace = \"5s\"\n\
              {}{}[gate]\nchecks = [ {{ name = \"work\", run = \"test -f done.txt\" }} ]\n\
              [runtimes.script]\nkind = \"command\"\ncommand = [\"sh\", {:?}]\n\
-             [store]\nurl = \"{}\"\n[bus]\nurl = \"redis://127.0.0.1:{bus}\"\n\
+             [store]\nurl = \"{}\"\nconnect_timeout = \"2s\"\nstatement_timeout = \"3s\"\n[bus]\nurl = \"redis://127.0.0.1:{bus}\"\n\
              [fleet]\nnode = \"{name}\"\nlease = \"{}s\"\n",
             tier("low"),
             tier("high"),
@@ -195,6 +195,25 @@ impl Fleet {
         ran
     }
 
+    /// How many tenths of a second so many leases are.
+    pub fn tenths_of(&self, leases: u32) -> usize {
+        usize::try_from((self.lease * leases).as_millis() / 100).unwrap()
+    }
+
+    /// Whether a node that was started is a member of its fleet.
+    pub fn is_there(&self, n: usize) -> bool {
+        let (name, pid) = (self.nodes[n].name, i64::from(self.nodes[n].pid()));
+        self.runtime.block_on(async {
+            let Ok(mut conn) = self.connect().await else {
+                return false;
+            };
+            let sql = "SELECT EXISTS (SELECT FROM node WHERE name = $1 AND (announcement ->> 'pid')::bigint = $2 \
+                       AND lease_until > clock_timestamp())";
+            let there = sqlx::query_scalar(sql).bind(name).bind(pid).fetch_one(&mut conn).await;
+            there.unwrap_or(false)
+        })
+    }
+
     /// A connection past all wires.
     pub async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let options: PgConnectOptions = self.postgres.url().parse().unwrap();
@@ -242,9 +261,30 @@ impl Fleet {
         Some(self.accepted.iter().all(ended) && evidence.outbox.iter().all(|row| row.is_done))
     }
 
+    /// What a person does who is asked about a task that was interrupted too often.
+    fn ask_again(&self) {
+        let blocked: Vec<String> = self.runtime.block_on(async {
+            let Ok(mut conn) = self.connect().await else {
+                return Vec::new();
+            };
+            let sql = "SELECT id FROM task WHERE kind = 'blocked'";
+            sqlx::query_scalar(sql)
+                .fetch_all(&mut conn)
+                .await
+                .unwrap_or_default()
+        });
+        for id in blocked {
+            println!(
+                "{id} waits for a person: {}",
+                self.nodes[0].world.run(&["retry", &id]).out
+            );
+        }
+    }
+
     /// Waits until all is done that was accepted, ends the nodes in good order, and gathers what is left of it all.
     pub fn settle(&mut self) -> Evidence {
         self.until("all is done", |fleet| {
+            fleet.ask_again();
             fleet.is_settled().filter(|settled| *settled)
         });
         for node in &mut self.nodes {

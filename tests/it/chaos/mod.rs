@@ -5,12 +5,15 @@
 
 mod check;
 mod clock;
+mod disk;
 mod evidence;
 mod fault;
 mod fleet;
 mod ledger;
 mod processes;
 mod story;
+mod takeover;
+mod upgrade;
 mod wire;
 
 use fault::Fault;

@@ -1,8 +1,6 @@
 //! A story: a fleet, a load, a seeded script of faults, an end, and the check of what is left.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::check::{Rule, check, repeats};
@@ -34,7 +32,7 @@ pub fn play(name: &str, faults: &[Fault]) {
         seed += 1;
     }
     let counts: Vec<String> = tally.iter().map(|(fault, n)| format!("{fault:?} {n}")).collect();
-    report(&format!("{name}: {rounds} rounds; {}", counts.join(", ")));
+    println!("{name}: {rounds} rounds; {}", counts.join(", "));
 }
 
 /// One fleet from its start to its end. False: there are no servers.
@@ -117,13 +115,4 @@ fn number(variable: &str) -> Option<u64> {
 
 fn rand_seed() -> u32 {
     uuid::Uuid::new_v4().as_fields().0
-}
-
-/// Tells what was tried, where somebody asks for it.
-pub fn report(line: &str) {
-    println!("{line}");
-    if let Ok(path) = std::env::var("ORCHESTRATOR_CHAOS_TALLY") {
-        let mut file = File::options().create(true).append(true).open(path).unwrap();
-        writeln!(file, "{line}").unwrap();
-    }
 }

@@ -180,7 +180,7 @@ impl World {
         }
     }
 
-    fn schedule(&mut self) {
+    pub fn schedule(&mut self) {
         let ids: Vec<TaskId> = self.tasks.keys().cloned().collect();
         for id in &ids {
             let state = |d: &TaskId| match self.tasks.get(d) {
@@ -218,7 +218,7 @@ impl World {
         }
     }
 
-    fn report(&mut self, outcome: Outcome) -> Box<AttemptReport> {
+    pub fn report(&mut self, outcome: Outcome) -> Box<AttemptReport> {
         self.commits += 1;
         let changed = self.dice.roll(3) > 0;
         Box::new(AttemptReport {
@@ -282,7 +282,7 @@ impl World {
         }
     }
 
-    fn start(&mut self, id: &TaskId) {
+    pub fn start(&mut self, id: &TaskId) {
         if let State::Claimed { attempt, .. } = &self.tasks[id].state {
             let epoch = attempt.epoch;
             self.alive.insert((id.clone(), epoch));
@@ -304,7 +304,7 @@ impl World {
         self.finish_as(id, epoch, outcome);
     }
 
-    fn finish_as(&mut self, id: &TaskId, epoch: u64, outcome: Outcome) {
+    pub fn finish_as(&mut self, id: &TaskId, epoch: u64, outcome: Outcome) {
         self.alive.remove(&(id.clone(), epoch));
         let report = self.report(outcome);
         self.apply(id, Event::Finished { epoch, report });

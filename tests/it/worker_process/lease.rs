@@ -1,7 +1,8 @@
 //! The lease: a worker that nobody drives any more is ended by its supervisor.
 
 use super::*;
-use orchestrator::runtime::process::entrust;
+use orchestrator::clock::since_boot;
+use orchestrator::runtime::process::{LeaseTerms, entrust};
 
 /// Seen to fail with the supervisor's look at the lease taken out: it ends by its timeout.
 #[tokio::test]
@@ -48,4 +49,64 @@ async fn entrusted_to_its_supervisor_it_lives_until_somebody_comes_back() {
     fs::write(attempt.in_workspace("go"), "").unwrap();
     running.renew_lease(lease.into()).unwrap();
     assert_eq!(finish(&running).await.cause, Cause::LeaseEnded);
+}
+
+/// What a node of a fleet may promise: until when others leave its tasks alone.
+fn promise(left: Duration) -> LeaseTerms {
+    LeaseTerms {
+        length: Duration::from_secs(20),
+        until: Some(since_boot() + left),
+    }
+}
+
+/// Seen to fail with the usual grace: it lived on for that, beside the one that had taken over.
+#[tokio::test]
+async fn whoever_is_taken_over_is_dead_in_time_whatever_grace_it_has_otherwise() {
+    let mut attempt = Attempt::sh("trap '' TERM; echo $$ >> pids; while :; do sleep 0.05; done");
+    attempt.spec.lease = Some(LeaseTerms {
+        length: Duration::from_secs(2),
+        ..promise(Duration::from_millis(800))
+    });
+    attempt.spec.grace = Duration::from_secs(30);
+    let begun = Instant::now();
+    let running = attempt.start().await;
+    let family = attempt.await_pids(1);
+    // One that is being given time to end anyway has no more of it either.
+    running.request_stop(attempt.spec.grace).unwrap();
+    let exit = finish(&running).await;
+    assert_eq!(exit.cause, Cause::Stopped);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(living(family), Vec::<i32>::new());
+}
+
+/// Seen to fail with a renewal that counts from when it is seen.
+#[tokio::test]
+async fn a_renewal_that_comes_too_late_renews_nothing() {
+    let mut attempt = Attempt::sh("echo $$ >> pids; while :; do sleep 0.05; done");
+    let promised = promise(Duration::from_millis(600));
+    attempt.spec.lease = Some(promised);
+    attempt.spec.timeout = Duration::from_secs(15);
+    let running = attempt.start().await;
+    attempt.await_pids(1);
+    while running.is_alive() {
+        // What a node that stood still has in hand.
+        running.renew_lease(promised).unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(finish(&running).await.cause, Cause::LeaseEnded);
+}
+
+/// Seen to fail with the lease looked at only when the worker runs.
+#[tokio::test]
+async fn nobody_is_started_whose_task_others_have_taken_over() {
+    let mut attempt = Attempt::sh("echo $$ >> pids");
+    attempt.spec.lease = Some(promise(Duration::ZERO));
+    let refused = orchestrator::runtime::process::start(Path::new(EXE), &attempt.spec)
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("its tasks are others' now"),
+        "{refused}"
+    );
+    assert!(!attempt.in_workspace("pids").exists());
 }

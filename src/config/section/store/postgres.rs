@@ -36,7 +36,8 @@ pub struct PostgresLimits {
     pub statement_timeout: Duration,
     /// The longest wait for a lock.
     pub lock_timeout: Duration,
-    /// The longest that a transaction may stand still; then the server ends it.
+    /// The longest that a transaction may stand still; then the server ends it. A process that is frozen in the middle of one
+    /// holds up others for so long.
     pub idle_in_transaction_timeout: Duration,
 }
 
@@ -65,7 +66,7 @@ impl PostgresLimits {
             connect_timeout: section.get_if("connect_timeout", five_seconds, some),
             statement_timeout: section.get_if("statement_timeout", half_a_minute, some),
             lock_timeout: section.get_if("lock_timeout", five_seconds, some),
-            idle_in_transaction_timeout: section.get_if("idle_in_transaction_timeout", half_a_minute, some),
+            idle_in_transaction_timeout: section.get_if("idle_in_transaction_timeout", five_seconds, some),
         }
     }
 }
@@ -77,7 +78,7 @@ impl Default for PostgresLimits {
             connect_timeout: five_seconds(),
             statement_timeout: half_a_minute(),
             lock_timeout: five_seconds(),
-            idle_in_transaction_timeout: half_a_minute(),
+            idle_in_transaction_timeout: five_seconds(),
         }
     }
 }
