@@ -30,6 +30,7 @@ pub mod ready;
 pub mod report;
 pub mod retry;
 pub mod review;
+pub mod share;
 pub mod stage;
 pub mod steady;
 pub mod stop;

@@ -10,6 +10,8 @@ mod landing;
 mod limits;
 mod logging;
 mod policy;
+pub(in crate::config) mod projects;
+mod queue;
 mod reports;
 mod review;
 mod runtimes;
@@ -30,6 +32,7 @@ pub use landing::Landing;
 pub use limits::Limits;
 pub use logging::{Format, Logging};
 pub use policy::PolicyRules;
+pub use queue::{Author, Queue, QueueAddress};
 pub use reports::{Console, Reports};
 pub use review::{Mode as ReviewMode, Review};
 pub use runtimes::{

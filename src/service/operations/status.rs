@@ -6,7 +6,7 @@ use super::super::instance::Instance;
 use super::super::reading::{self, Loaded};
 use super::super::view::{NodeView, Problem, ServiceView, Slots, Status, TaskView, VERSION};
 use super::task_view::Records;
-use super::{bus, node, unread};
+use super::{bus, node, repository, unread};
 use crate::domain::node::NodeName;
 use crate::domain::ready::Used;
 use crate::domain::task::Task;
@@ -51,6 +51,15 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     let mut views: Vec<TaskView> = tasks.iter().map(|t| records.task(instance, t, false)).collect();
     views.sort_by_key(|v| (urgency(v), v.id.clone()));
     let service = service(instance).await?;
+    let mut problems = match node::keeper_elsewhere(instance).await? {
+        None => problems(instance, &loaded),
+        Some(keeper) => {
+            let mut problems = of_runtimes(instance);
+            problems.extend(keeper_away(&keeper, nodes.as_deref().unwrap_or_default()));
+            problems
+        }
+    };
+    problems.extend(repository::problems(instance).await?);
     Ok(Status {
         version: VERSION,
         generated_at: instance.clock.now(),
@@ -59,14 +68,7 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
         slots,
         tasks: views,
         more_ended,
-        problems: match node::keeper_elsewhere(instance).await? {
-            None => problems(instance, &loaded),
-            Some(keeper) => {
-                let mut problems = of_runtimes(instance);
-                problems.extend(keeper_away(&keeper, nodes.as_deref().unwrap_or_default()));
-                problems
-            }
-        },
+        problems,
         nodes,
     })
 }
@@ -160,6 +162,14 @@ fn next_tick(instance: &Instance) -> Option<DateTime<Utc>> {
 pub(super) fn problems(instance: &Instance, loaded: &Result<Loaded, FileError>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = match loaded {
         Ok(loaded) => loaded.reading.problems.iter().map(problem).collect(),
+        Err(_) if repository::is_unread(instance) => {
+            let message = "the queue's repository was not read yet".to_owned();
+            vec![Problem {
+                severity: "warning".to_owned(),
+                help: Some("a running service reads it: orchestrator up".to_owned()),
+                ..of_file(reading::QUEUE, "queue-repository-unread", message)
+            }]
+        }
         Err(error) => vec![of_file(reading::QUEUE, "unreadable-file", error.to_string())],
     };
     problems.extend(of_runtimes(instance));
@@ -183,7 +193,7 @@ fn of_runtimes(instance: &Instance) -> Vec<Problem> {
     problems
 }
 
-fn of_file(file: &str, code: &str, message: String) -> Problem {
+pub(super) fn of_file(file: &str, code: &str, message: String) -> Problem {
     Problem {
         file: file.to_owned(),
         line: 1,
