@@ -22,6 +22,7 @@ mod outcomes;
 mod postgres;
 mod private;
 mod questions;
+mod repository;
 mod review;
 mod stuck;
 mod tampering;
