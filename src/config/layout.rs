@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::id::TaskId;
 
+/// The folder, in that of the state, of a queue that is a git repository.
+pub const QUEUE_REPOSITORY: &str = "queue";
+
 /// The paths of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     root: PathBuf,
+    /// Where the queue is.
+    queue: PathBuf,
 }
 
 impl Layout {
@@ -17,7 +22,20 @@ impl Layout {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            queue: root.to_owned(),
         }
+    }
+
+    /// The same where the queue, with its jobs and agents, is what a repository was last seen to hold.
+    #[must_use]
+    pub fn with_queue_of_repository(self) -> Self {
+        let queue = self.state().join(QUEUE_REPOSITORY).join("files");
+        Self { queue, ..self }
+    }
+
+    /// The folder of the queue file, of the jobs and of the agents.
+    pub fn queue(&self) -> &Path {
+        &self.queue
     }
 
     /// The instance's folder.
@@ -32,17 +50,17 @@ impl Layout {
 
     /// The queue.
     pub fn queue_file(&self) -> PathBuf {
-        self.root.join("PROACTIVE-JOBS.md")
+        self.queue.join("PROACTIVE-JOBS.md")
     }
 
     /// Job definitions, one file each.
     pub fn jobs(&self) -> PathBuf {
-        self.root.join("jobs")
+        self.queue.join("jobs")
     }
 
     /// Named agents, one file each.
     pub fn agents(&self) -> PathBuf {
-        self.root.join("agents")
+        self.queue.join("agents")
     }
 
     /// The file of a named agent; `None` where the name is unsafe as a file's.

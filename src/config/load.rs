@@ -9,8 +9,8 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Approvals, Bus, Chat, Containment, Fleet, Forge, Gate, Landing, Limits, Logging, PolicyRules, Reports,
-    Retention, Review, Runtime, Scheduler, Server, Store, Tier,
+    Approvals, Bus, Chat, Containment, Fleet, Forge, Gate, Landing, Limits, Logging, PolicyRules, Queue,
+    Reports, Retention, Review, Runtime, Scheduler, Server, Store, Tier, projects,
 };
 use super::{Config, Loaded, Override};
 
@@ -66,6 +66,8 @@ fn config(root: &mut Section<'_, '_>) -> Config {
     let store = root.section("store", Store::read);
     let bus = root.section("bus", Bus::read);
     let fleet = root.section("fleet", Fleet::read);
+    let queue = root.section("queue", Queue::read);
+    let projects = projects::read_all(root);
     let runtimes = Runtime::read_all(root);
     let tiers = Tier::read_all(root, &runtimes);
     let gate = root.section("gate", Gate::read);
@@ -76,7 +78,9 @@ fn config(root: &mut Section<'_, '_>) -> Config {
         store,
         bus,
         fleet,
+        queue,
         tiers,
+        projects,
         runtimes,
         gate,
         approvals: root.section("approvals", Approvals::read),

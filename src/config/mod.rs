@@ -26,12 +26,13 @@ pub use load::{load, parse};
 pub use secret::Secret;
 pub use section::{
     Approvals, Bus, Chat, Containment, Fleet, Forge, Gate, GateCriteria, Landing, Limits, Logging,
-    PolicyRules, Reports, Retention, Review, Runtime, Scheduler, Server, Store, Tier,
+    PolicyRules, Queue, Reports, Retention, Review, Runtime, Scheduler, Server, Store, Tier,
 };
 
 use self::section::PlanGate;
 use crate::domain::policy::{Policy, TierPolicy};
 use crate::domain::report::Surface;
+use crate::domain::share::ProjectPolicy;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -46,8 +47,12 @@ pub struct Config {
     pub bus: Bus,
     /// `[fleet]`
     pub fleet: Fleet,
+    /// `[queue]`
+    pub queue: Queue,
     /// `[[tiers]]`, cheapest first; never empty.
     pub tiers: Vec<Tier>,
+    /// `[projects.NAME]`
+    pub projects: BTreeMap<String, ProjectPolicy>,
     /// `[runtimes.NAME]`, the built-in ones among them.
     pub runtimes: BTreeMap<String, Runtime>,
     /// `[gate]`
@@ -145,6 +150,7 @@ impl Config {
             backoff_initial: rules.backoff_initial,
             backoff_max: rules.backoff_max,
             ageing: rules.ageing,
+            projects: self.projects.clone(),
             heartbeat_stale_after: scheduler.heartbeat_stale_after,
             kill_grace: rules.kill_grace,
             approvals: self.approvals.rules.clone(),

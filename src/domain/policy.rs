@@ -8,6 +8,7 @@ mod repeat;
 
 pub use repeat::repeats;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use super::assess::Assessment;
 use super::definition::{Definition, Kind};
 use super::outcome::Outcome;
 use super::review;
+use super::share::ProjectPolicy;
 use super::stage::Destination;
 use super::task::{History, StartKind, StopReason, Try};
 use super::tier::TierName;
@@ -65,6 +67,9 @@ pub struct Policy {
     pub backoff_max: Duration,
     /// Waiting this long lifts a task by one priority.
     pub ageing: Duration,
+    /// What projects may have of the slots, where that was said.
+    #[serde(default)]
+    pub projects: BTreeMap<String, ProjectPolicy>,
     /// A heartbeat older than this is stale.
     pub heartbeat_stale_after: Duration,
     /// Between asking a worker to end and killing it, at most (see [`Policy::grace`]).
@@ -407,6 +412,7 @@ impl Policy {
             backoff_initial: Duration::from_secs(10),
             backoff_max: Duration::from_secs(300),
             ageing: Duration::from_secs(4 * 3600),
+            projects: BTreeMap::new(),
             heartbeat_stale_after: Duration::from_secs(1200),
             kill_grace: Duration::from_secs(10),
             approvals: approval::Rules::default(),

@@ -1,4 +1,4 @@
-//! Who may go next: dependencies, slots, fairness by ageing, and the answer to "what does it wait for?".
+//! Who may go next: dependencies, slots, ageing, and the answer to "what does it wait for?".
 //!
 //! Everything here is derived from the tasks as they are; nothing of it is stored.
 
@@ -12,6 +12,7 @@ use super::id::TaskId;
 use super::landing::Waits;
 use super::plan;
 use super::policy::{Order, Policy};
+use super::share::{self, Line, Slots};
 use super::stage::Stage;
 use super::task::{Block, StartKind, State, Task};
 use super::tier::{Route, TierName};
@@ -57,6 +58,8 @@ pub struct Used {
     pub total: u32,
     /// By tier.
     pub by_tier: BTreeMap<TierName, u32>,
+    /// By project.
+    pub by_project: Slots,
     /// The slots that there are.
     pub slots: u32,
 }
@@ -67,16 +70,18 @@ impl Used {
         let mut used = Self {
             total: 0,
             by_tier: BTreeMap::new(),
+            by_project: Slots::new(),
             slots,
         };
-        tasks
-            .filter_map(|t| t.state.attempt())
-            .for_each(|a| used.take(&a.route.tier));
+        for (task, attempt) in tasks.filter_map(|t| Some((t, t.state.attempt()?))) {
+            used.take(&attempt.route.tier);
+            share::take(&mut used.by_project, task);
+        }
         used
     }
 
-    /// Takes one more.
-    pub fn take(&mut self, tier: &TierName) {
+    /// Takes one more of a tier.
+    fn take(&mut self, tier: &TierName) {
         self.total += 1;
         *self.by_tier.entry(tier.clone()).or_default() += 1;
     }
@@ -107,10 +112,13 @@ fn was_set_back(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     now + TimeDelta::minutes(1) < since
 }
 
-/// The order in which due tasks get slots; smaller comes first.
+/// A task's place among those of its project: priority less what it has waited, begun or not, age, name.
+pub type Rank<'a> = (i64, u8, DateTime<Utc>, &'a TaskId);
+
+/// The order in which due tasks of a project get slots; smaller comes first. Between projects: [`super::share`].
 ///
 /// Waiting lifts a task by one priority each [`Policy::ageing`], so that nothing starves.
-pub fn rank(task: &Task, now: DateTime<Utc>, policy: &Policy) -> (i64, u8, DateTime<Utc>, TaskId) {
+pub fn rank<'a>(task: &'a Task, now: DateTime<Utc>, policy: &Policy) -> Rank<'a> {
     let waited = (now - task.state.since()).num_milliseconds().max(0);
     let ageing = i64::try_from(policy.ageing.as_millis())
         .unwrap_or(i64::MAX)
@@ -121,7 +129,7 @@ pub fn rank(task: &Task, now: DateTime<Utc>, policy: &Policy) -> (i64, u8, DateT
         (Order::BreadthFirst, true) | (Order::DepthFirst, false) => 0,
         (Order::BreadthFirst, false) | (Order::DepthFirst, true) => 1,
     };
-    (priority, begun_rank, task.created_at, task.id.clone())
+    (priority, begun_rank, task.created_at, &task.id)
 }
 
 /// Which of these tasks are claimed now, and how.
@@ -135,24 +143,27 @@ pub fn claims<'a>(
     policy: &Policy,
     mut route: impl FnMut(&'a Task) -> Option<Route>,
 ) -> Vec<(TaskId, Route)> {
-    let may_go = |t: &&Task| is_due(t, now) && plan::holds(t, policy).is_none();
-    let mut due: Vec<&Task> = ready.filter(may_go).collect();
-    if used.is_full() || due.is_empty() {
+    if used.is_full() {
         return Vec::new();
     }
-    due.sort_by_cached_key(|t| rank(t, now, policy));
+    let projects = std::mem::take(&mut used.by_project);
+    let due = ready.filter(|task| may_go(task, now, policy));
+    let mut line = Line::of(due, projects, now, policy);
     let mut claims = Vec::new();
-    for task in due {
-        if used.is_full() {
-            break;
-        }
+    while let Some(task) = line.next().filter(|_| !used.is_full()) {
         let fits = matches!(&task.state, State::Ready { next, .. } if used.fits(policy, &next.tier));
         if let Some(route) = fits.then(|| route(task)).flatten() {
             used.take(&route.tier);
+            line.took();
             claims.push((task.id.clone(), route));
         }
     }
     claims
+}
+
+/// Whether a task wants a slot now.
+pub fn may_go(task: &Task, now: DateTime<Utc>, policy: &Policy) -> bool {
+    is_due(task, now) && plan::holds(task, policy).is_none()
 }
 
 /// What a task waits for, since when, until when, and who must act.
@@ -218,6 +229,8 @@ pub struct World<'a> {
     pub beside: Option<(&'a TaskId, String)>,
     /// What the task's plan lacks, where it is held back for that (see [`plan::holds`]).
     pub plan: Option<&'a str>,
+    /// Why it waits for its project's share of the slots (see [`share::Shares::why`]).
+    pub share: Option<String>,
 }
 
 /// Answers for a task what it waits for.
@@ -270,7 +283,7 @@ pub fn waiting(
                 Some(reason) => person(format!("no runtime for tier {}: {reason}", next.tier)),
                 None => match &world.beside {
                     Some((other, path)) => on_other(other, path, answer),
-                    None => answer(For::Slot, format!("a free slot of tier {}", next.tier)),
+                    None => answer(For::Slot, slot_words(&next.tier, world.share.as_deref())),
                 },
             },
         },
@@ -284,6 +297,13 @@ pub fn waiting(
         )),
         State::Validating { stage, .. } => judged(task, stage, world, answer),
         working => answer(For::Nothing, doing(working)),
+    }
+}
+
+fn slot_words(tier: &TierName, share: Option<&str>) -> String {
+    match share {
+        None => format!("a free slot of tier {tier}"),
+        Some(why) => format!("its project's share of the slots: {why}"),
     }
 }
 

@@ -23,7 +23,8 @@ pub fn append(folder: &Path, month: &str, section: &[u8]) -> Result<Updated, Fil
     shared.update(|before| appended(before.unwrap_or_default(), section))
 }
 
-fn appended(before: &[u8], section: &[u8]) -> Option<Vec<u8>> {
+/// The archive with `section` at its end; none where it is there already.
+pub fn appended(before: &[u8], section: &[u8]) -> Option<Vec<u8>> {
     if section.is_empty() || contains(before, section) {
         return None;
     }

@@ -53,3 +53,26 @@ pub fn contents(folder: &Path, ending: &str) -> (Vec<(String, Vec<u8>)>, Vec<Fil
     }
     (contents, faults)
 }
+
+/// Has a folder hold exactly these files of an ending, by their names with it; what is the same already is not touched.
+pub fn replace(folder: &Path, ending: &str, files: &[(String, Vec<u8>)]) -> Result<(), FileError> {
+    super::heartbeats::make_folder(folder)?;
+    let (there, _unreadable) = contents(folder, ending);
+    let there: BTreeMap<String, Vec<u8>> = { there.into_iter() }
+        .map(|(stem, bytes)| (format!("{stem}.{ending}"), bytes))
+        .collect();
+    for name in there
+        .keys()
+        .filter(|name| !files.iter().any(|(wanted, _)| wanted == *name))
+    {
+        let gone = folder.join(name);
+        std::fs::remove_file(&gone).map_err(|fault| FileError::from_io(&gone, "remove", fault))?;
+    }
+    for (name, bytes) in files
+        .iter()
+        .filter(|(name, bytes)| there.get(name) != Some(bytes))
+    {
+        super::atomic::write(&folder.join(name), bytes)?;
+    }
+    Ok(())
+}

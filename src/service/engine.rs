@@ -5,6 +5,8 @@
 //! that could not be committed is kept until it can. Deliberately absent: decisions (domain), I/O of its own.
 
 mod input;
+mod pause;
+mod queue;
 mod running;
 mod schedule;
 mod share;
@@ -144,32 +146,6 @@ impl Engine {
         self.queue.take_fault()
     }
 
-    /// Waits for the next thing to come in, or for the time at which something is due.
-    pub async fn wait(&mut self) {
-        let due = self.next_due();
-        let clock = self.instance.clock.clone();
-        let timer = async move {
-            match due {
-                Some(at) => clock.sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let mut timer = std::pin::pin!(timer);
-        loop {
-            tokio::select! {
-                Some(input) = self.inbox.recv() => {
-                    // A sign of life changes nothing but when its worker would be stale: no pass for each of many.
-                    let is_beat = matches!(input, Input::Beat { .. });
-                    self.note(input);
-                    if !is_beat { return; }
-                }
-                () = &mut timer => return,
-                () = heard(&mut self.news) => return,
-                () = self.instance.store.another_wrote() => return,
-            }
-        }
-    }
-
     /// Whether nothing is being done and nothing will be without a person or an edit.
     pub fn is_idle(&self) -> bool {
         let now = self.instance.clock.now();
@@ -182,12 +158,14 @@ impl Engine {
                 && (resting || self.instance.fleet.obstacle(t, now).is_none());
             !self.stopped && (ready || (resting && t.state.review_waits().is_some()))
         };
-        self.running.is_empty() && self.pending.is_empty() && !self.board.runnable().any(coming)
+        let at_rest = self.running.is_empty() && self.pending.is_empty() && self.queue.has_looked();
+        at_rest && !self.board.runnable().any(coming)
     }
 
     /// Whether all that can be started runs: nothing is left to do but to watch.
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty() && self.running.values().all(Running::only_watches)
+        let begun = self.pending.is_empty() && self.queue.has_looked();
+        begun && self.running.values().all(Running::only_watches)
     }
 
     /// Ends everything that runs beside the loop. Workers go on under their supervisors and are adopted next time.
@@ -201,7 +179,8 @@ impl Engine {
         }
         self.take_in_inputs().await?;
         self.note_signs(true).await;
-        self.perform().await
+        self.perform().await?;
+        self.see_queue_off().await
     }
 
     /// Writes down what drivers saw, in one commit for all of them.
@@ -237,31 +216,6 @@ impl Engine {
             // Not before all of it is taken in: what could not be read now is read with the next pass.
             self.written = Some(written);
         }
-        Ok(())
-    }
-
-    async fn read_queue(&mut self) -> Result<(), StoreError> {
-        if self.keeper.is_none() {
-            self.learn_keeper().await?;
-        }
-        if !self.keeps_queue() {
-            return Ok(());
-        }
-        let Some(intake) = self.queue.read(&self.instance, &self.board).await? else {
-            return Ok(());
-        };
-        self.board.held = intake.held;
-        for task in self
-            .dispatcher
-            .admit(intake.new, super::intake::QUEUE_FILE)
-            .await?
-        {
-            self.board.put(task);
-        }
-        for (id, event) in intake.events {
-            self.apply(&id, event).await?;
-        }
-        self.queue.taken(&self.board);
         Ok(())
     }
 
@@ -425,35 +379,5 @@ impl Engine {
                 handle,
             },
         );
-    }
-
-    /// When the board itself changes its answer: a retry that is due, a heartbeat that becomes stale.
-    fn next_due(&self) -> Option<DateTime<Utc>> {
-        if !self.pending.is_empty() {
-            return Some(self.instance.clock.now() + STORE_PAUSE);
-        }
-        let stale_after = self.dispatcher.policy().heartbeat_stale_after;
-        let mine = self.board.live().filter(|task| self.awaits(task));
-        let due = mine.filter_map(|task| match &task.state {
-            State::Ready { next, .. } => next.not_before.filter(|t| *t > self.looked_at),
-            state @ State::Validating { .. } => state
-                .review_waits()
-                .map(|later| later.at)
-                .filter(|t| *t > self.looked_at),
-            State::Claimed { attempt, .. } | State::Running { attempt, .. } => {
-                let last = self
-                    .board
-                    .last_beat(&task.id)
-                    .map_or(attempt.started_at, |b| b.max(attempt.started_at));
-                Some(last + stale_after + Duration::from_millis(1))
-            }
-            _ => None,
-        });
-        let rested = self.instance.fleet.rested_at(self.looked_at);
-        due.chain(rested)
-            .chain(self.queue.recheck_at())
-            .chain(self.outbox.retry_at())
-            .chain(self.instance.signs.due_at())
-            .min()
     }
 }

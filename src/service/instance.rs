@@ -17,6 +17,7 @@ use super::fleet::Fleet;
 use super::member::Member;
 use super::outlet::Outlet;
 use super::pulse::Pulse;
+use super::queue_repository::QueueRepository;
 use super::signals::{Errand, Signals, To};
 use super::signs::Signs;
 use super::token::Tokens;
@@ -80,6 +81,8 @@ pub struct Instance {
     pub outlet: Option<Outlet>,
     /// Its files.
     pub files: Files,
+    /// The repository that its queue is, where it is one.
+    pub queue_repository: Option<Arc<QueueRepository>>,
     /// Hides secrets in what is kept and shown.
     pub redactor: Redactor,
     /// Makes the tokens of attempts.
@@ -124,13 +127,16 @@ impl Instance {
     /// Opens an instance.
     pub async fn open(opening: Opening, mode: OpenMode) -> Result<Self, OpenError> {
         let Opening {
-            layout,
+            mut layout,
             config,
             clock,
             exe,
             environment,
             reports_on_console,
         } = opening;
+        if config.queue.repository.is_some() {
+            layout = layout.with_queue_of_repository();
+        }
         let store = store::open(&config.store.address(&layout), mode).await?;
         let home = environment.get(std::ffi::OsStr::new("HOME")).map(PathBuf::from);
         let mut policy = config.policy();
@@ -140,10 +146,13 @@ impl Instance {
         let member = store
             .roster()
             .map(|roster| Member::new(&config, roster, &layout.state().join("node")));
+        let workspaces = workspaces(&config, &layout, home.as_deref())?;
+        let repository = QueueRepository::of(&config.queue, &layout, &workspaces)?;
         Ok(Self {
             member: member.transpose()?.map(Arc::new),
             outlet: store.output_log().map(Outlet::new),
-            workspaces: workspaces(&config, &layout, home.as_deref())?,
+            queue_repository: repository.map(Arc::new),
+            workspaces,
             spares: Spares::new(&layout.state()),
             containment: Containment::new(&config, &layout, &exe, &environment),
             fleet: Fleet::new(&config, &exe, &environment),

@@ -2,7 +2,7 @@
 //!
 //! [`engine`] is the one loop; [`dispatcher`] the only caller of `decide`; [`driver`] is beside each worker,
 //! [`judge`] beside each gate, [`reviewer`] beside each reviewer; [`containment`] says who is in which cell; [`outbox`] performs what was committed;
-//! [`queue_sync`] keeps file and store true to each other; [`operations`] are the use cases of every surface for people,
+//! [`queue_sync`] keeps file and store true to each other, [`queue_repository`] is the file where that is in git; [`operations`] are the use cases of every surface for people,
 //! [`seat`] is what a worker can say and read;
 //! [`signals`] tell other processes what was committed, and nodes what concerns them; [`outlet`] brings what workers put out to
 //! where every node can read it.
@@ -33,6 +33,7 @@ pub mod outbox;
 pub mod outlet;
 pub mod prompt;
 pub mod pulse;
+pub mod queue_repository;
 pub mod queue_sync;
 pub mod reading;
 pub mod retention;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::instance::Instance;
-use super::queue_sync::QueueSync;
+use super::queue_sync::{MirrorError, QueueSync};
 use crate::chat::console;
 use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
@@ -67,6 +67,10 @@ pub struct Outbox {
     told: BTreeSet<u64>,
     /// Before this time the queue file is not corrected again.
     correct_at: Option<DateTime<Utc>>,
+    /// What is on its way to the queue's repository.
+    sending: (Vec<OutboxRow>, Vec<Task>),
+    /// Whether something waits for that, or is on its way.
+    gathers: bool,
 }
 
 impl Outbox {
@@ -77,6 +81,8 @@ impl Outbox {
             retry_at: None,
             told: BTreeSet::new(),
             correct_at: None,
+            sending: Default::default(),
+            gathers: false,
         }
     }
 
@@ -196,7 +202,50 @@ impl Outbox {
         Ok(())
     }
 
+    /// By commit and push, beside the loop: the rows are done once their edits have arrived.
+    async fn send(&mut self, queue: &mut QueueSync) -> Result<(), StoreError> {
+        if let Some(arrived) = queue.take_arrived() {
+            let (rows, tasks) = std::mem::take(&mut self.sending);
+            if arrived {
+                self.done(&rows).await?;
+                self.put_away(&tasks).await;
+            }
+        }
+        if queue.is_sending() {
+            return Ok(());
+        }
+        let rows = self.due(OutboxKind::Mirror).await?;
+        self.gathers = !(rows.is_empty() && queue.corrections().is_empty());
+        if !self.gathers {
+            queue.rest();
+        } else if queue.may_send(self.instance.clock.now()) {
+            let tasks = self.tasks(&rows, queue).await?;
+            queue.send(tasks.clone());
+            self.sending = (rows, tasks);
+        }
+        Ok(())
+    }
+
+    /// Whether something for the queue's repository waits, or is on its way.
+    pub fn gathers(&self) -> bool {
+        self.gathers
+    }
+
+    /// The tasks of these rows, and those whose values in the file are wrong.
+    async fn tasks(&self, rows: &[OutboxRow], queue: &QueueSync) -> Result<Vec<Task>, StoreError> {
+        let mut ids: BTreeSet<&TaskId> = rows.iter().map(|row| &row.task).collect();
+        ids.extend(queue.corrections());
+        let mut tasks = Vec::with_capacity(ids.len());
+        for id in ids {
+            tasks.extend(self.instance.store.task(id).await?);
+        }
+        Ok(tasks)
+    }
+
     async fn mirror(&mut self, queue: &mut QueueSync) -> Result<(), StoreError> {
+        if queue.is_repository() {
+            return self.send(queue).await;
+        }
         let rows = self.due(OutboxKind::Mirror).await?;
         if rows.len() == BATCH as usize {
             self.retry_at = Some(self.instance.clock.now());
@@ -216,8 +265,8 @@ impl Outbox {
                 self.put_away(&tasks).await;
                 Ok(())
             }
-            Err(super::queue_sync::MirrorError::Store(error)) => Err(error),
-            Err(super::queue_sync::MirrorError::File(error)) => {
+            Err(MirrorError::Store(error)) => Err(error),
+            Err(error) => {
                 for row in &rows {
                     self.failed(row, error.to_string()).await?;
                 }

@@ -3,14 +3,18 @@
 //! Invariants: a value that somebody wrote is taken in before it is written over; a section that vanishes counts as
 //! deleted only when it is still gone a little later, so that an editor caught half way deletes nothing.
 
+mod remote;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+use self::remote::Remote;
 use super::board::Board;
 use super::instance::Instance;
 use super::intake::{Intake, compare};
+use super::queue_repository::QueueError;
 use super::reading::{self, Print};
 use crate::domain::definition::Declared;
 use crate::domain::event::Event;
@@ -44,6 +48,8 @@ pub struct QueueSync {
     corrections: BTreeSet<TaskId>,
     /// Why the file could not be read, until somebody is told.
     fault: Option<FileError>,
+    /// The repository that the file is in, where it is in one.
+    remote: Option<Remote>,
 }
 
 impl QueueSync {
@@ -62,11 +68,15 @@ impl QueueSync {
             missing: BTreeMap::new(),
             corrections: BTreeSet::new(),
             fault: None,
+            remote: Remote::new(instance).await?,
         })
     }
 
     /// Reads the file where it or a job changed, or where a vanished section is to be looked for again.
     pub async fn read(&mut self, instance: &Instance, board: &Board) -> Result<Option<Intake>, StoreError> {
+        if !self.hear(instance, board).await? {
+            return Ok(None);
+        }
         let print = Print::take(instance);
         let now = instance.clock.now();
         let recheck = self.recheck_at().is_some_and(|at| at <= now);
@@ -190,7 +200,7 @@ impl QueueSync {
         let mut failed = None;
         let mut ours = None;
         instance.files.queue.update(|bytes| {
-            let applied = apply(bytes, &self.edits(bytes, tasks));
+            let applied = apply(bytes, &edits(&self.told, bytes, tasks));
             for section in &applied.overflow {
                 let month = section.month.as_deref().unwrap_or(&month);
                 if let Err(error) = crate::files::archive::append(&archive, month, &section.bytes) {
@@ -212,34 +222,6 @@ impl QueueSync {
         }
         self.remember(instance, tasks).await?;
         Ok(())
-    }
-
-    fn edits(&self, bytes: &[u8], tasks: &[Task]) -> Vec<Edit> {
-        let document = Document::parse(bytes.to_vec());
-        let mut edits = Vec::new();
-        for task in tasks {
-            let Some(section) = document.sections().iter().find(|s| s.id == task.id) else {
-                continue;
-            };
-            let told = self.told.get(&task.id).map(|t| t.status);
-            let declared = declared(section, told);
-            let unseen = declared.is_some() && told.is_some() && declared != told;
-            let wanted = mirror(task);
-            if unseen && declared != Some(wanted.status) {
-                continue;
-            }
-            let fields = fields(section, declared, &wanted);
-            if !fields.is_empty() {
-                edits.push(Edit::SetFields {
-                    id: task.id.clone(),
-                    fields,
-                });
-            }
-            if task.state.is_completed() && section.place == Place::Active {
-                edits.push(Edit::Archive { id: task.id.clone() });
-            }
-        }
-        edits
     }
 
     async fn remember(&mut self, instance: &Instance, tasks: &[Task]) -> Result<(), StoreError> {
@@ -275,6 +257,38 @@ pub enum MirrorError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The repository.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// What is to be changed in the file, which was told this, so that it says what it should of these tasks.
+fn edits(told: &BTreeMap<TaskId, Mirror>, bytes: &[u8], tasks: &[Task]) -> Vec<Edit> {
+    let document = Document::parse(bytes.to_vec());
+    let mut edits = Vec::new();
+    for task in tasks {
+        let Some(section) = document.sections().iter().find(|s| s.id == task.id) else {
+            continue;
+        };
+        let told = told.get(&task.id).map(|t| t.status);
+        let declared = declared(section, told);
+        let unseen = declared.is_some() && told.is_some() && declared != told;
+        let wanted = mirror(task);
+        if unseen && declared != Some(wanted.status) {
+            continue;
+        }
+        let fields = fields(section, declared, &wanted);
+        if !fields.is_empty() {
+            edits.push(Edit::SetFields {
+                id: task.id.clone(),
+                fields,
+            });
+        }
+        if task.state.is_completed() && section.place == Place::Active {
+            edits.push(Edit::Archive { id: task.id.clone() });
+        }
+    }
+    edits
 }
 
 fn digest(bytes: &[u8]) -> Content {

@@ -112,7 +112,12 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
         }
         tokio::select! {
             () = engine.wait() => {}
-            changes = changed(instance, &mut watch) => changes.heartbeats.iter().for_each(|id| engine.look_at(id)),
+            changes = changed(instance, &mut watch) => {
+                changes.heartbeats.iter().for_each(|id| engine.look_at(id));
+                if changes.wake {
+                    engine.look_at_queue();
+                }
+            }
             () = instance.signals.woken() => {}
             Some(_tick) = ticks.recv() => {
                 if let Err(error) = look_for_runtimes(instance).await {

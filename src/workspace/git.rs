@@ -83,7 +83,14 @@ pub(super) struct Git {
     dir: PathBuf,
     env: Vec<(OsString, OsString)>,
     overrides: Vec<(String, String)>,
+    /// Whether it sees the configuration of the user and of the system.
+    at_home: bool,
 }
+
+/// What the user's and the system's configuration say of the way to other machines, as an expression for git.
+const WAYS: &str = r"^(credential|http)\.";
+/// What keeps those configurations out.
+const APART: [&str; 3] = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"];
 
 impl Git {
     /// Git in this folder; finds the repository upwards.
@@ -122,7 +129,27 @@ impl Git {
             dir: dir.to_path_buf(),
             env: Vec::new(),
             overrides: disarm::always(),
+            at_home: false,
         }
+    }
+
+    /// How whoever runs this program has set git up to reach other machines: credential helpers, proxies, certificates.
+    pub(super) async fn ways(dir: &Path) -> Result<Vec<(String, String)>, GitError> {
+        let git = Self {
+            at_home: true,
+            ..Self::bare_handed(dir)
+        };
+        let mut ways = Vec::new();
+        for scope in ["--system", "--global"] {
+            let call = git.call(["config", scope, "--includes", "--null", "--get-regexp", WAYS]);
+            let out = call.output().await?;
+            let pairs = split_zero(&out.stdout).map(|pair| String::from_utf8_lossy(pair).into_owned());
+            ways.extend(pairs.filter_map(|pair| {
+                let (key, value) = pair.split_once('\n')?;
+                Some((key.to_owned(), value.to_owned()))
+            }));
+        }
+        Ok(ways)
     }
 
     /// The same with one more variable.
@@ -220,7 +247,10 @@ impl Git {
         }
         static PROGRAMS: LazyLock<OsString> = LazyLock::new(|| Environment::capture().program_folders());
         command.env("PATH", &*PROGRAMS);
-        command.envs(FIXED).envs(self.env.iter().map(|(k, v)| (k, v)));
+        let fixed = FIXED
+            .into_iter()
+            .filter(|(name, _)| !(self.at_home && APART.contains(name)));
+        command.envs(fixed).envs(self.env.iter().map(|(k, v)| (k, v)));
         command.env("GIT_CONFIG_COUNT", self.overrides.len().to_string());
         for (n, (key, value)) in self.overrides.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{n}"), key);
@@ -264,6 +294,12 @@ impl Call<'_> {
     /// It talks to another machine.
     pub(super) fn network(mut self) -> Self {
         self.limit = NETWORK;
+        self
+    }
+
+    /// It may take this long.
+    pub(super) fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
         self
     }
 

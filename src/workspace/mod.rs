@@ -8,7 +8,7 @@
 //! hooks, filters, file-system monitors and other programs that a repository's configuration may name switched off;
 //! nothing that a worker leaves is thrown away.
 //!
-//! Deliberately absent: running workers or checks, any push but [`Workspace::push`], and whatever decides what a task becomes.
+//! Deliberately absent: running workers or checks, any push but [`Workspace::push`] and [`Upstream::push`], and whatever decides what a task becomes.
 
 mod advance;
 mod artefact;
@@ -45,6 +45,7 @@ mod standing;
 mod take_in;
 mod touched;
 mod twin;
+mod upstream;
 
 pub use advance::{Advance, UpToDate};
 pub use changes::{ChangedFile, ChangedPath, Content, Diff, Entry};
@@ -63,3 +64,4 @@ pub use root::Root;
 pub use spare::Spares;
 pub use standing::Standing;
 pub use take_in::TakenIn;
+pub use upstream::{Content as UpstreamContent, Upstream, UpstreamError};

@@ -46,6 +46,11 @@ impl Workspaces {
         self
     }
 
+    /// Its logins.
+    pub(super) fn keys(&self) -> &Keychain {
+        &self.keys
+    }
+
     /// What git says of its version; an error where there is none.
     pub async fn git_version(&self) -> Result<String, WorkspaceError> {
         Ok(Git::bare_handed(&self.state)

@@ -1,4 +1,4 @@
-//! Sending one commit to one branch of a repository elsewhere: the only push of the program.
+//! Sending one commit of a task's work to one branch of a repository elsewhere. The only other push is that of [`super::upstream`].
 //!
 //! Invariants: exactly one commit goes to exactly one branch, and only where the branch stands where it was last seen
 //! (a lease, which the other side checks); whoever no longer may, learns so in the last moment before git starts. Git
@@ -156,7 +156,7 @@ fn refuse_odd(push: &Push<'_>) -> Result<(), WorkspaceError> {
     refuse_address(push.url)
 }
 
-fn refuse_branch(branch: &str) -> Result<(), WorkspaceError> {
+pub(super) fn refuse_branch(branch: &str) -> Result<(), WorkspaceError> {
     let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
     let plain = branch
         .split('/')
@@ -170,7 +170,7 @@ fn refuse_branch(branch: &str) -> Result<(), WorkspaceError> {
     ))
 }
 
-fn refuse_address(url: &str) -> Result<(), WorkspaceError> {
+pub(super) fn refuse_address(url: &str) -> Result<(), WorkspaceError> {
     let ours = ["https://", "ssh://", "file://"]
         .iter()
         .any(|s| url.starts_with(s));
@@ -206,15 +206,23 @@ async fn borrow(repository: &Path, lender: &Path) -> Result<(), WorkspaceError> 
     Ok(())
 }
 
+/// The branch is not where it was seen; or somebody moves it in this very moment.
+const MOVED: [&str; 4] = [
+    "(stale info)",
+    "(fetch first)",
+    "cannot lock ref",
+    "failed to update ref",
+];
+
 /// What git's lines for machines say: a flag, the references, and words.
-fn told(lines: &str) -> Option<Pushed> {
+pub(super) fn told(lines: &str) -> Option<Pushed> {
     let line = lines
         .lines()
         .find(|l| l.contains("\t") && l.contains(":refs/heads/"))?;
     let mut parts = line.splitn(3, '\t');
     let (flag, words) = (parts.next()?, parts.nth(1).unwrap_or_default());
     match flag.trim() {
-        "!" if words.contains("(stale info)") => Some(Pushed::Moved),
+        "!" if MOVED.iter().any(|moved| words.contains(moved)) => Some(Pushed::Moved),
         "!" => {
             let shown = words.chars().filter(|c| !c.is_control()).take(WORDS);
             Some(Pushed::Refused(shown.collect()))

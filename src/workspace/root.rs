@@ -44,7 +44,7 @@ impl Workspace {
 }
 
 /// Answers of a batch, one for each line that was asked: none where there is no such object.
-struct Answers<'a>(&'a [u8]);
+pub(super) struct Answers<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Answers<'a> {
     type Item = Option<(&'a str, &'a [u8])>;

@@ -25,6 +25,7 @@ mod outcomes;
 mod postgres;
 mod private;
 mod questions;
+mod repository;
 mod retention;
 mod review;
 mod stuck;

@@ -26,6 +26,8 @@ pub(super) async fn add(ground: &Ground, args: Add) -> Outcome {
             AddError::Taken(_) | AddError::Elsewhere(_) => Failure::refused(e.to_string()),
             AddError::Store(e) => of_store(e),
             AddError::File(e) => Failure::failed(e.to_string()),
+            AddError::Repository(e) => Failure::unreachable(e.to_string())
+                .help("nothing was added; add it again when the repository is there"),
         })?;
     super::print(&format!(
         "{id} is in the queue; a running service starts it at once\n"
@@ -93,6 +95,9 @@ type Sources = Vec<(String, Vec<u8>)>;
 /// The instance's queue, with everything that it refers to.
 async fn of_instance(ground: &Ground) -> Result<(LintDocument, Sources), Failure> {
     let instance = ground.any_instance().await?;
+    operations::look(&instance)
+        .await
+        .map_err(|e| Failure::unreachable(e.to_string()))?;
     let loaded = reading::load(&instance).await.map_err(of_store)?;
     let loaded = loaded.map_err(|e| Failure::usage(e.to_string()))?;
     let mut sources = vec![(reading::QUEUE.to_owned(), loaded.bytes)];

@@ -4,6 +4,7 @@
 //! it speaks for the attempt on whose desk it lies and for no other; what is refused is told in the progress file.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::SecondsFormat;
 
@@ -18,6 +19,7 @@ use crate::format::progress;
 use crate::format::queue::{Document, Edit, apply, sub_task};
 use crate::format::request::{self, Request, Spawn};
 use crate::runtime::process::file;
+use crate::service::queue_repository::{Edited, QueueError, QueueRepository, Said, message};
 use crate::store::StoreError;
 
 /// What of a desk was seen.
@@ -41,7 +43,13 @@ enum Refused {
     /// Likewise.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Likewise.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
 }
+
+/// The longest that a worker's watch waits for a push.
+const PUSH: Duration = Duration::from_secs(3);
 
 fn told(why: impl Into<String>) -> Refused {
     Refused::Told(why.into())
@@ -171,12 +179,14 @@ impl Drive<'_> {
         let budget = self.budget_left(None);
         let stored = self.stored(&spawn.depends_on).await?;
         let mut refusal = None;
-        self.instance.files.queue.update(|bytes| {
+        let mut edit = |bytes: &[u8]| {
             refusal = None;
             let document = Document::parse(bytes.to_vec());
             let here = |id: &TaskId| document.sections().iter().any(|s| s.id == *id);
-            if here(id) {
-                refusal = Some(taken_id(id));
+            if let Some(there) = document.sections().iter().find(|s| s.id == *id) {
+                let parents = there.fields.iter().filter(|field| field.name == "Parent");
+                let ours = { parents.into_iter() }.any(|field| field.value == parent.id.as_str());
+                refusal = (!ours).then(|| taken_id(id));
                 return None;
             }
             let known = |id: &TaskId| here(id) || stored.contains(id);
@@ -189,11 +199,41 @@ impl Drive<'_> {
             };
             let family = (&parent.id, &parent.definition);
             let task = sub_task(spawn, id.clone(), family, &depends_on, budget, created.clone());
-            let applied = apply(bytes, &[Edit::Add(task)]);
+            let edits = [Edit::Add(task)];
+            let applied = apply(bytes, &edits);
             refusal = applied.missed.first().map(|missed| told(missed.why.to_string()));
-            (applied.changed && refusal.is_none()).then_some(applied.bytes)
-        })?;
+            let message = message(&Said::of(&edits));
+            (applied.changed && refusal.is_none()).then_some((applied.bytes, message))
+        };
+        match &self.instance.queue_repository {
+            None => drop(self.instance.files.queue.update(|bytes| Some(edit(bytes)?.0))?),
+            Some(repository) => self.push(repository, edit).await?,
+        }
         refusal.map_or(Ok(()), Err)
+    }
+
+    /// By commit and push, within a time in which the worker's lease need not be renewed; else with a later look.
+    async fn push(
+        &self,
+        repository: &QueueRepository,
+        mut edit: impl FnMut(&[u8]) -> Option<(Vec<u8>, String)>,
+    ) -> Result<(), Refused> {
+        let edit = |bytes: &[u8]| {
+            let (bytes, message) = edit(bytes)?;
+            Some(Edited {
+                bytes,
+                overflow: Vec::new(),
+                message,
+            })
+        };
+        let time = (self.instance.lease_terms().length / 3).min(PUSH);
+        match tokio::time::timeout(time, repository.edit(edit)).await {
+            Ok(placed) => Ok(placed.map(drop)?),
+            Err(_late) => Err(QueueError::Busy {
+                url: repository.url().to_owned(),
+            }
+            .into()),
+        }
     }
 
     /// Those of the named tasks that the store knows.

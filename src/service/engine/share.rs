@@ -101,16 +101,25 @@ impl Engine {
         let Some(member) = &self.instance.member else {
             return Ok(());
         };
-        let store = &self.instance.store;
-        let flag = store.flag(KEEPER).await?;
-        self.keeper = flag.and_then(|flag| NodeName::parse(flag.value.as_str()?).ok());
-        if self.keeper.is_none() && member.leads().is_some() {
-            let me = member.name().clone();
-            store
-                .set_flag(KEEPER, Some(me.as_str().into()), self.instance.clock.now())
-                .await?;
-            self.keeper = Some(me);
+        let (me, leads) = (member.name().clone(), member.leads().is_some());
+        let flag = self.instance.store.flag(KEEPER).await?;
+        let keeper = flag.and_then(|flag| NodeName::parse(flag.value.as_str()?).ok());
+        if keeper.as_ref() == Some(&me) && self.keeper != keeper {
+            self.begin_to_keep().await?;
         }
+        self.keeper = keeper;
+        match self.keeper.is_none() && leads {
+            true => self.keep_queue(me).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Has this node keep the queue file from now on.
+    pub(super) async fn keep_queue(&mut self, me: NodeName) -> Result<(), StoreError> {
+        let (store, now) = (&self.instance.store, self.instance.clock.now());
+        store.set_flag(KEEPER, Some(me.as_str().into()), now).await?;
+        self.begin_to_keep().await?;
+        self.keeper = Some(me);
         Ok(())
     }
 

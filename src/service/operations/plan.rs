@@ -1,6 +1,6 @@
 //! What the next tick would do, found out by the very code that would do it, without doing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::assessor::survey;
 use super::super::board::Board;
@@ -17,10 +17,13 @@ use crate::domain::event::{Command, Event};
 use crate::domain::family::children;
 use crate::domain::id::TaskId;
 use crate::domain::lane;
+use crate::domain::node::{Crew, Node};
 use crate::domain::overlap;
 use crate::domain::plan as plan_gate;
 use crate::domain::ready::{self, DependencyState, Used, World};
+use crate::domain::share::{Line, Shares};
 use crate::domain::task::Task;
+use crate::domain::tier::Route;
 use crate::store::StoreError;
 
 /// Makes the plan.
@@ -28,6 +31,9 @@ pub async fn plan(instance: &Instance) -> Result<Plan, StoreError> {
     instance.fleet.probe().await;
     let mut board = Board::new(instance.store.live().await?);
     let mut steps = Vec::new();
+    if let Err(error) = super::look(instance).await {
+        tracing::warn!(%error, "the plan is made from what the queue's repository held when it was last seen");
+    }
     let loaded = reading::load(instance).await?;
     if let Ok(loaded) = &loaded {
         let (over, mirrored) = remembered(instance, &board, &loaded.reading).await?;
@@ -42,12 +48,17 @@ pub async fn plan(instance: &Instance) -> Result<Plan, StoreError> {
         let state = found.get(&id).map_or(DependencyState::Unknown, |s| standing(*s));
         board.note(id, state);
     }
+    let nodes = match &instance.member {
+        Some(member) => Some(member.roster().nodes().await?),
+        None => None,
+    };
     let stopped = instance.stopped().await?;
     if stopped.is_none() {
-        schedule(instance, &mut board, &mut steps);
+        schedule(instance, nodes.as_deref(), &mut board, &mut steps);
     }
     waits(
         instance,
+        nodes.as_deref(),
         &board,
         stopped.as_ref().map(|s| (s.by.as_str(), s.at)),
         &mut steps,
@@ -153,7 +164,7 @@ fn take_in(
     }
 }
 
-fn schedule(instance: &Instance, board: &mut Board, steps: &mut Vec<PlanStep>) {
+fn schedule(instance: &Instance, nodes: Option<&[Node]>, board: &mut Board, steps: &mut Vec<PlanStep>) {
     let now = instance.clock.now();
     let cx = Context {
         now,
@@ -172,17 +183,11 @@ fn schedule(instance: &Instance, board: &mut Board, steps: &mut Vec<PlanStep>) {
             board.put(decision.task);
         }
     }
-    let used = Used::count(board.live(), instance.policy.max_concurrent);
-    let route = |t: &Task| instance.fleet.route(t, now);
-    let held = family::waiting(board);
-    let due = board.runnable().filter(|t| !held.contains(&t.id));
-    for (id, route) in ready::claims(due, used, now, &instance.policy, route) {
-        step(
-            steps,
-            &id,
-            "start",
-            format!("at {} by {} ({})", route.tier, route.runtime, route.model),
-        );
+    for (id, route) in claims(instance, nodes, board) {
+        let place = { route.node.as_ref() }.map(|node| format!(" on {node}"));
+        let place = place.unwrap_or_default();
+        let why = format!("at {} by {} ({}){place}", route.tier, route.runtime, route.model);
+        step(steps, &id, "start", why);
         let claimed = board
             .get(&id)
             .map(|task| decide(task, Event::Claimed(route), &cx));
@@ -192,8 +197,45 @@ fn schedule(instance: &Instance, board: &mut Board, steps: &mut Vec<PlanStep>) {
     }
 }
 
+/// Who gets a slot, in order, as the engine gives them.
+fn claims(instance: &Instance, nodes: Option<&[Node]>, board: &Board) -> Vec<(TaskId, Route)> {
+    let (now, policy, fleet) = (instance.clock.now(), &instance.policy, &instance.fleet);
+    let mut crew = nodes.map(|nodes| Crew::new(nodes, board.live()));
+    let slots = { crew.as_ref() }.map_or(policy.max_concurrent, Crew::slots);
+    let used = Used::count(board.live(), slots);
+    let held = family::waiting(board);
+    let due = board.runnable().filter(|t| !held.contains(&t.id));
+    let due = due.filter(|t| overlap::before(t, board.live(), policy).is_none());
+    ready::claims(due, used, now, policy, |task| match &mut crew {
+        None => fleet.route(task, now),
+        Some(crew) => {
+            let (node, route) = fleet.place(task, crew, now)?;
+            crew.take(node, task);
+            Some(route)
+        }
+    })
+}
+
+/// The tasks that get nothing now: those that wait for a slot in the order in which they get one, then the others.
+fn in_line<'a>(instance: &Instance, board: &'a Board, held: &BTreeSet<TaskId>) -> Vec<&'a Task> {
+    let (now, policy) = (instance.clock.now(), &instance.policy);
+    let waits = |t: &&Task| !held.contains(&t.id) && ready::may_go(t, now, policy);
+    let slots = Used::count(board.live(), 0).by_project;
+    let mut line = Line::of(board.runnable().filter(waits), slots, now, policy);
+    let mut all = Vec::new();
+    while let Some(task) = line.next() {
+        line.took();
+        all.push(task);
+    }
+    let known: BTreeSet<&TaskId> = all.iter().map(|task| &task.id).collect();
+    let others: Vec<&Task> = board.live().filter(|task| !known.contains(&task.id)).collect();
+    all.extend(others);
+    all
+}
+
 fn waits(
     instance: &Instance,
+    nodes: Option<&[Node]>,
     board: &Board,
     stopped: Option<(&str, chrono::DateTime<chrono::Utc>)>,
     steps: &mut Vec<PlanStep>,
@@ -201,7 +243,13 @@ fn waits(
     let now = instance.clock.now();
     let families = children(board.live());
     let lane = lane::waiting(board.live());
-    for task in board.live() {
+    let held = family::waiting(board);
+    let shares = Shares::of(
+        board.live().filter(|t| !held.contains(&t.id)),
+        now,
+        &instance.policy,
+    );
+    for task in in_line(instance, board, &held) {
         if board.held.contains(&task.id) {
             step(
                 steps,
@@ -210,7 +258,10 @@ fn waits(
                 "its section has a mistake; see the problems",
             );
         } else if task.state.attempt().is_none() {
-            let obstacle = instance.fleet.obstacle(task, now);
+            let obstacle = match nodes {
+                None => instance.fleet.obstacle(task, now),
+                Some(nodes) => instance.fleet.obstacle_in(task, nodes, now),
+            };
             let children = families.get(&task.id).into_iter().flatten();
             let children: Vec<TaskId> = children.map(|id| (*id).clone()).collect();
             let lacks = plan_gate::holds(task, &instance.policy);
@@ -221,6 +272,7 @@ fn waits(
                 lane: lane.get(&task.id),
                 beside: overlap::before(task, board.live(), &instance.policy),
                 plan: lacks.as_deref(),
+                share: shares.why(task, now, &instance.policy),
             };
             step(
                 steps,

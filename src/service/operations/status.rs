@@ -6,7 +6,7 @@ use super::super::instance::Instance;
 use super::super::reading::{self, Loaded};
 use super::super::view::{NodeView, Problem, ServiceView, Slots, Status, TaskView, VERSION};
 use super::task_view::Records;
-use super::{bus, node, surface, unread};
+use super::{bus, node, repository, surface, unread};
 use crate::domain::node::NodeName;
 use crate::domain::ready::Used;
 use crate::domain::task::Task;
@@ -61,6 +61,7 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
     };
     problems.extend(bus::problems(nodes.as_deref().unwrap_or_default()));
     problems.extend(surface::problems(instance).await?);
+    problems.extend(repository::problems(instance).await?);
     Ok(Status {
         version: VERSION,
         generated_at: instance.clock.now(),
@@ -163,6 +164,14 @@ fn next_tick(instance: &Instance) -> Option<DateTime<Utc>> {
 pub(super) fn problems(instance: &Instance, loaded: &Result<Loaded, FileError>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = match loaded {
         Ok(loaded) => loaded.reading.problems.iter().map(problem).collect(),
+        Err(_) if repository::is_unread(instance) => {
+            let message = "the queue's repository was not read yet".to_owned();
+            vec![Problem {
+                severity: "warning".to_owned(),
+                help: Some("a running service reads it: orchestrator up".to_owned()),
+                ..of_file(reading::QUEUE, "queue-repository-unread", message)
+            }]
+        }
         Err(error) => vec![of_file(reading::QUEUE, "unreadable-file", error.to_string())],
     };
     problems.extend(of_runtimes(instance));

@@ -19,7 +19,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::overlap;
 use crate::domain::plan;
 use crate::domain::question::Question;
-use crate::domain::ready::{DependencyState, Waiting, World, waiting};
+use crate::domain::ready::{DependencyState, Waiting, World, is_due, waiting};
+use crate::domain::share::Shares;
 use crate::domain::stage::Destination;
 use crate::domain::task::{Attempt, State, Task};
 use crate::format::heartbeat;
@@ -36,6 +37,8 @@ pub(super) struct Records {
     children: HashMap<TaskId, Vec<TaskId>>,
     /// The task that is merged before it, by the one that waits.
     lane: BTreeMap<TaskId, TaskId>,
+    /// Who has how many of the slots, and who waits for one.
+    shares: Shares,
     /// Tasks that are not over, where one of the shown may wait for them.
     live: Vec<Task>,
     stopped: Option<Stopped>,
@@ -58,7 +61,9 @@ impl Records {
             .collect();
         let standings = instance.store.dependency_states(&named).await?;
         let merged = |t: &Task| instance.policy.destination(&t.definition) != Destination::Branch;
-        let live = match tasks.iter().any(|t| family::waits(t) || merged(t)) {
+        let now = instance.clock.now();
+        let asks = |t: &Task| family::waits(t) || merged(t) || is_due(t, now);
+        let live = match tasks.iter().any(asks) {
             true => instance.store.live().await?,
             false => Vec::new(),
         };
@@ -70,6 +75,7 @@ impl Records {
                 .map(|(id, s)| (id, super::super::standing(s)))
                 .chain(unread.iter().map(|t| (t.id.clone(), DependencyState::Live)))
                 .collect(),
+            shares: shares(instance, &live, now),
             children: open_children(&live),
             lane: lane::waiting(live.iter()),
             live,
@@ -78,7 +84,7 @@ impl Records {
                 Some(member) => Some(member.roster().nodes().await?),
                 None => None,
             },
-            now: instance.clock.now(),
+            now,
         })
     }
 
@@ -100,6 +106,7 @@ impl Records {
             lane: self.lane.get(&task.id),
             beside: overlap::before(task, self.live.iter(), &instance.policy),
             plan: lacks.as_deref(),
+            share: self.shares.why(task, self.now, &instance.policy),
         };
         let standing = |id: &TaskId| {
             self.standings
@@ -165,6 +172,12 @@ fn open_children(live: &[Task]) -> HashMap<TaskId, Vec<TaskId>> {
     families
         .map(|(parent, children)| (parent.clone(), children.into_iter().cloned().collect()))
         .collect()
+}
+
+fn shares(instance: &Instance, live: &[Task], now: DateTime<Utc>) -> Shares {
+    let parents = family::children(live.iter());
+    let held = |task: &Task| family::waits(task) && parents.contains_key(&task.id);
+    Shares::of(live.iter().filter(|task| !held(task)), now, &instance.policy)
 }
 
 fn project(task: &Task) -> String {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use super::repository::Repo;
 use super::world::{World, section, signal};
 use crate::postgres::{self, Database};
 
@@ -310,4 +311,50 @@ fn without_a_fleet_there_are_no_nodes() {
     assert_eq!(ran.code, 4);
     assert!(ran.err.contains("postgres://"), "{ran:?}");
     assert!(world.status().get("nodes").is_none());
+}
+
+#[test]
+fn any_node_keeps_a_queue_that_is_in_a_repository() {
+    let Some(fleet) = Fleet::new() else { return };
+    let repo = Repo::new(fleet.folder.path(), &[&section("t", "")]);
+    let queue = format!(
+        "[queue]\nrepository = \"{}\"\npull = \"200ms\"\nbatch = \"50ms\"\n",
+        repo.bare.display()
+    );
+    let (a, b) = (fleet.node("a", &queue), fleet.node("b", &queue));
+    for (world, name) in [(&a, "a"), (&b, "b")] {
+        fleet.patient(world, name, "t");
+        fleet.patient(world, name, "more");
+    }
+    let mut up = a.up();
+    assert_eq!(fleet.until_at_it(&a, "t", 1), "a");
+    let said = |task: &str| repo.field(task, "Status");
+    a.until("it is said", || (said("t")? == "in-progress").then_some(()));
+    let _b = b.up();
+    b.done(&["add", "more", "More"]);
+    b.until_state("more", "in-progress");
+    up.kill();
+    let keeps = |node: &str| {
+        let all = nodes(&b);
+        let keeper = all.iter().find(|n| n["keeps_queue"] == true)?;
+        (keeper["name"] == node).then_some(())
+    };
+    b.until("the other one keeps the queue", || keeps("b"));
+    assert_eq!(fleet.until_at_it(&b, "t", 2), "b");
+    b.done(&["add", "third", "Third"]);
+    repo.until_archived(&b, "third");
+    fs::write(fleet.go(), "").unwrap();
+    repo.until_archived(&b, "t");
+    repo.until_archived(&b, "more");
+    assert_eq!(b.outcomes("t"), ["haiku:lost", "haiku:done"]);
+    // Whoever kept it before is one of the others now.
+    let _a = a.up();
+    a.until("it is there again", || {
+        nodes(&b).iter().all(|n| n["state"] == "there").then_some(())
+    });
+    keeps("b").unwrap();
+    a.done(&["node", "queue", "a"]);
+    b.done(&["add", "fourth", "Fourth"]);
+    repo.until_archived(&a, "fourth");
+    fleet.assert_no_overlap();
 }
