@@ -163,27 +163,16 @@ fn a_node_is_told_by_its_stream_to_start_and_to_stop_and_acknowledges() {
     });
 }
 
-#[test]
-fn what_a_worker_put_out_is_whole_everywhere_though_the_bus_is_killed_flushed_and_full() {
-    let Some(mut it) = Bussed::new() else { return };
-    let (a, b) = (
-        it.node("a", "role = \"scheduler\"\n"),
-        it.node("b", "role = \"worker\"\n"),
-    );
-    let go = it.fleet.go();
-    counter(&b, "t", &go.display().to_string());
-    let (_a, mut up) = (a.up(), b.up());
-    a.save_tasks(&[&section("t", "")]);
-    let until_more = |what: &str| {
-        let before = log_of(&a, "t").lines().count();
-        a.until(what, || {
-            (log_of(&a, "t").lines().count() > before + 20).then_some(())
-        });
-    };
-    a.until("it is at it", || {
-        (a.task("t")["session"] == "alive" && log_of(&a, "t").lines().count() > 5).then_some(())
+/// Waits until a good deal more of a worker's output is there.
+fn until_more(world: &World, what: &str) {
+    let before = log_of(world, "t").lines().count();
+    world.until(what, || {
+        (log_of(world, "t").lines().count() > before + 20).then_some(())
     });
-    until_more("by the bus");
+}
+
+/// The bus dies while a worker is at it, and comes back.
+fn kill_and_restart(it: &mut Bussed, a: &World) {
     it.server.kill();
     a.until("status says of each node that it lost the bus", || {
         let status = a.status();
@@ -195,12 +184,12 @@ fn what_a_worker_put_out_is_whole_everywhere_though_the_bus_is_killed_flushed_an
         (lost == 2 && status["bus"]["standing"] == "away").then_some(())
     });
     a.until("and where the output goes", || {
-        let why = of_node(&a, "b")["bus"]["bypassed"].clone();
+        let why = of_node(a, "b")["bus"]["bypassed"].clone();
         why.is_string().then_some(())
     });
-    assert!(problem(&a, "bus-away").is_some(), "{:#}", a.status());
+    assert!(problem(a, "bus-away").is_some(), "{:#}", a.status());
     assert!(a.done(&["node", "list"]).out.contains("has lost the bus"));
-    until_more("straight to the database");
+    until_more(a, "straight to the database");
     it.server.restart();
     a.until("both have it again", || {
         let status = a.status();
@@ -210,21 +199,11 @@ fn what_a_worker_put_out_is_whole_everywhere_though_the_bus_is_killed_flushed_an
             .all(|node| node["bus"]["standing"] == "up" && node["bus"]["bypassed"].is_null());
         has.then_some(())
     });
-    assert_eq!(problem(&a, "bus-away"), None);
-    for _ in 0..5 {
-        it.say(&["FLUSHALL"]);
-        until_more("after a flush");
-    }
-    it.say(&["CONFIG", "SET", "maxmemory", "1"]);
-    a.until("status says that it is full", || problem(&a, "bus-bypassed"));
-    until_more("while it is full");
-    it.say(&["CONFIG", "SET", "maxmemory", "0"]);
-    until_more("with room again");
-    fs::write(&go, "").unwrap();
-    a.until_archived("t");
-    let whole = log_of(&a, "t");
-    assert_whole(&whole);
-    assert_eq!(whole, log_of(&b, "t"), "the worker's own file");
+    assert_eq!(problem(a, "bus-away"), None);
+}
+
+/// Each output is there from its beginning to its end, and no byte of it twice.
+fn assert_no_gap(it: &Bussed, a: &World) {
     let rows = it.fleet.query(
         "SELECT source::text, (max(ends) = sum(ends - starts))::text FROM worker_output GROUP BY source ORDER BY source",
     );
@@ -234,6 +213,39 @@ fn what_a_worker_put_out_is_whole_everywhere_though_the_bus_is_killed_flushed_an
         a.done(&["logs", "t"]).out.contains("trouble 10"),
         "standard error as well"
     );
+}
+
+#[test]
+fn what_a_worker_put_out_is_whole_everywhere_though_the_bus_is_killed_flushed_and_full() {
+    let Some(mut it) = Bussed::new() else { return };
+    let (a, b) = (
+        it.node("a", "role = \"scheduler\"\n"),
+        it.node("b", "role = \"worker\"\n"),
+    );
+    let go = it.fleet.go();
+    counter(&b, "t", &go.display().to_string());
+    let (_a, mut up) = (a.up(), b.up());
+    a.save_tasks(&[&section("t", "")]);
+    a.until("it is at it", || {
+        (a.task("t")["session"] == "alive" && log_of(&a, "t").lines().count() > 5).then_some(())
+    });
+    until_more(&a, "by the bus");
+    kill_and_restart(&mut it, &a);
+    for _ in 0..5 {
+        it.say(&["FLUSHALL"]);
+        until_more(&a, "after a flush");
+    }
+    it.say(&["CONFIG", "SET", "maxmemory", "1"]);
+    a.until("status says that it is full", || problem(&a, "bus-bypassed"));
+    until_more(&a, "while it is full");
+    it.say(&["CONFIG", "SET", "maxmemory", "0"]);
+    until_more(&a, "with room again");
+    fs::write(&go, "").unwrap();
+    a.until_archived("t");
+    let whole = log_of(&a, "t");
+    assert_whole(&whole);
+    assert_eq!(whole, log_of(&b, "t"), "the worker's own file");
+    assert_no_gap(&it, &a);
     // After the node that ran it is gone, too.
     up.kill();
     a.until("it is lost", || {
