@@ -304,7 +304,7 @@ fn a_node_is_emptied_and_its_work_goes_on_elsewhere_at_no_cost() {
     assert_eq!(nodes(&b)[0]["state"], "there");
 }
 
-/// Seen to fail, with the task's work done twice, with a driver that starts whatever it was preparing.
+/// Found by the stories of chaos: a driver that goes on with whatever it was preparing does the work twice.
 #[test]
 fn a_node_that_stood_still_before_it_started_a_worker_starts_none() {
     let Some(fleet) = Fleet::new() else { return };
