@@ -8,10 +8,11 @@ use crate::store::error::StoreError;
 use crate::store::record::{Handed, OutboxKind, OutboxRow, Waiting};
 use crate::store::row::{OutboxLine, int, micros, waiting};
 
+/// What never failed is due whatever time it bears: the clock of whoever decided it may be ahead of this one.
 const DUE: &str = "SELECT o.seq, o.key, o.task_id, o.payload::text AS payload, o.created_at, o.attempts, o.error FROM outbox o \
-    WHERE o.done_at IS NULL AND o.kind = $1 AND o.not_before <= $2 \
+    WHERE o.done_at IS NULL AND o.kind = $1 AND (o.attempts = 0 OR o.not_before <= $2) \
     AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.done_at IS NULL AND e.task_id = o.task_id AND e.kind = o.kind \
-    AND e.seq < o.seq AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
+    AND e.seq < o.seq AND e.attempts > 0 AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
 
 const WAITING: &str = "SELECT count(*), min(created_at), \
     (SELECT e.error FROM outbox e WHERE e.done_at IS NULL AND e.kind = $1 ORDER BY e.seq LIMIT 1) \

@@ -10,9 +10,10 @@ use crate::store::error::StoreError;
 use crate::store::record::{Handed, OutboxKind, OutboxRow, TO, Waiting};
 use crate::store::row::{OutboxLine, body, int, micros, waiting};
 
-pub(super) const DUE: &str = "SELECT o.* FROM outbox o WHERE o.done_at IS NULL AND o.kind = $1 AND o.not_before <= $2 \
+/// What never failed is due whatever time it bears: the clock of whoever decided it may be ahead of this one.
+pub(super) const DUE: &str = "SELECT o.* FROM outbox o WHERE o.done_at IS NULL AND o.kind = $1 AND (o.attempts = 0 OR o.not_before <= $2) \
     AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.done_at IS NULL AND e.task_id = o.task_id AND e.kind = o.kind \
-    AND e.seq < o.seq AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
+    AND e.seq < o.seq AND e.attempts > 0 AND e.not_before > $2) ORDER BY o.seq LIMIT $3";
 
 const DONE: &str = "UPDATE outbox SET done_at = $2, error = NULL \
     WHERE seq IN (SELECT value FROM json_each($1)) AND done_at IS NULL";

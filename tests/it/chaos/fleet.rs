@@ -20,7 +20,7 @@ use crate::main_job::world::{self, Ran, World, section};
 use crate::private_postgres::Private;
 
 /// The longest that a fleet may take for anything.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(120);
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// A fleet, its servers, and the ledger of its workers.

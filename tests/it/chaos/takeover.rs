@@ -12,7 +12,7 @@ const USUAL: Duration = Duration::from_secs(12);
 #[test]
 fn a_lost_leader_is_followed_and_its_tasks_run_elsewhere_in_time() {
     let nightly = nightly_minutes().is_some();
-    let (lease, trials) = if nightly { (USUAL, 20) } else { (LEASE, 2) };
+    let (lease, trials) = if nightly { (USUAL, 20) } else { (LEASE, 1) };
     let Some(mut fleet) = Fleet::new(lease) else {
         return;
     };

@@ -27,7 +27,7 @@ fn nodes_are_replaced_one_by_one_and_no_attempt_is_lost() {
         .iter_mut()
         .for_each(|node| node.exe.clone_from(&first));
     fleet.start_all();
-    let tasks: Vec<String> = (0..6).map(|_| fleet.add("plain", 120)).collect();
+    let tasks: Vec<String> = (0..6).map(|_| fleet.add("plain", 90)).collect();
     fleet.until("all are at it", |fleet| {
         let ledger = fleet.ledger();
         let begun = |task: &String| {

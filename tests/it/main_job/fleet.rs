@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -302,6 +303,66 @@ fn a_node_is_emptied_and_its_work_goes_on_elsewhere_at_no_cost() {
     assert_eq!(b.run(&["node", "cordon", "nobody"]).code, 3);
     a.done(&["node", "uncordon", "a"]);
     assert_eq!(nodes(&b)[0]["state"], "there");
+}
+
+/// Found by the stories of chaos: a driver that goes on with whatever it was preparing does the work twice.
+#[test]
+fn a_node_that_stood_still_before_it_started_a_worker_starts_none() {
+    let Some(fleet) = Fleet::new() else { return };
+    let (s, slow, c) = (
+        fleet.node("s", "role = \"scheduler\"\n"),
+        fleet.node("slow", "labels = [\"slow\"]\n"),
+        fleet.node("c", ""),
+    );
+    for (world, name) in [(&slow, "slow"), (&c, "c")] {
+        fleet.patient(world, name, "t");
+        fleet.patient(world, name, "u");
+    }
+    // A git that waits, as one on a slow disk does.
+    let (hold, bin) = (slow.path("hold"), slow.path("bin"));
+    let path = std::env::var("PATH").unwrap();
+    let git = std::env::split_paths(&path)
+        .map(|dir| dir.join("git"))
+        .find(|git| git.exists());
+    let shim = format!(
+        "#!/bin/sh\nwhile [ -e '{}' ]; do sleep 0.05; done\nexec '{}' \"$@\"\n",
+        hold.display(),
+        git.unwrap().display()
+    );
+    fs::create_dir(&bin).unwrap();
+    fs::write(bin.join("git"), shim).unwrap();
+    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    let _s = s.up();
+    let node = slow.up_as(|command| {
+        command.env("PATH", format!("{}:{path}", bin.display()));
+    });
+    fs::write(&hold, "").unwrap();
+    s.save_tasks(&[&section("t", "")]);
+    s.until_state("t", "in-progress");
+    signal(node.pid(), Signal::SIGSTOP);
+    let _c = c.up();
+    assert_eq!(fleet.until_at_it(&c, "t", 2), "c");
+    fs::remove_file(&hold).unwrap();
+    signal(node.pid(), Signal::SIGCONT);
+    s.edit(|queue| {
+        queue.replacen(
+            "## Archived",
+            &format!("{}\n## Archived", section("u", "- **Runs On:** slow\n")),
+            1,
+        )
+    });
+    assert_eq!(fleet.until_at_it(&s, "u", 1), "slow", "it is of use again");
+    fs::write(fleet.go(), "").unwrap();
+    s.until_archived("t");
+    s.until_archived("u");
+    assert!(
+        fleet
+            .lines()
+            .iter()
+            .all(|line| line.task != "t" || line.node == "c"),
+        "{:?}",
+        fleet.lines()
+    );
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn whoever_races_makes_one_history_and_every_loser_is_told() {
 
 fn race(seed: u64) -> (Task, Vec<Racer>) {
     let mut world = World::new(seed);
-    let id = TaskId::parse("t0").unwrap();
+    let id = TaskId::parse("t1").unwrap();
     let early = world.dice.roll(2) == 0;
     bring_to_work(&mut world, &id, early);
     let mut task = world.tasks[&id].clone();

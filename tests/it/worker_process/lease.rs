@@ -59,7 +59,7 @@ fn promise(left: Duration) -> LeaseTerms {
     }
 }
 
-/// Seen to fail with the usual grace: it lived on for that, beside the one that had taken over.
+/// With the usual grace it would live on beside the one that has taken over.
 #[tokio::test]
 async fn whoever_is_taken_over_is_dead_in_time_whatever_grace_it_has_otherwise() {
     let mut attempt = Attempt::sh("trap '' TERM; echo $$ >> pids; while :; do sleep 0.05; done");
@@ -79,7 +79,7 @@ async fn whoever_is_taken_over_is_dead_in_time_whatever_grace_it_has_otherwise()
     assert_eq!(living(family), Vec::<i32>::new());
 }
 
-/// Seen to fail with a renewal that counts from when it is seen.
+/// A renewal that counts from when it is seen would keep it alive.
 #[tokio::test]
 async fn a_renewal_that_comes_too_late_renews_nothing() {
     let mut attempt = Attempt::sh("echo $$ >> pids; while :; do sleep 0.05; done");
@@ -96,7 +96,7 @@ async fn a_renewal_that_comes_too_late_renews_nothing() {
     assert_eq!(finish(&running).await.cause, Cause::LeaseEnded);
 }
 
-/// Seen to fail with the lease looked at only when the worker runs.
+/// A lease that is looked at only once the worker runs would come too late.
 #[tokio::test]
 async fn nobody_is_started_whose_task_others_have_taken_over() {
     let mut attempt = Attempt::sh("echo $$ >> pids");
