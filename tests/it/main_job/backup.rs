@@ -134,13 +134,13 @@ fn restored_and_gone_on(world: &World) {
     );
     assert_eq!(check["restored"], false);
     assert_eq!(world.task("after")["state"], "completed", "nothing was changed");
+    until_nobody_is_there(world);
     let occupied = world.run(&["restore", path(&file)]);
     assert!(
         occupied.code == 4 && occupied.err.contains("--replace"),
         "{occupied:?}"
     );
 
-    until_nobody_is_there(world);
     let restored = world
         .done(&["restore", "--replace", "--json", path(&file)])
         .json();
