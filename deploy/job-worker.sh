@@ -37,12 +37,12 @@ inside() {
         group=$!
     fi
     worker=$!
-    trap 'kill -TERM -- "$group" 2>/dev/null || true' TERM INT
+    trap 'kill -s TERM -- "$group" 2>/dev/null || true' TERM INT
     (
         while kill -0 "$worker" 2>/dev/null; do
             touched=$(stat -c %Y "$desk/job.lease" 2>/dev/null || echo 0)
             if [ $(($(date +%s) - touched)) -gt "$lease" ]; then
-                kill -KILL -- "$group" 2>/dev/null || true
+                kill -s KILL -- "$group" 2>/dev/null || true
             fi
             sleep 1
         done
@@ -154,7 +154,8 @@ touch "$desk/job.lease"
 (
     umask 077
     {
-        env | sed -n 's/^\(ORCHESTRATOR_[A-Z_]*\)=.*/\1/p'
+        # The attempt's key marks processes of this machine; those of the job are elsewhere.
+        env | sed -n 's/^\(ORCHESTRATOR_[A-Z_]*\)=.*/\1/p' | grep -vx ORCHESTRATOR_ATTEMPT_KEY
         printf '%s\n' "${WORKER_ENV:-}" | tr ', ' '\n\n' | grep -x '[A-Za-z_][A-Za-z0-9_]*' || true
     } | while read -r key; do
         printf 'export %s=' "$key"

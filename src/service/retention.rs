@@ -15,13 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::instance::Instance;
 use crate::domain::id::TaskId;
-use crate::files::{atomic, leftovers};
+use crate::files::{atomic, leftovers, leftovers::Leftover};
 use crate::store::{Filter, Scope, StoreError};
 
 /// The flag that remembers what was dropped from the store.
 const FLAG: &str = "retention";
 /// The file that remembers what was dropped from this state folder.
 const FILE: &str = "retention.json";
+/// As long as the configuration lets anything be kept, and still a date.
+const LONGEST: TimeDelta = TimeDelta::days(36_600);
 /// Between two rounds.
 const EVERY: TimeDelta = TimeDelta::days(1);
 /// Between two looks at whether one is due.
@@ -137,7 +139,7 @@ pub fn of_folder(instance: &Instance) -> Option<(Dropped, DateTime<Utc>)> {
 }
 
 async fn trim(instance: &Instance, bites: usize) -> Result<(), StoreError> {
-    let keep = TimeDelta::from_std(instance.config.retention.events).unwrap_or(TimeDelta::MAX);
+    let keep = TimeDelta::from_std(instance.config.retention.events).unwrap_or(LONGEST);
     let now = instance.clock.now();
     let mut dropped = Dropped::default();
     for _ in 0..bites {
@@ -154,7 +156,7 @@ async fn trim(instance: &Instance, bites: usize) -> Result<(), StoreError> {
 }
 
 async fn sweep(instance: &Instance, bites: usize) -> Result<(), StoreError> {
-    let keep = TimeDelta::from_std(instance.config.retention.files).unwrap_or(TimeDelta::MAX);
+    let keep = TimeDelta::from_std(instance.config.retention.files).unwrap_or(LONGEST);
     let now = instance.clock.now();
     let old = |since: DateTime<Utc>| now.signed_duration_since(since) > keep;
     let newest = Filter {
@@ -168,6 +170,36 @@ async fn sweep(instance: &Instance, bites: usize) -> Result<(), StoreError> {
             .map(|task| task.id)
             .collect(),
     };
+    let mut old_ones = of_ended(instance, &newest, old).await?;
+    let stray = leftovers::list(&instance.layout.state().join(STRAY));
+    old_ones.extend(stray.into_iter().filter(|found| old(found.since)));
+    let mut dropped = Dropped::default();
+    for found in old_ones.into_iter().take(bites) {
+        let path = found.path.clone();
+        match tokio::task::spawn_blocking(move || leftovers::remove(&path)).await {
+            Ok(Ok(bytes)) => {
+                dropped.folders += 1;
+                dropped.bytes += bytes;
+            }
+            Ok(Err(error)) => tracing::warn!(path = %found.path.display(), %error, "it is old, and stays"),
+            Err(_going_down) => return Ok(()),
+        }
+        instance.clock.sleep(PAUSE).await;
+    }
+    if let Ok(json) = serde_json::to_vec(&(dropped, now))
+        && let Err(error) = atomic::write(&instance.layout.state().join(FILE), &json)
+    {
+        tracing::warn!(%error, "what was dropped is not remembered");
+    }
+    Ok(())
+}
+
+/// What ended tasks left, but for the newest of them.
+async fn of_ended(
+    instance: &Instance,
+    newest: &BTreeSet<TaskId>,
+    old: impl Fn(DateTime<Utc>) -> bool,
+) -> Result<Vec<Leftover>, StoreError> {
     let state = instance.layout.state();
     let mut old_ones = Vec::new();
     for kind in OF_TASKS {
@@ -188,28 +220,5 @@ async fn sweep(instance: &Instance, bites: usize) -> Result<(), StoreError> {
             }
         }
     }
-    old_ones.extend(
-        leftovers::list(&state.join(STRAY))
-            .into_iter()
-            .filter(|found| old(found.since)),
-    );
-    let mut dropped = Dropped::default();
-    for found in old_ones.into_iter().take(bites) {
-        let path = found.path.clone();
-        match tokio::task::spawn_blocking(move || leftovers::remove(&path)).await {
-            Ok(Ok(bytes)) => {
-                dropped.folders += 1;
-                dropped.bytes += bytes;
-            }
-            Ok(Err(error)) => tracing::warn!(path = %found.path.display(), %error, "it is old, and stays"),
-            Err(_going_down) => return Ok(()),
-        }
-        instance.clock.sleep(PAUSE).await;
-    }
-    if let Ok(json) = serde_json::to_vec(&(dropped, now))
-        && let Err(error) = atomic::write(&state.join(FILE), &json)
-    {
-        tracing::warn!(%error, "what was dropped is not remembered");
-    }
-    Ok(())
+    Ok(old_ones)
 }

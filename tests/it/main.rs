@@ -52,6 +52,7 @@ mod store_postgres;
 mod store_sides;
 mod store_sqlite;
 mod store_tasks;
+mod store_tls;
 mod store_walk;
 mod watch;
 mod worker_process;

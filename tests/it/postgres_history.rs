@@ -92,6 +92,13 @@ async fn a_schema_without_its_history_is_adopted_when_it_is_the_right_one_and_at
     let newest = migrate::plan(&fresh.address).await.unwrap().len();
 
     run(&mut conn, "DROP TABLE _sqlx_migrations").await.unwrap();
+    for orphaned in [
+        migrate::check(&fresh.address).await.unwrap_err(),
+        migrate::plan(&fresh.address).await.unwrap_err(),
+        migrate::apply(&fresh.address).await.unwrap_err(),
+    ] {
+        assert!(orphaned.to_string().contains("migrate --baseline"), "{orphaned}");
+    }
     run(&mut conn, "ALTER TABLE task ADD COLUMN mood text")
         .await
         .unwrap();

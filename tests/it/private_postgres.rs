@@ -21,6 +21,7 @@ pub struct Private {
     programs: PathBuf,
     port: u16,
     child: Child,
+    settings: Vec<String>,
 }
 
 /// The user who may run a server: not root.
@@ -34,6 +35,11 @@ fn as_nobody(command: &mut Command) {
 impl Private {
     /// None where `./test` names no programs.
     pub async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// With settings of its own (`name=value`).
+    pub async fn start_with(settings: &[String]) -> Option<Self> {
         let programs = PathBuf::from(named("ORCHESTRATOR_TEST_PG_BIN")?);
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -57,12 +63,14 @@ impl Private {
             .local_addr()
             .unwrap()
             .port();
-        let child = spawn(&programs, folder.path(), port);
+        let settings = settings.to_vec();
+        let child = spawn(&programs, folder.path(), port, &settings);
         let server = Self {
             folder,
             programs,
             port,
             child,
+            settings,
         };
         server.until_ready().await;
         Some(server)
@@ -91,7 +99,7 @@ impl Private {
     pub async fn start_again(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            self.child = spawn(&self.programs, self.folder.path(), self.port);
+            self.child = spawn(&self.programs, self.folder.path(), self.port, &self.settings);
             if self.becomes_ready().await {
                 return;
             }
@@ -129,7 +137,7 @@ impl Private {
     }
 }
 
-fn spawn(programs: &Path, folder: &Path, port: u16) -> Child {
+fn spawn(programs: &Path, folder: &Path, port: u16, settings: &[String]) -> Child {
     let mut command = Command::new(programs.join("postgres"));
     as_nobody(&mut command);
     command
@@ -145,6 +153,7 @@ fn spawn(programs: &Path, folder: &Path, port: u16) -> Child {
         ])
         .arg("-c")
         .arg(format!("unix_socket_directories={}", folder.display()))
+        .args(settings.iter().flat_map(|setting| ["-c", setting.as_str()]))
         .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -97,8 +97,11 @@ pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
             Ok(()) => ground.show(&json!({ "version": VERSION, "current": true }), |_| {
                 "the store is at this program's version\n".to_owned()
             }),
-            Err(error @ (StoreError::OlderSchema { .. } | StoreError::Missing { .. })) => {
-                Err(Failure::failed(error.to_string()).help("`orchestrator migrate` brings it up to date"))
+            // What would run, and the exit code for scripts.
+            Err(StoreError::OlderSchema { .. } | StoreError::Missing { .. }) => {
+                let steps = schema::plan(&address).await.map_err(of_store)?;
+                show_steps(ground, &steps)?;
+                Ok(Exit::Failed)
             }
             Err(error) => Err(of_store(error)),
         };
@@ -111,7 +114,8 @@ pub(super) async fn migrate(ground: &Ground, args: Migrate) -> Outcome {
         let steps = schema::plan(&address).await.map_err(of_store)?;
         return show_steps(ground, &steps);
     }
-    let ran = schema::apply(&address).await.map_err(of_store)?;
+    let mut ran = schema::apply(&address).await.map_err(of_store)?;
+    ran.iter_mut().for_each(|step| step.applied = true);
     if ran.is_empty() && !ground.common.json {
         return super::print("nothing to do: the store is at this program's version\n");
     }

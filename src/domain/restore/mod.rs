@@ -272,10 +272,17 @@ fn attempts(known: &Known<'_>, task: &Task) -> Option<Found> {
             "the next `up` takes it over",
             Remedy::Tell,
         )),
+        // What it left was taken in before, and is not new to whoever would take it in again.
+        Worker::Ended if is_complete(known) => Some((
+            Kind::WorkerEnded,
+            format!("attempt {n} runs as the store has it, and has ended since"),
+            "the attempt counts as lost; what it left is on its branch",
+            Remedy::Raise(task.epoch),
+        )),
         Worker::Ended => Some((
             Kind::WorkerEnded,
             format!("attempt {n} runs as the store has it, and has ended since"),
-            "the next `up` takes what it left, and has it judged",
+            "the next `up` takes what it left; if that was taken in before, the task goes on from its branch",
             Remedy::Tell,
         )),
         Worker::Gone => Some((
@@ -285,6 +292,12 @@ fn attempts(known: &Known<'_>, task: &Task) -> Option<Found> {
             Remedy::Raise(task.epoch),
         )),
     }
+}
+
+/// Whether files for people have it as completed.
+fn is_complete(known: &Known<'_>) -> bool {
+    let shown = known.shown.as_ref();
+    shown.is_some_and(|shown| shown.status == Some(Declared::Completed))
 }
 
 /// What the files for people say.
@@ -307,7 +320,6 @@ fn files(known: &Known<'_>, task: &Task) -> Option<Found> {
         shown.file,
         status.as_str()
     );
-    let concluded = known.worker == Worker::Ended && known.epoch_on_disk <= task.epoch;
     match (status, shown.place) {
         (Declared::Completed, _) if task.state.is_ended() => (!task.state.is_completed()).then(|| {
             let then = "it stays as the store has it; `orchestrator retry` runs it again";
@@ -321,7 +333,7 @@ fn files(known: &Known<'_>, task: &Task) -> Option<Found> {
             let then = "it is ended without another attempt; its work is on its branch";
             Some((Kind::StateDiffers, what, then, Remedy::End(words)))
         }
-        (Declared::Completed, _) if concluded || matches!(task.state, State::Validating { .. }) => Some((
+        (Declared::Completed, _) if matches!(task.state, State::Validating { .. }) => Some((
             Kind::StateDiffers,
             what,
             "what it left is judged again, and nothing runs again",

@@ -182,7 +182,12 @@ fn what_is_complete_elsewhere_is_judged_and_never_run_again() {
         (pending(), Worker::None, &archived, vec![Remedy::Judge]),
         (pending(), Worker::None, &away, vec![Remedy::End(words.into())]),
         (validating(), Worker::None, &archived, vec![TELL]),
-        (running(), Worker::Ended, &archived, vec![TELL, TELL]),
+        (
+            running(),
+            Worker::Ended,
+            &archived,
+            vec![Remedy::Raise(3), Remedy::Judge],
+        ),
         (
             running(),
             Worker::Gone,

@@ -26,14 +26,27 @@ pub(super) fn after(error: &sqlx::Error) -> After {
         // A serialization failure, a deadlock.
         Some("40001" | "40P01") => After::Again,
         Some(_) => After::Same,
+        None if untrusted(error).is_some() => After::Same,
         None => match error {
             sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::BeginFailed => After::Lost,
             _ => After::Same,
         },
+    }
+}
+
+/// Why the way to the server is not as safe as the address asks for: time does not mend that.
+fn untrusted(error: &sqlx::Error) -> Option<String> {
+    match error {
+        sqlx::Error::Tls(why) => Some(format!("a safe connection cannot be had: {why}")),
+        // What the handshake finds wrong with the certificate comes as data that is not valid.
+        sqlx::Error::Io(why) if why.kind() == std::io::ErrorKind::InvalidData => Some(format!(
+            "its certificate is not accepted: {why}; `sslrootcert=PATH` in the address names the authority that signed it, and \
+             the host in the address must be the certificate's"
+        )),
+        _ => None,
     }
 }
 
@@ -51,7 +64,7 @@ pub(super) fn told(server: &Server, error: sqlx::Error) -> StoreError {
         };
     }
     let Some(code) = code(&error) else {
-        return error.into();
+        return untrusted(&error).map_or_else(|| error.into(), |why| server.unusable(why));
     };
     let reason = reason(&error);
     match code {

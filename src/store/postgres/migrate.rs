@@ -16,7 +16,7 @@ const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtextextended('orchestrator
 pub(in crate::store) async fn plan(address: &PostgresServer) -> Result<Vec<MigrationStep>, StoreError> {
     let server = Server::of(address, true)?;
     let mut conn = server.first_connection().await?;
-    let applied = sound_history(&server, &mut conn).await?;
+    let applied = history(&server, &mut conn).await?;
     Ok(steps(&MIGRATIONS, &applied))
 }
 
@@ -29,7 +29,7 @@ pub(in crate::store) async fn check(address: &PostgresServer) -> Result<(), Stor
 pub(in crate::store) async fn apply(address: &PostgresServer) -> Result<Vec<MigrationStep>, StoreError> {
     let server = Server::of(address, false)?;
     let mut conn = server.first_connection().await?;
-    let applied = sound_history(&server, &mut conn).await?;
+    let applied = history(&server, &mut conn).await?;
     apply_on(&server, &mut conn).await?;
     let pending = steps(&MIGRATIONS, &applied);
     Ok(pending.into_iter().filter(|step| !step.applied).collect())
@@ -37,7 +37,7 @@ pub(in crate::store) async fn apply(address: &PostgresServer) -> Result<Vec<Migr
 
 /// As [`check`], on an open connection.
 pub(super) async fn check_on(server: &Server, conn: &mut PgConnection) -> Result<(), StoreError> {
-    let applied = sound_history(server, conn).await?;
+    let applied = history(server, conn).await?;
     let (found, known) = (applied.last().copied().unwrap_or_default(), newest(&MIGRATIONS));
     if found < known {
         return Err(StoreError::OlderSchema {
@@ -85,6 +85,24 @@ fn failed_run(server: &Server, error: MigrateError) -> StoreError {
             version: newest(&MIGRATIONS),
             detail: other.to_string(),
         },
+    }
+}
+
+/// As [`sound_history`]; tables without any history are not taken for an empty database.
+async fn history(server: &Server, conn: &mut PgConnection) -> Result<Vec<i64>, StoreError> {
+    let applied = sound_history(server, conn).await?;
+    if !applied.is_empty() {
+        return Ok(applied);
+    }
+    let there = "SELECT to_regclass('task') IS NOT NULL AND to_regclass('event_log') IS NOT NULL";
+    let there: Result<bool, _> = sqlx::query_scalar(there).fetch_one(conn).await;
+    match there.map_err(|error| server.told(error))? {
+        false => Ok(applied),
+        true => Err(StoreError::ForeignSchema {
+            address: server.address(),
+            differences: "it has tables, and no history of migrations; `orchestrator migrate --baseline` compares and adopts it"
+                .to_owned(),
+        }),
     }
 }
 

@@ -68,6 +68,15 @@ fn path(path: &PathBuf) -> &str {
 
 /// The story for whichever store the world has.
 fn restored_and_gone_on(world: &World) {
+    let file = backed_up_and_gone_on(world);
+    let lived = ledger(world);
+    told_before_anything_changes(world, &file);
+    put_back_and_held(world, &file);
+    finished_without_doing_it_again(world, &lived);
+}
+
+/// A backup is made in the middle of work, and work goes on after it, until the machine dies.
+fn backed_up_and_gone_on(world: &World) -> PathBuf {
     for (task, waits) in [
         ("done", false),
         ("works", true),
@@ -113,38 +122,41 @@ fn restored_and_gone_on(world: &World) {
     let refused = world.run(&["restore", "--replace", path(&file)]);
     assert_eq!(refused.code, 4, "a service runs: {refused:?}");
     up.kill();
-    let lived = ledger(world);
+    file
+}
 
-    let queue = world.queue();
-    let check = world.done(&["restore", "--check", "--json", path(&file)]).json();
-    let expected = [
-        "works:worker-ended",
-        "works:state-differs",
-        "after:later-attempts",
-        "after:state-differs",
-        "after:branch-ahead",
-        "fresh:unknown-task",
-        "adrift:unknown-worker",
-        "adrift:unknown-task",
-    ];
-    has(&check, &expected);
+const DIFFERS: [&str; 8] = [
+    "works:worker-ended",
+    "works:state-differs",
+    "after:later-attempts",
+    "after:state-differs",
+    "after:branch-ahead",
+    "fresh:unknown-task",
+    "adrift:unknown-worker",
+    "adrift:unknown-task",
+];
+
+fn told_before_anything_changes(world: &World, file: &PathBuf) {
+    let check = world.done(&["restore", "--check", "--json", path(file)]).json();
+    has(&check, &DIFFERS);
     assert!(
         !kinds(&check).iter().any(|kind| kind.starts_with("done:")),
         "{check:#}"
     );
     assert_eq!(check["restored"], false);
     assert_eq!(world.task("after")["state"], "completed", "nothing was changed");
-    let occupied = world.run(&["restore", path(&file)]);
+    until_nobody_is_there(world);
+    let occupied = world.run(&["restore", path(file)]);
     assert!(
         occupied.code == 4 && occupied.err.contains("--replace"),
         "{occupied:?}"
     );
+}
 
-    until_nobody_is_there(world);
-    let restored = world
-        .done(&["restore", "--replace", "--json", path(&file)])
-        .json();
-    has(&restored, &expected[..6]);
+fn put_back_and_held(world: &World, file: &PathBuf) {
+    let queue = world.queue();
+    let restored = world.done(&["restore", "--replace", "--json", path(file)]).json();
+    has(&restored, &DIFFERS[..6]);
     assert_eq!(restored["restored"], true, "{restored:#}");
     assert_eq!(
         world.queue(),
@@ -163,7 +175,9 @@ fn restored_and_gone_on(world: &World) {
     );
     let doctor = world.run(&["doctor"]).out;
     assert!(doctor.contains("restored"), "{doctor}");
+}
 
+fn finished_without_doing_it_again(world: &World, lived: &[String]) {
     // Held: a service looks after what is there and starts nothing.
     let _up = world.up();
     world.until("what is open is concluded", || {
@@ -177,7 +191,7 @@ fn restored_and_gone_on(world: &World) {
         world.until_state(task, "completed");
     }
     world.until_archived("adrift");
-    let mut expected = lived.clone();
+    let mut expected = lived.to_vec();
     expected.push("adrift".to_owned());
     assert_eq!(
         ledger(world),
@@ -218,7 +232,7 @@ fn the_same_on_a_server() {
         .build()
         .unwrap();
     let database = runtime.block_on(Database::create());
-    let more = format!("[store]\nurl = \"{}\"\n[fleet]\nlease = \"3s\"\n", database.url());
+    let more = format!("[store]\nurl = \"{}\"\n[fleet]\nlease = \"9s\"\n", database.url());
     let world = World::configured("max_concurrent = 4\nheartbeat_stale_after = \"1m\"\n", &more);
     restored_and_gone_on(&world);
 }

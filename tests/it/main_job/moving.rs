@@ -78,3 +78,39 @@ fn a_house_is_not_moved_under_a_service_or_in_another_direction() {
     let password = database.url().split([':', '@']).nth(2).unwrap();
     assert!(!back.err.contains(password), "{back:?}");
 }
+
+#[test]
+fn a_look_before_an_upgrade_tells_what_would_run_and_changes_nothing() {
+    let Some((database, runtime)) = database() else {
+        return;
+    };
+    let world = World::configured(SCHEDULER, &format!("[store]\nurl = \"{}\"\n", database.url()));
+    let look = world.run(&["migrate", "--check"]);
+    assert!(
+        look.code == 1 && look.out.contains("ledger") && look.out.contains("to be done"),
+        "{look:?}"
+    );
+    let steps = world.run(&["migrate", "--check", "--json"]).json();
+    assert!(
+        steps["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|step| step["standing"] == "pending"),
+        "{steps}"
+    );
+    let there: bool = runtime.block_on(async {
+        let mut conn = database.raw().await;
+        sqlx::query_scalar("SELECT to_regclass('task') IS NOT NULL")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap()
+    });
+    assert!(!there, "nothing was made");
+    let ran = world.done(&["migrate"]);
+    assert!(
+        ran.out.contains("done") && !ran.out.contains("to be done"),
+        "{ran:?}"
+    );
+    assert_eq!(world.run(&["migrate", "--check"]).code, 0);
+}
