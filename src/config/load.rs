@@ -9,8 +9,8 @@ use super::fault::{Fault, Origin};
 use super::home::Home;
 use super::reader::{Reader, Section, normal};
 use super::section::{
-    Approvals, Bus, Containment, Fleet, Forge, Gate, Landing, Limits, Logging, PolicyRules, Queue, Reports, Review,
-    Runtime, Scheduler, Server, Store, Tier, projects,
+    Approvals, Bus, Containment, Fleet, Forge, Gate, Landing, Limits, Logging, PolicyRules, Queue, Reports,
+    Review, Runtime, Scheduler, Server, Store, Tier, projects,
 };
 use super::{Config, Loaded, Override};
 

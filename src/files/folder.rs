@@ -61,11 +61,17 @@ pub fn replace(folder: &Path, ending: &str, files: &[(String, Vec<u8>)]) -> Resu
     let there: BTreeMap<String, Vec<u8>> = { there.into_iter() }
         .map(|(stem, bytes)| (format!("{stem}.{ending}"), bytes))
         .collect();
-    for name in there.keys().filter(|name| !files.iter().any(|(wanted, _)| wanted == *name)) {
+    for name in there
+        .keys()
+        .filter(|name| !files.iter().any(|(wanted, _)| wanted == *name))
+    {
         let gone = folder.join(name);
         std::fs::remove_file(&gone).map_err(|fault| FileError::from_io(&gone, "remove", fault))?;
     }
-    for (name, bytes) in files.iter().filter(|(name, bytes)| there.get(name) != Some(bytes)) {
+    for (name, bytes) in files
+        .iter()
+        .filter(|(name, bytes)| there.get(name) != Some(bytes))
+    {
         super::atomic::write(&folder.join(name), bytes)?;
     }
     Ok(())

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+use self::remote::Remote;
 use super::board::Board;
 use super::instance::Instance;
 use super::intake::{Intake, compare};
 use super::queue_repository::QueueError;
 use super::reading::{self, Print};
-use self::remote::Remote;
 use crate::domain::definition::Declared;
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
@@ -290,7 +290,6 @@ fn edits(told: &BTreeMap<TaskId, Mirror>, bytes: &[u8], tasks: &[Task]) -> Vec<E
     }
     edits
 }
-
 
 fn digest(bytes: &[u8]) -> Content {
     Sha256::digest(bytes).into()

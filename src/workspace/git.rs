@@ -247,7 +247,9 @@ impl Git {
         }
         static PROGRAMS: LazyLock<OsString> = LazyLock::new(|| Environment::capture().program_folders());
         command.env("PATH", &*PROGRAMS);
-        let fixed = FIXED.into_iter().filter(|(name, _)| !(self.at_home && APART.contains(name)));
+        let fixed = FIXED
+            .into_iter()
+            .filter(|(name, _)| !(self.at_home && APART.contains(name)));
         command.envs(fixed).envs(self.env.iter().map(|(k, v)| (k, v)));
         command.env("GIT_CONFIG_COUNT", self.overrides.len().to_string());
         for (n, (key, value)) in self.overrides.iter().enumerate() {

@@ -207,7 +207,12 @@ async fn borrow(repository: &Path, lender: &Path) -> Result<(), WorkspaceError> 
 }
 
 /// The branch is not where it was seen; or somebody moves it in this very moment.
-const MOVED: [&str; 4] = ["(stale info)", "(fetch first)", "cannot lock ref", "failed to update ref"];
+const MOVED: [&str; 4] = [
+    "(stale info)",
+    "(fetch first)",
+    "cannot lock ref",
+    "failed to update ref",
+];
 
 /// What git's lines for machines say: a flag, the references, and words.
 pub(super) fn told(lines: &str) -> Option<Pushed> {

@@ -95,7 +95,9 @@ type Sources = Vec<(String, Vec<u8>)>;
 /// The instance's queue, with everything that it refers to.
 async fn of_instance(ground: &Ground) -> Result<(LintDocument, Sources), Failure> {
     let instance = ground.any_instance().await?;
-    operations::look(&instance).await.map_err(|e| Failure::unreachable(e.to_string()))?;
+    operations::look(&instance)
+        .await
+        .map_err(|e| Failure::unreachable(e.to_string()))?;
     let loaded = reading::load(&instance).await.map_err(of_store)?;
     let loaded = loaded.map_err(|e| Failure::usage(e.to_string()))?;
     let mut sources = vec![(reading::QUEUE.to_owned(), loaded.bytes)];

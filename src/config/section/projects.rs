@@ -21,9 +21,7 @@ pub(in crate::config) fn read_all(root: &mut Section<'_, '_>) -> BTreeMap<String
 fn read(section: &mut Section<'_, '_>) -> ProjectPolicy {
     ProjectPolicy {
         weight: section.get_if("weight", weight, comparable).get(),
-        max_concurrent: section
-            .maybe::<NonZeroU32>("max_concurrent")
-            .map(NonZeroU32::get),
+        max_concurrent: section.maybe::<NonZeroU32>("max_concurrent").map(NonZeroU32::get),
     }
 }
 

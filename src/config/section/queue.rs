@@ -107,9 +107,10 @@ fn address(text: &str) -> Result<QueueAddress, String> {
     }
     let url = || QueueAddress::Url(text.to_owned());
     match text.split_once("://") {
-        Some(("https", rest)) if rest.split('/').next().is_some_and(|host| host.contains('@')) => {
-            Err("an address must not hold a user name or a password; git's credential helpers have them".to_owned())
-        }
+        Some(("https", rest)) if rest.split('/').next().is_some_and(|host| host.contains('@')) => Err(
+            "an address must not hold a user name or a password; git's credential helpers have them"
+                .to_owned(),
+        ),
         Some(("https" | "ssh" | "file", rest)) if !rest.is_empty() && !rest.starts_with('-') => Ok(url()),
         Some(_) => Err("only https, ssh and file addresses are spoken to".to_owned()),
         None => Ok(match text.split_once(':') {
@@ -122,7 +123,8 @@ fn address(text: &str) -> Result<QueueAddress, String> {
 impl Setting for Author {
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let text = String::read(value)?;
-        let odd = |part: &str| part.is_empty() || part.contains(['<', '>']) || part.chars().any(char::is_control);
+        let odd =
+            |part: &str| part.is_empty() || part.contains(['<', '>']) || part.chars().any(char::is_control);
         let parts = text.strip_suffix('>').and_then(|text| text.split_once('<'));
         match parts.map(|(name, email)| (name.trim(), email.trim())) {
             Some((name, email)) if !odd(name) && !odd(email) => Ok(Self {
@@ -161,13 +163,27 @@ mod tests {
 
     #[test]
     fn addresses_are_told_from_folders_and_hostile_ones_refused() {
-        for url in ["https://h/q.git", "ssh://git@h/q", "file:///srv/q.git", "git@h:team/q.git"] {
+        for url in [
+            "https://h/q.git",
+            "ssh://git@h/q",
+            "file:///srv/q.git",
+            "git@h:team/q.git",
+        ] {
             assert_eq!(address(url), Ok(QueueAddress::Url(url.to_owned())));
         }
         for folder in ["../queue.git", "/srv/queue.git", "a:b"] {
             assert_eq!(address(folder), Ok(QueueAddress::Folder(folder.into())));
         }
-        for bad in ["", "-x", "ext::sh -c x", "http://h/q", "git://h/q", "https://u:p@h/q", "ssh://-o/x", "a\nb"] {
+        for bad in [
+            "",
+            "-x",
+            "ext::sh -c x",
+            "http://h/q",
+            "git://h/q",
+            "https://u:p@h/q",
+            "ssh://-o/x",
+            "a\nb",
+        ] {
             assert!(address(bad).is_err(), "{bad:?}");
         }
     }

@@ -46,16 +46,25 @@ impl Engine {
 
     /// A queue that is in a repository needs no node's disk: where its keeper is gone, the leader keeps it.
     async fn take_over_queue(&mut self) -> Result<(), StoreError> {
-        let Some(member) = self.instance.member.clone().filter(|_| self.queue.is_repository()) else {
+        let Some(member) = self
+            .instance
+            .member
+            .clone()
+            .filter(|_| self.queue.is_repository())
+        else {
             return Ok(());
         };
         let nodes = member.nodes();
-        let is_there = { nodes.iter() }.any(|node| Some(node.name()) == self.keeper.as_ref() && node.is_there());
+        let is_there =
+            { nodes.iter() }.any(|node| Some(node.name()) == self.keeper.as_ref() && node.is_there());
         if is_there || self.keeps_queue() || !self.leads() || nodes.is_empty() {
             return Ok(());
         }
         let (me, before) = (member.name().clone(), self.keeper.clone());
-        tracing::warn!(?before, "the keeper of the queue is gone; this node keeps it from now on");
+        tracing::warn!(
+            ?before,
+            "the keeper of the queue is gone; this node keeps it from now on"
+        );
         self.keep_queue(me).await
     }
 

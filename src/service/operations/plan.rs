@@ -244,7 +244,11 @@ fn waits(
     let families = children(board.live());
     let lane = lane::waiting(board.live());
     let held = family::waiting(board);
-    let shares = Shares::of(board.live().filter(|t| !held.contains(&t.id)), now, &instance.policy);
+    let shares = Shares::of(
+        board.live().filter(|t| !held.contains(&t.id)),
+        now,
+        &instance.policy,
+    );
     for task in in_line(instance, board, &held) {
         if board.held.contains(&task.id) {
             step(

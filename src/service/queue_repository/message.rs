@@ -45,7 +45,9 @@ impl Said {
                     Some((_, status)) => status.clone(),
                     None => others.join(", "),
                 };
-                let status = status.and_then(|(_, text)| parse_status(text)).map(|s| s.declared);
+                let status = status
+                    .and_then(|(_, text)| parse_status(text))
+                    .map(|s| s.declared);
                 let id = id.clone();
                 Self { id, status, words }
             }
@@ -109,10 +111,14 @@ mod tests {
             "a: completed, archived\n\nOrchestrator-Status: a completed\n"
         );
         let only = message(&Said::of(&[set("a", &[(StatusField::Escalation, "opus")])]));
-        assert_eq!(only, "a: Escalation\n");
+        assert_eq!(only, "a: escalation\n");
         let ids = ["a", "b", "c", "d"].map(|id| status(id, "in-progress"));
         let many = message(&Said::of(&ids));
-        assert!(many.starts_with("a: in-progress; b: in-progress; c: in-progress; and 1 more\n\n- a: in-progress\n"));
+        assert!(
+            many.starts_with(
+                "a: in-progress; b: in-progress; c: in-progress; and 1 more\n\n- a: in-progress\n"
+            )
+        );
         assert!(many.ends_with("- d: in-progress\n\nOrchestrator-Status: a in-progress\nOrchestrator-Status: b in-progress\nOrchestrator-Status: c in-progress\nOrchestrator-Status: d in-progress\n"), "{many}");
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use self::message::{Said, STATUS, message};
+pub use self::message::{STATUS, Said, message};
 pub use self::standing::{Rewritten, Standing, Trouble};
 use crate::config::section::{Queue, QueueAddress};
 use crate::config::{Layout, layout};
@@ -127,7 +127,11 @@ pub struct Placed {
 
 impl QueueRepository {
     /// The one that is configured, where one is.
-    pub fn of(config: &Queue, layout: &Layout, workspaces: &Workspaces) -> Result<Option<Self>, WorkspaceError> {
+    pub fn of(
+        config: &Queue,
+        layout: &Layout,
+        workspaces: &Workspaces,
+    ) -> Result<Option<Self>, WorkspaceError> {
         let url = match &config.repository {
             None => return Ok(None),
             Some(QueueAddress::Url(url)) => url.clone(),
@@ -207,10 +211,7 @@ impl QueueRepository {
 
     /// Changes the queue file by what `edit` makes of its content at that moment; none changes nothing. Where somebody else
     /// pushes meanwhile, `edit` is called again with the new content, so it must decide from what it is given.
-    pub async fn edit(
-        &self,
-        mut edit: impl FnMut(&[u8]) -> Option<Edited>,
-    ) -> Result<Placed, QueueError> {
+    pub async fn edit(&self, mut edit: impl FnMut(&[u8]) -> Option<Edited>) -> Result<Placed, QueueError> {
         // Of its own: a command may be at it beside the service.
         let mark = format!("edit-{}", uuid::Uuid::now_v7());
         let done = self.edit_at(&mark, &mut edit).await;
@@ -282,9 +283,14 @@ impl QueueRepository {
         let what = match odd {
             UpstreamContent::Missing => format!("no file {path}; push one, or name another: [queue] path"),
             UpstreamContent::TooLarge(size) => {
-                format!("a file {path} of {} MiB; move old content to another file", size >> 20)
+                format!(
+                    "a file {path} of {} MiB; move old content to another file",
+                    size >> 20
+                )
             }
-            UpstreamContent::Odd | UpstreamContent::Bytes(_) => format!("no plain file {path}; replace it by one"),
+            UpstreamContent::Odd | UpstreamContent::Bytes(_) => {
+                format!("no plain file {path}; replace it by one")
+            }
         };
         QueueError::NoQueue {
             url: self.url().to_owned(),

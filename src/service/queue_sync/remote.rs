@@ -140,7 +140,11 @@ impl Remote {
     fn settle(&mut self, failed: bool, now: DateTime<Utc>) {
         let (pull, was_sending) = (self.repository.pull, !self.sending.is_empty());
         let was_away = self.failures > 0;
-        self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
+        self.failures = if failed {
+            self.failures.saturating_add(1)
+        } else {
+            0
+        };
         let wait = match self.failures {
             0 => pull,
             n => FIRST.saturating_mul(1 << (n - 1).min(12)).min(LONGEST),
@@ -168,7 +172,11 @@ async fn look(repository: &QueueRepository, head: Option<&str>, tidy: bool) -> W
         Err(error) if head.is_none() => (repository.seen().await.unwrap_or(None), Some(error)),
         Err(error) => (None, Some(error)),
     };
-    let mut went = Went { snapshot: None, edited: None, error };
+    let mut went = Went {
+        snapshot: None,
+        edited: None,
+        error,
+    };
     if let Some(found) = found.filter(|found| Some(found.as_str()) != head) {
         match repository.snapshot(&found).await {
             Ok(snapshot) => went.snapshot = Some(Box::new(snapshot)),
@@ -182,7 +190,13 @@ async fn look(repository: &QueueRepository, head: Option<&str>, tidy: bool) -> W
 async fn send(repository: &QueueRepository, edit: impl FnMut(&[u8]) -> Option<Edited>) -> Went {
     let placed = match repository.edit(edit).await {
         Ok(placed) => placed,
-        Err(error) => return Went { snapshot: None, edited: None, error: Some(error) },
+        Err(error) => {
+            return Went {
+                snapshot: None,
+                edited: None,
+                error: Some(error),
+            };
+        }
     };
     let Placed { head, before } = placed;
     match repository.snapshot(&head).await {
@@ -191,7 +205,11 @@ async fn send(repository: &QueueRepository, edit: impl FnMut(&[u8]) -> Option<Ed
             snapshot: Some(Box::new(snapshot)),
             error: None,
         },
-        Err(error) => Went { snapshot: None, edited: None, error: Some(error) },
+        Err(error) => Went {
+            snapshot: None,
+            edited: None,
+            error: Some(error),
+        },
     }
 }
 
@@ -260,7 +278,9 @@ impl QueueSync {
             if let Some(snapshot) = &went.snapshot {
                 match remote.repository.write(snapshot) {
                     Ok(()) => remote.head = Some(snapshot.head.clone()),
-                    Err(error) => tracing::warn!(%error, "jobs and agents of the queue's repository are not up to date"),
+                    Err(error) => {
+                        tracing::warn!(%error, "jobs and agents of the queue's repository are not up to date")
+                    }
                 }
             }
             if let Some(error) = &went.error {
@@ -271,7 +291,12 @@ impl QueueSync {
         remote.look_if_due(instance.clock.now());
     }
 
-    async fn take_in(&mut self, remote: &mut Remote, instance: &Instance, board: &Board) -> Result<(), StoreError> {
+    async fn take_in(
+        &mut self,
+        remote: &mut Remote,
+        instance: &Instance,
+        board: &Board,
+    ) -> Result<(), StoreError> {
         let Some(went) = remote.went.take() else {
             return Ok(());
         };
@@ -290,12 +315,20 @@ impl QueueSync {
         remote.settle(error.is_some(), now);
         let went = match &error {
             None => Ok(()),
-            Some(error) => Err((error.code(), instance.redactor.redact(&error.to_string()).into_owned())),
+            Some(error) => Err((
+                error.code(),
+                instance.redactor.redact(&error.to_string()).into_owned(),
+            )),
         };
         if remote.standing.take_in(went, now) {
             match &error {
-                Some(error) => tracing::warn!(%error, "the queue's repository cannot be used; it is tried again"),
-                None => tracing::info!(url = remote.repository.url(), "the queue's repository can be used again"),
+                Some(error) => {
+                    tracing::warn!(%error, "the queue's repository cannot be used; it is tried again")
+                }
+                None => tracing::info!(
+                    url = remote.repository.url(),
+                    "the queue's repository can be used again"
+                ),
             }
             remote.standing.remember(&*instance.store, now).await?;
         }
@@ -317,7 +350,11 @@ impl QueueSync {
         };
         if let Past::Rewritten(from) = &snapshot.past {
             let (from, to, at) = (from.clone(), snapshot.head.clone(), instance.clock.now());
-            tracing::warn!(from, to, "the history of the queue's repository was written anew; it is followed");
+            tracing::warn!(
+                from,
+                to,
+                "the history of the queue's repository was written anew; it is followed"
+            );
             remote.standing.rewritten = Some(Rewritten { from, to, at });
             remote.standing.remember(&*instance.store, at).await?;
         }
@@ -345,7 +382,9 @@ impl QueueSync {
         let document = Document::parse(snapshot.queue.clone());
         let mut ours = Vec::new();
         for section in document.sections() {
-            let Some(task) = board.get(&section.id) else { continue };
+            let Some(task) = board.get(&section.id) else {
+                continue;
+            };
             let told = self.told.get(&section.id);
             let said = snapshot.said.get(&section.id).copied();
             let now = declared(section, told.map(|t| t.status));
@@ -374,7 +413,9 @@ impl QueueSync {
 
     /// Whether edits can be sent now: nothing is under way, and they were gathered for long enough.
     pub fn may_send(&mut self, now: DateTime<Utc>) -> bool {
-        let Some(remote) = &mut self.remote else { return false };
+        let Some(remote) = &mut self.remote else {
+            return false;
+        };
         if remote.job.is_some() || remote.went.is_some() || remote.head.is_none() {
             return false;
         }
@@ -397,7 +438,9 @@ impl QueueSync {
 
     /// Whether edits are on their way.
     pub fn is_sending(&self) -> bool {
-        self.remote.as_ref().is_some_and(|remote| !remote.sending.is_empty())
+        self.remote
+            .as_ref()
+            .is_some_and(|remote| !remote.sending.is_empty())
     }
 
     /// Whether what was on its way has arrived, once for each time.

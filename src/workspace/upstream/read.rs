@@ -59,7 +59,9 @@ impl Upstream {
             (true, true) => Ok(Content::TooLarge(entry.size)),
             (true, false) => {
                 let mut all = blobs(&git, &[entry]).await?;
-                Ok(all.pop().map_or(Content::Missing, |(_, bytes)| Content::Bytes(bytes)))
+                Ok(all
+                    .pop()
+                    .map_or(Content::Missing, |(_, bytes)| Content::Bytes(bytes)))
             }
         }
     }
@@ -85,10 +87,18 @@ impl Upstream {
     }
 
     /// The values of a trailer in the commits that led to `to` and not to `from`, oldest first.
-    pub async fn trailers(&self, key: &str, from: Option<&str>, to: &str) -> Result<Vec<String>, UpstreamError> {
+    pub async fn trailers(
+        &self,
+        key: &str,
+        from: Option<&str>,
+        to: &str,
+    ) -> Result<Vec<String>, UpstreamError> {
         let git = self.git().await?;
         let format = format!("--format=%(trailers:key={key},valueonly=true)");
-        let call = git.call(["log", "--topo-order", "--reverse", "-n", DEEP]).arg(format).arg(to);
+        let call = git
+            .call(["log", "--topo-order", "--reverse", "-n", DEEP])
+            .arg(format)
+            .arg(to);
         let call = match from {
             Some(from) => call.arg(format!("^{from}")),
             None => call,
@@ -109,7 +119,10 @@ async fn blobs(git: &Git, entries: &[Entry]) -> Result<Vec<(String, Vec<u8>)>, U
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    let asked: String = entries.iter().map(|entry| format!("{}\n", entry.object)).collect();
+    let asked: String = entries
+        .iter()
+        .map(|entry| format!("{}\n", entry.object))
+        .collect();
     let call = git.call(["cat-file", "--batch=%(objecttype) %(objectsize)"]);
     let told = call.stdin(asked.into_bytes()).bytes().await?;
     let files = entries.iter().zip(Answers(&told));

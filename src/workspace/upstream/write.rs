@@ -55,7 +55,13 @@ impl Upstream {
         let git = self.outward().await?;
         let branch = &self.branch;
         let call = git
-            .call(["push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags"])
+            .call([
+                "push",
+                "--porcelain",
+                "--no-verify",
+                "--no-signed",
+                "--no-follow-tags",
+            ])
             .arg("--recurse-submodules=no")
             .arg("--receive-pack=git-receive-pack")
             .arg(format!("--force-with-lease=refs/heads/{branch}:{parent}"))
@@ -85,5 +91,9 @@ fn failed(dir: &Path, out: &std::process::Output) -> GitError {
 /// That of the file that is there; a new one is a plain file.
 async fn mode_of(git: &Git, path: &str) -> Result<&'static str, UpstreamError> {
     let staged = git.call(["ls-files", "--stage", "--", path]).text().await?;
-    Ok(if staged.starts_with("100755") { "100755" } else { "100644" })
+    Ok(if staged.starts_with("100755") {
+        "100755"
+    } else {
+        "100644"
+    })
 }

@@ -25,7 +25,10 @@ impl Repo {
             clone: folder.join("clone"),
         };
         fs::create_dir_all(&repo.bare).unwrap();
-        git(&repo.bare, &["init", "--quiet", "--bare", "--initial-branch=main"]);
+        git(
+            &repo.bare,
+            &["init", "--quiet", "--bare", "--initial-branch=main"],
+        );
         let bare = repo.bare.display().to_string();
         git(folder, &["clone", "--quiet", &bare, "clone"]);
         fs::write(repo.clone.join("README.md"), "ours\n").unwrap();
@@ -85,7 +88,8 @@ impl Repo {
 
     pub(super) fn field(&self, task: &str, key: &str) -> Option<String> {
         let text = self.text();
-        let line = { section_of(&text, task)?.lines() }.find_map(|l| l.strip_prefix(&format!("- **{key}:** ")))?;
+        let line =
+            { section_of(&text, task)?.lines() }.find_map(|l| l.strip_prefix(&format!("- **{key}:** ")))?;
         Some(line.to_owned())
     }
 
@@ -106,7 +110,9 @@ fn command(dir: &Path, args: &[&str]) -> Command {
     let who = ["-c", "user.name=jane", "-c", "user.email=jane@example.org"];
     let mut command = Command::new("git");
     command.args(who).args(args).current_dir(dir);
-    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    command
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null");
     command
 }
 
@@ -138,9 +144,18 @@ fn scene(sections: &[&str]) -> (World, Repo) {
 /// A worker that waits until it may end.
 fn patient(world: &World, task: &str) -> PathBuf {
     let go = world.path("go");
-    let script = format!("while [ ! -e \"{}\" ]; do sleep 0.05; done\necho x > done.txt\n", go.display());
+    let script = format!(
+        "while [ ! -e \"{}\" ]; do sleep 0.05; done\necho x > done.txt\n",
+        go.display()
+    );
     world.worker(task, &script);
     go
+}
+
+fn until_said(world: &World, repo: &Repo, task: &str, status: &str) {
+    world.until(&format!("{task} is said to be {status}"), || {
+        (repo.field(task, "Status")? == status).then_some(())
+    });
 }
 
 fn until_problem(world: &World, code: &str) -> String {
@@ -161,12 +176,19 @@ fn until_no_problem(world: &World, code: &str) {
 
 #[test]
 fn work_is_read_from_it_and_written_down_by_commits() {
-    let (world, repo) = scene(&["Some *prose*.  \r\n", &section("a", ""), &section("b", "- **Job:** own\n")]);
-    repo.write("jobs/own.md", "---\nname: own\ndescription: d\n---\nDo {{ task.description }}\n");
+    let (world, repo) = scene(&[
+        "Some *prose*.  \r\n",
+        &section("a", ""),
+        &section("b", "- **Job:** own\n"),
+    ]);
+    repo.write(
+        "jobs/own.md",
+        "---\nname: own\ndescription: d\n---\nDo {{ task.description }}\n",
+    );
     repo.commit("a job");
     assert!(repo.try_push(&[]));
     let own = world.queue();
-    let _up = world.up();
+    let mut up = world.up();
     repo.until_archived(&world, "a");
     repo.until_archived(&world, "b");
     assert_eq!(world.queue(), own, "the instance's own file is nobody's queue");
@@ -176,9 +198,18 @@ fn work_is_read_from_it_and_written_down_by_commits() {
     assert_eq!(git(&repo.bare, &["show", "main:README.md"]), "ours\n");
     let log = repo.log("%an <%ae> %cn %B");
     assert!(log.contains("Robot <robot@example.org> Robot"), "{log}");
-    assert!(log.contains("a: ") && log.contains("Orchestrator-Status: a completed"), "{log}");
-    assert_eq!(world.status()["problems"], serde_json::json!([]), "{:#}", world.status());
+    assert!(
+        log.contains("a: ") && log.contains("Orchestrator-Status: a completed"),
+        "{log}"
+    );
+    assert_eq!(
+        world.status()["problems"],
+        serde_json::json!([]),
+        "{:#}",
+        world.status()
+    );
     // A second life from the same repository asks for nothing.
+    assert_eq!(up.end(), 0);
     let commits = repo.log("%H");
     world.done(&["tick", "--wait"]);
     assert_eq!(repo.log("%H"), commits);
@@ -189,7 +220,9 @@ fn what_becomes_due_together_is_one_commit() {
     let sections: Vec<String> = (0..6).map(|n| section(&format!("t{n}"), "")).collect();
     let (world, repo) = scene(&sections.iter().map(String::as_str).collect::<Vec<_>>());
     let toml = world.root().join("orchestrator.toml");
-    let text = fs::read_to_string(&toml).unwrap().replace("batch = \"50ms\"", "batch = \"4s\"");
+    let text = fs::read_to_string(&toml)
+        .unwrap()
+        .replace("batch = \"50ms\"", "batch = \"4s\"");
     fs::write(&toml, text.replace("max_concurrent = 4", "max_concurrent = 6")).unwrap();
     let go = patient(&world, "t0");
     (1..6).for_each(|n| drop(patient(&world, &format!("t{n}"))));
@@ -242,7 +275,7 @@ fn a_repository_that_is_away_costs_nothing_but_its_news() {
     let (world, repo) = scene(&[&section("a", "")]);
     let go = patient(&world, "a");
     let mut up = world.up();
-    world.until("it is said", || (repo.field("a", "Status")? == "in-progress").then_some(()));
+    until_said(&world, &repo, "a", "in-progress");
     let moved = world.path("moved.git");
     fs::rename(&repo.bare, &moved).unwrap();
     let problem = until_problem(&world, "queue-repository-away");
@@ -271,15 +304,20 @@ fn nobody_s_push_is_lost_in_a_race() {
     }
     repo.set_status("t7", "paused");
     world.until_state("t7", "paused");
-    names[..7].iter().for_each(|name| repo.until_archived(&world, name));
+    names[..7]
+        .iter()
+        .for_each(|name| repo.until_archived(&world, name));
     let text = repo.text();
     (0..12).for_each(|note| assert!(text.contains(&format!("\nNote {note}.\n")), "{note}: {text}"));
-    assert_eq!(repo.field("t7", "Status").as_deref(), Some("paused"));
+    until_said(&world, &repo, "t7", "paused");
     fs::write(go, "").unwrap();
     repo.set_status("t7", "pending");
     repo.until_archived(&world, "t7");
     let parents = repo.log("%p");
-    assert!(parents.lines().all(|line| line.split(' ').count() <= 1), "no merges of ours");
+    assert!(
+        parents.lines().all(|line| line.split(' ').count() <= 1),
+        "no merges of ours"
+    );
 }
 
 #[test]
@@ -299,7 +337,7 @@ fn a_person_s_status_wins_over_ours_that_was_on_its_way() {
     world.until("ours was on its way", || other.exists().then_some(()));
     repo.set_status("a", "paused");
     world.until_state("a", "paused");
-    assert_eq!(repo.field("a", "Status").as_deref(), Some("paused"));
+    until_said(&world, &repo, "a", "paused");
     fs::write(go, "").unwrap();
     repo.set_status("a", "pending");
     repo.until_archived(&world, "a");
@@ -311,7 +349,7 @@ fn a_deleted_section_cancels_its_task() {
     let go = patient(&world, "a");
     patient(&world, "b");
     let _up = world.up();
-    world.until("it is said", || (repo.field("a", "Status")? == "in-progress").then_some(()));
+    until_said(&world, &repo, "a", "in-progress");
     repo.edit(|text| {
         let gone = section_of(text, "a").unwrap().to_owned();
         text.replace(&gone, "")
@@ -336,16 +374,26 @@ fn a_history_that_is_written_anew_is_followed_and_told() {
     // Back to the beginning, with a third task, and another word for one of the two.
     git(&repo.clone, &["fetch", "--quiet", "origin"]);
     git(&repo.clone, &["reset", "--quiet", "--hard", start.trim()]);
-    let text = queue(&[&section("a", ""), &section("b", "").replace("pending", "paused"), &section("c", "")]);
+    let text = queue(&[
+        &section("a", ""),
+        &section("b", "").replace("pending", "paused"),
+        &section("c", ""),
+    ]);
     repo.write("PROACTIVE-JOBS.md", &text);
-    git(&repo.clone, &["commit", "--quiet", "--all", "--amend", "--message", "anew"]);
+    git(
+        &repo.clone,
+        &["commit", "--quiet", "--all", "--amend", "--message", "anew"],
+    );
     assert!(repo.try_push(&["--force"]));
     until_problem(&world, "queue-repository-rewritten");
     repo.until_archived(&world, "c");
     world.until_state("b", "paused");
-    world.until("ours is said again", || (repo.field("a", "Status")? == "in-progress").then_some(()));
+    until_said(&world, &repo, "a", "in-progress");
     assert_eq!(world.outcomes("a"), ["haiku:-"], "nobody asked for it again");
-    assert!(!repo.log("%H").contains(start.trim()), "what was dropped stays dropped");
+    assert!(
+        !repo.log("%H").contains(start.trim()),
+        "what was dropped stays dropped"
+    );
     fs::write(go, "").unwrap();
     repo.until_archived(&world, "a");
 }
@@ -356,13 +404,16 @@ fn a_push_whose_answer_is_lost_is_known_again() {
     let go = patient(&world, "a");
     let lost = world.path("lost");
     // The branch is moved, and the other side dies before it says so.
-    let script = format!("#!/bin/sh\n[ -e {0} ] && exit 0\ntouch {0}\nkill -9 $PPID\n", lost.display());
+    let script = format!(
+        "#!/bin/sh\n[ -e {0} ] && exit 0\ntouch {0}\nkill -9 $PPID\n",
+        lost.display()
+    );
     let _up = {
         hook(&repo, "post-receive", &script);
         world.up()
     };
     world.until("an answer was lost", || lost.exists().then_some(()));
-    world.until("it is said", || (repo.field("a", "Status")? == "in-progress").then_some(()));
+    until_said(&world, &repo, "a", "in-progress");
     fs::write(go, "").unwrap();
     repo.until_archived(&world, "a");
     assert_eq!(world.outcomes("a"), ["haiku:done"]);
@@ -371,7 +422,11 @@ fn a_push_whose_answer_is_lost_is_known_again() {
 #[test]
 fn what_the_other_side_does_not_take_is_said() {
     let (world, repo) = scene(&[&section("a", "")]);
-    let hook = hook(&repo, "pre-receive", "#!/bin/sh\necho the branch is protected >&2\nexit 1\n");
+    let hook = hook(
+        &repo,
+        "pre-receive",
+        "#!/bin/sh\necho the branch is protected >&2\nexit 1\n",
+    );
     let _up = world.up();
     let problem = until_problem(&world, "queue-repository-refused");
     assert!(problem.contains("pre-receive hook declined"), "{problem}");
@@ -418,15 +473,19 @@ fn a_repository_without_a_queue_says_what_is_missing() {
 
 #[test]
 fn old_sections_go_to_the_archive_of_the_repository() {
-    let names: Vec<String> = (0..24).map(|n| format!("t{n:02}")).collect();
-    let sections: Vec<String> = names.iter().map(|name| section(name, "")).collect();
-    let (world, repo) = scene(&sections.iter().map(String::as_str).collect::<Vec<_>>());
+    let (world, repo) = scene(&[&section("a", "")]);
+    let old = |n: u32| {
+        format!(
+            "\n### old{n:02}: Old\n- **Description:** Done.\n- **Status:** completed\n- **Completed:** 2026-01-{n:02}T10:00:00Z\n"
+        )
+    };
+    repo.edit(|text| format!("{text}{}", (1..=20).rev().map(old).collect::<String>()));
     let _up = world.up();
-    world.until("the archive has the oldest", || {
-        let files = git(&repo.bare, &["ls-tree", "-r", "--name-only", "main"]);
-        let month = files.lines().find(|name| name.starts_with("archive/"))?.to_owned();
-        let text = git(&repo.bare, &["show", &format!("main:{month}")]);
-        (text.matches("### t").count() == 4).then_some(())
-    });
-    assert_eq!(repo.text().matches("### t").count(), 20);
+    repo.until_archived(&world, "a");
+    let archive = git(&repo.bare, &["show", "main:archive/2026-01.md"]);
+    assert!(archive.contains("### old01: Old"), "{archive}");
+    assert!(!repo.text().contains("old01"), "{}", repo.text());
+    let files = git(&repo.bare, &["show", "--name-only", "--format=", "main:archive"]);
+    assert!(files.contains("2026-01.md"), "{files}");
+    assert!(!world.root().join("archive/2026-01.md").exists());
 }
