@@ -258,7 +258,10 @@ pub struct Crew<'a> {
 #[derive(Debug, Default)]
 struct Load<'a> {
     slots: u32,
-    projects: BTreeMap<&'a str, u32>,
+    /// The projects that it works for.
+    projects: BTreeSet<&'a str>,
+    /// The projects of whose tasks it has workspaces.
+    knows: BTreeSet<&'a str>,
 }
 
 impl<'a> Crew<'a> {
@@ -271,6 +274,9 @@ impl<'a> Crew<'a> {
         for task in live {
             if let Some(node) = task.state.attempt().and_then(|a| a.route.node.as_ref()) {
                 crew.take(node, task);
+            } else if let Some(node) = &task.history.last_node {
+                let load = crew.load.entry(node).or_default();
+                load.knows.insert(&task.definition.project);
             }
         }
         crew
@@ -286,11 +292,11 @@ impl<'a> Crew<'a> {
     pub fn take(&mut self, node: &'a NodeName, task: &'a Task) {
         let load = self.load.entry(node).or_default();
         load.slots += 1;
-        *load.projects.entry(&task.definition.project).or_default() += 1;
+        load.projects.insert(&task.definition.project);
     }
 
     /// The node that the next attempt of a task goes to: where its workspace is, else one that works for its project
-    /// already, else the one with the largest share of free slots.
+    /// already, else one that has workspaces of its project, else the one with the largest share of free slots.
     ///
     /// None where no node that fits has a free slot, or where the node with its workspace has none now.
     pub fn place(&self, task: &Task, fit: impl Fn(&Announcement) -> Fit) -> Option<&'a Node> {
@@ -314,10 +320,12 @@ impl<'a> Crew<'a> {
         let may = |node: &&Node| self.free(node) > 0 && fits(node) == Fit::Now;
         self.nodes.iter().filter(may).min_by_key(|node| {
             let load = self.load.get(node.name());
-            let knows = load.is_some_and(|l| l.projects.contains_key(task.definition.project.as_str()));
+            let project = task.definition.project.as_str();
+            let works = load.is_some_and(|l| l.projects.contains(project));
+            let knows = load.is_some_and(|l| l.knows.contains(project));
             let used = u64::from(load.map_or(0, |l| l.slots));
             let share = used * 1_000_000 / u64::from(node.announcement.slots.max(1));
-            (!knows, share, node.name())
+            (!works, !knows, share, node.name())
         })
     }
 

@@ -126,6 +126,15 @@ fn who_works_for_the_project_already_is_preferred() {
     let live = [running("x", "p", "b")];
     assert_eq!(placed(&ready("t", "p"), &nodes, &live).as_deref(), Some("b"));
     assert_eq!(placed(&ready("t", "other"), &nodes, &live).as_deref(), Some("a"));
+    let mut waits = ready("y", "q");
+    waits.history.last_node = Some(name("b"));
+    let live = [running("x", "other", "b"), waits];
+    let who_knows = placed(&ready("t", "q"), &nodes, &live);
+    assert_eq!(
+        who_knows.as_deref(),
+        Some("b"),
+        "a checkout counts more than an idle node"
+    );
 }
 
 #[test]

@@ -184,7 +184,10 @@ impl Drive<'_> {
             let document = Document::parse(bytes.to_vec());
             let here = |id: &TaskId| document.sections().iter().any(|s| s.id == *id);
             if let Some(there) = document.sections().iter().find(|s| s.id == *id) {
-                let parents = there.fields.iter().filter(|field| field.name == "Parent");
+                let parents = there
+                    .fields
+                    .iter()
+                    .filter(|field| field.name.eq_ignore_ascii_case("parent"));
                 let ours = { parents.into_iter() }.any(|field| field.value == parent.id.as_str());
                 refusal = (!ours).then(|| taken_id(id));
                 return None;

@@ -111,7 +111,7 @@ mod tests {
             "a: completed, archived\n\nOrchestrator-Status: a completed\n"
         );
         let only = message(&Said::of(&[set("a", &[(StatusField::Escalation, "opus")])]));
-        assert_eq!(only, "a: Escalation\n");
+        assert_eq!(only, "a: escalation\n");
         let ids = ["a", "b", "c", "d"].map(|id| status(id, "in-progress"));
         let many = message(&Said::of(&ids));
         assert!(

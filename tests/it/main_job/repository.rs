@@ -152,6 +152,12 @@ fn patient(world: &World, task: &str) -> PathBuf {
     go
 }
 
+fn until_said(world: &World, repo: &Repo, task: &str, status: &str) {
+    world.until(&format!("{task} is said to be {status}"), || {
+        (repo.field(task, "Status")? == status).then_some(())
+    });
+}
+
 fn until_problem(world: &World, code: &str) -> String {
     world.until(code, || {
         let status = world.status();
@@ -182,7 +188,7 @@ fn work_is_read_from_it_and_written_down_by_commits() {
     repo.commit("a job");
     assert!(repo.try_push(&[]));
     let own = world.queue();
-    let _up = world.up();
+    let mut up = world.up();
     repo.until_archived(&world, "a");
     repo.until_archived(&world, "b");
     assert_eq!(world.queue(), own, "the instance's own file is nobody's queue");
@@ -203,6 +209,7 @@ fn work_is_read_from_it_and_written_down_by_commits() {
         world.status()
     );
     // A second life from the same repository asks for nothing.
+    assert_eq!(up.end(), 0);
     let commits = repo.log("%H");
     world.done(&["tick", "--wait"]);
     assert_eq!(repo.log("%H"), commits);
@@ -268,9 +275,7 @@ fn a_repository_that_is_away_costs_nothing_but_its_news() {
     let (world, repo) = scene(&[&section("a", "")]);
     let go = patient(&world, "a");
     let mut up = world.up();
-    world.until("it is said", || {
-        (repo.field("a", "Status")? == "in-progress").then_some(())
-    });
+    until_said(&world, &repo, "a", "in-progress");
     let moved = world.path("moved.git");
     fs::rename(&repo.bare, &moved).unwrap();
     let problem = until_problem(&world, "queue-repository-away");
@@ -304,7 +309,7 @@ fn nobody_s_push_is_lost_in_a_race() {
         .for_each(|name| repo.until_archived(&world, name));
     let text = repo.text();
     (0..12).for_each(|note| assert!(text.contains(&format!("\nNote {note}.\n")), "{note}: {text}"));
-    assert_eq!(repo.field("t7", "Status").as_deref(), Some("paused"));
+    until_said(&world, &repo, "t7", "paused");
     fs::write(go, "").unwrap();
     repo.set_status("t7", "pending");
     repo.until_archived(&world, "t7");
@@ -332,7 +337,7 @@ fn a_person_s_status_wins_over_ours_that_was_on_its_way() {
     world.until("ours was on its way", || other.exists().then_some(()));
     repo.set_status("a", "paused");
     world.until_state("a", "paused");
-    assert_eq!(repo.field("a", "Status").as_deref(), Some("paused"));
+    until_said(&world, &repo, "a", "paused");
     fs::write(go, "").unwrap();
     repo.set_status("a", "pending");
     repo.until_archived(&world, "a");
@@ -344,9 +349,7 @@ fn a_deleted_section_cancels_its_task() {
     let go = patient(&world, "a");
     patient(&world, "b");
     let _up = world.up();
-    world.until("it is said", || {
-        (repo.field("a", "Status")? == "in-progress").then_some(())
-    });
+    until_said(&world, &repo, "a", "in-progress");
     repo.edit(|text| {
         let gone = section_of(text, "a").unwrap().to_owned();
         text.replace(&gone, "")
@@ -385,9 +388,7 @@ fn a_history_that_is_written_anew_is_followed_and_told() {
     until_problem(&world, "queue-repository-rewritten");
     repo.until_archived(&world, "c");
     world.until_state("b", "paused");
-    world.until("ours is said again", || {
-        (repo.field("a", "Status")? == "in-progress").then_some(())
-    });
+    until_said(&world, &repo, "a", "in-progress");
     assert_eq!(world.outcomes("a"), ["haiku:-"], "nobody asked for it again");
     assert!(
         !repo.log("%H").contains(start.trim()),
@@ -412,9 +413,7 @@ fn a_push_whose_answer_is_lost_is_known_again() {
         world.up()
     };
     world.until("an answer was lost", || lost.exists().then_some(()));
-    world.until("it is said", || {
-        (repo.field("a", "Status")? == "in-progress").then_some(())
-    });
+    until_said(&world, &repo, "a", "in-progress");
     fs::write(go, "").unwrap();
     repo.until_archived(&world, "a");
     assert_eq!(world.outcomes("a"), ["haiku:done"]);
@@ -474,18 +473,19 @@ fn a_repository_without_a_queue_says_what_is_missing() {
 
 #[test]
 fn old_sections_go_to_the_archive_of_the_repository() {
-    let names: Vec<String> = (0..24).map(|n| format!("t{n:02}")).collect();
-    let sections: Vec<String> = names.iter().map(|name| section(name, "")).collect();
-    let (world, repo) = scene(&sections.iter().map(String::as_str).collect::<Vec<_>>());
+    let (world, repo) = scene(&[&section("a", "")]);
+    let old = |n: u32| {
+        format!(
+            "\n### old{n:02}: Old\n- **Description:** Done.\n- **Status:** completed\n- **Completed:** 2026-01-{n:02}T10:00:00Z\n"
+        )
+    };
+    repo.edit(|text| format!("{text}{}", (1..=20).rev().map(old).collect::<String>()));
     let _up = world.up();
-    world.until("the archive has the oldest", || {
-        let files = git(&repo.bare, &["ls-tree", "-r", "--name-only", "main"]);
-        let month = files
-            .lines()
-            .find(|name| name.starts_with("archive/"))?
-            .to_owned();
-        let text = git(&repo.bare, &["show", &format!("main:{month}")]);
-        (text.matches("### t").count() == 4).then_some(())
-    });
-    assert_eq!(repo.text().matches("### t").count(), 20);
+    repo.until_archived(&world, "a");
+    let archive = git(&repo.bare, &["show", "main:archive/2026-01.md"]);
+    assert!(archive.contains("### old01: Old"), "{archive}");
+    assert!(!repo.text().contains("old01"), "{}", repo.text());
+    let files = git(&repo.bare, &["show", "--name-only", "--format=", "main:archive"]);
+    assert!(files.contains("2026-01.md"), "{files}");
+    assert!(!world.root().join("archive/2026-01.md").exists());
 }
