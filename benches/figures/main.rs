@@ -23,6 +23,8 @@ mod pass;
 mod peers;
 mod queue;
 mod queues;
+mod reach;
+mod scale;
 mod scene;
 mod server;
 mod service;
@@ -40,7 +42,7 @@ struct Section {
     run: fn(&crowd::Crowds) -> anyhow::Result<Vec<Figure>>,
 }
 
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 16] = [
     Section {
         name: "parse",
         run: |_| queue::figures(),
@@ -60,6 +62,14 @@ const SECTIONS: [Section; 14] = [
     Section {
         name: "queues",
         run: |_| queues::figures(),
+    },
+    Section {
+        name: "fleet-latency",
+        run: |_| reach::figures(),
+    },
+    Section {
+        name: "scale",
+        run: |_| scale::figures(),
     },
     Section {
         name: "spawn",

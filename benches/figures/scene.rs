@@ -107,6 +107,13 @@ impl Scene {
         self.root().join("PROACTIVE-JOBS.md")
     }
 
+    /// Adds sections to its configuration.
+    pub fn add_to_configuration(&self, text: &str) -> anyhow::Result<()> {
+        let path = self.root().join("orchestrator.toml");
+        let configured = fs::read_to_string(&path)?;
+        Ok(fs::write(path, configured + text)?)
+    }
+
     /// Replaces the queue file by renaming a new one over it, as editors do.
     pub fn replace_queue(&self, text: &str) -> anyhow::Result<()> {
         let new = self.root().join(".new-queue");

@@ -33,12 +33,12 @@ const ADMIT: &str = "INSERT INTO task (id, version, epoch, seq, updated_at, stat
     $9::text[], $10::bigint[], $11::bigint[]) \
     AS c (id, version, epoch, seq, updated_at, state, history, hash, project, priority, created_at) ORDER BY c.id COLLATE \"C\"";
 pub(super) const MOVE: &str = "UPDATE task t SET version = c.version, epoch = c.epoch, seq = c.seq, updated_at = c.updated_at, \
-    state = c.state::jsonb, history = c.history::json, body_version = $9 \
+    xact = pg_current_xact_id()::text::bigint, state = c.state::jsonb, history = c.history::json, body_version = $9 \
     FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bigint[]) \
     AS c (id, version, epoch, seq, updated_at, state, history, expected) WHERE t.id = c.id AND t.version = c.expected";
 /// A completed task refers to the newest passed gate of its attempt and commit, or to none, which the schema refuses.
 const REWRITE: &str = "UPDATE task t SET version = c.version, epoch = c.epoch, seq = c.seq, updated_at = c.updated_at, \
-    state = c.state::jsonb, history = c.history::json, definition_hash = c.hash, project = c.project, \
+    xact = pg_current_xact_id()::text::bigint, state = c.state::jsonb, history = c.history::json, definition_hash = c.hash, project = c.project, \
     priority = c.priority, body_version = $15, done_gate = CASE WHEN c.proof_commit IS NOT NULL THEN \
     (SELECT max(g.seq) FROM gate g WHERE g.task_id = c.id AND g.attempt = c.proof_attempt AND g.epoch = c.proof_epoch \
     AND g.commit_id = c.proof_commit AND g.verdict = 'passed') END \

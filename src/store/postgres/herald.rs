@@ -1,5 +1,5 @@
-//! The wake-up between processes: a NOTIFY some milliseconds after commits, never in one, and never more than one for all that
-//! happened meanwhile.
+//! The wake-up between processes: a NOTIFY after commits, never in one: at once after a time of silence, and one for all that
+//! happens in the milliseconds after it.
 //!
 //! Invariant: nothing depends on it. A notification may be lost with its connection; whoever waits also asks every two seconds.
 
@@ -18,7 +18,7 @@ use super::PostgresStore;
 
 /// The channel of all processes on a database.
 const CHANNEL: &str = "orchestrator";
-/// What happens within it is told at once.
+/// What happens within it after a word is one further word.
 const TOGETHER: Duration = Duration::from_millis(10);
 /// How often whoever waits asks by itself.
 const POLL: Duration = Duration::from_secs(2);
@@ -111,9 +111,10 @@ impl Inner {
 async fn speak(herald: Weak<Inner>, word: Arc<Notify>) {
     loop {
         word.notified().await;
-        sleep(TOGETHER).await;
         let Some(herald) = herald.upgrade() else { return };
         herald.say().await;
+        drop(herald);
+        sleep(TOGETHER).await;
     }
 }
 

@@ -93,6 +93,21 @@ impl Server {
             .map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
+    /// One connection for writing, whose statements all go by keys. They are planned once, and for tables that are large: a plan that
+    /// is made while a table is empty would read all of it for each row of a group ever after.
+    pub(super) async fn connect_to_write(&self) -> Result<PgConnection, sqlx::Error> {
+        let options = self.options.clone().options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("jit", "off"),
+        ]);
+        timeout(self.address.limits().connect_timeout, options.connect())
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
     /// The longest that an answer of the server can take by its own limits.
     pub(super) fn longest(&self) -> Duration {
         let limits = self.address.limits();

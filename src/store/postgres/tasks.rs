@@ -24,13 +24,14 @@ macro_rules! select_tasks {
 }
 
 const LIVE: &str = select_tasks!("WHERE t.live ORDER BY t.id");
-pub(super) const CHANGED: &str = select_tasks!("WHERE t.xact >= $1 ORDER BY t.seq");
+pub(super) const CHANGED: &str =
+    select_tasks!("WHERE t.id IN (SELECT e.task_id FROM event_log e WHERE e.xact >= $1) ORDER BY t.seq");
 const STANDINGS: &str = "SELECT id, kind FROM task WHERE id = ANY($1)";
 const ONE: &str = select_tasks!("WHERE t.id = $1");
 const EVENTS: &str = "SELECT * FROM event_log WHERE task_id = $1 ORDER BY version DESC LIMIT $2";
 /// The oldest transaction that still runs: whatever has a lower number is over, and seen by whoever looks from now on.
 const MARK: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-const WRITTEN_BY_OTHERS: &str = "SELECT coalesce(sum(commits), 0)::bigint FROM writer WHERE id <> $1";
+const WRITTEN_BY_OTHERS: &str = "SELECT coalesce(sum(commits), 0)::bigint FROM writer WHERE id <> ALL($1)";
 
 /// Live tasks are few, and found by their own index; ended ones lie in the order of their last change.
 const LIVE_PAGE: &str = select_tasks!(
@@ -127,7 +128,7 @@ impl PostgresStore {
 
     /// How often other writers have committed.
     pub(super) async fn count_of_others(&self) -> Result<i64, StoreError> {
-        let own = self.writer.id;
+        let own = &self.writer.ids();
         self.read(move |pool| async move {
             sqlx::query_scalar(WRITTEN_BY_OTHERS)
                 .bind(own)

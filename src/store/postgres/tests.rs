@@ -78,10 +78,6 @@ async fn fill(conn: &mut PgConnection, kind: &str, tasks: u32, leased: bool) {
     .await;
 }
 
-/// What takes whatever is ready, in the order of the queue: the index must give both.
-const PICK: &str = "SELECT id FROM task WHERE kind = 'ready' ORDER BY priority, created_at, id LIMIT 100 \
-    FOR UPDATE SKIP LOCKED";
-
 /// The hot statements, with their parameters and the tables that they must never read as a whole.
 async fn all_plans(conn: &mut PgConnection) -> Vec<(&'static str, String)> {
     let texts = "ARRAY['a','b']";
@@ -103,14 +99,6 @@ async fn all_plans(conn: &mut PgConnection) -> Vec<(&'static str, String)> {
     ] {
         plans.push((name, plan(conn, sql, types, parameters).await));
     }
-    run(conn, "SET plan_cache_mode = auto").await;
-    let pick = format!("EXPLAIN {PICK}");
-    let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(pick))
-        .persistent(false)
-        .fetch_all(&mut *conn)
-        .await
-        .unwrap();
-    plans.push(("pick", lines.join("\n")));
     plans
 }
 

@@ -162,7 +162,7 @@ impl Hand {
     async fn connection(&mut self) -> Result<PgConnection, sqlx::Error> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
-            None => self.server.connect().await?,
+            None => self.server.connect_to_write().await?,
         };
         if !self.introduced {
             sqlx::query(INTRODUCE)

@@ -1,12 +1,14 @@
-//! The one writer: a task that owns the writing connection and groups whatever waits into one commit.
+//! The writer: a few hands, each a task that owns a writing connection and groups whatever waits for it into one commit.
 //!
 //! Invariants: work is answered only after the commit that holds it is on disk; work that is refused is undone alone and the others
 //! of its group stand; a group whose connection is lost before its commit was sent took no effect and is done again; one whose
 //! commit was sent is read back first ([`super::turn`]). There is no timer: a group is what queued up while the last commit was on
-//! its way. The queue is bounded: callers wait when the server is slower than they are.
+//! its way. The queues are bounded: callers wait when the server is slower than they are. What changes a task is always the same
+//! hand's, so that the changes of a task keep their order and hands never wait for each other; what changes none is the first's.
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use sqlx::types::Uuid;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -21,21 +23,29 @@ use crate::store::error::{CommitError, StoreError};
 use crate::store::record::Committed;
 
 /// The most pieces of work of one commit: bounds what one lost commit costs.
-const GROUP: usize = 200;
-/// The most that waits; more waits at its callers.
+const GROUP: usize = 500;
+/// The most that waits for a hand; more waits at its callers.
 const QUEUE: usize = 1024;
+/// Hands: while the server is busy with the rows of one, it works on those of the other. Each is a connection and a process there.
+const HANDS: usize = 2;
 
-/// The handle of the writer task.
+/// The handles of the hands.
+#[derive(Debug)]
 pub(super) struct Writer {
-    /// The name of this writer's own row.
-    pub(super) id: Uuid,
+    /// The names of their own rows.
+    ids: Vec<Uuid>,
+    hands: Vec<Handle>,
+}
+
+/// The handle of one.
+struct Handle {
     queue: mpsc::Sender<Message>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl fmt::Debug for Writer {
+impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer")
+        f.debug_struct("Handle")
             .field("waiting", &(QUEUE - self.queue.capacity()))
             .finish()
     }
@@ -60,30 +70,28 @@ impl Ticket {
 }
 
 impl Writer {
-    /// Starts the writer; it connects with its first work, and lives until [`Writer::close`] or until the store is dropped.
+    /// Starts the hands; each connects with its first work, and lives until [`Writer::close`] or until the store is dropped.
     pub(super) fn start(server: Server) -> (Self, Herald) {
-        let (queue, inbox) = mpsc::channel(QUEUE);
-        let id = Uuid::new_v4();
-        let herald = Herald::new(server.side_pool(), id);
-        let hand = Hand::new(server, id);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "its handle is kept, and awaited by `close`"
-        )]
-        let task = tokio::spawn(write_groups(hand, inbox, herald.clone()));
-        let writer = Self {
-            id,
-            queue,
-            task: Mutex::new(Some(task)),
-        };
-        (writer, herald)
+        let herald = Herald::new(server.side_pool(), Uuid::new_v4());
+        let ids: Vec<Uuid> = (0..HANDS).map(|_| Uuid::new_v4()).collect();
+        let hands = ids
+            .iter()
+            .map(|id| Handle::start(&server, *id, &herald))
+            .collect();
+        (Self { ids, hands }, herald)
     }
 
-    /// Does work in the next group and answers when that is on disk.
+    /// The names of the rows that are this process's own.
+    pub(super) fn ids(&self) -> &[Uuid] {
+        &self.ids
+    }
+
+    /// Does work in the next group of its hand and answers when that is on disk.
     pub(super) async fn run(&self, work: Work) -> Outcome {
         let (reply, answer) = oneshot::channel();
         let closed = CommitError::Store(StoreError::Closed);
-        let sent = self.queue.send(Message::Work(Ticket { work, reply })).await;
+        let hand = &self.hands[work.task().map_or(0, hand_of)];
+        let sent = hand.queue.send(Message::Work(Ticket { work, reply })).await;
         match sent {
             Ok(()) => answer.await.unwrap_or(Err(closed)),
             Err(_) => Err(closed),
@@ -113,12 +121,39 @@ impl Writer {
 
     /// Writes what waits, and ends.
     pub(super) async fn close(&self) {
-        // A writer that is gone already has nothing left to close.
-        let _ = self.queue.send(Message::Close).await;
-        if let Some(task) = self.task.lock().await.take() {
-            let _ = task.await;
+        for hand in &self.hands {
+            // One that is gone already has nothing left to close.
+            let _ = hand.queue.send(Message::Close).await;
+        }
+        for hand in &self.hands {
+            if let Some(task) = hand.task.lock().await.take() {
+                let _ = task.await;
+            }
         }
     }
+}
+
+impl Handle {
+    fn start(server: &Server, id: Uuid, herald: &Herald) -> Self {
+        let (queue, inbox) = mpsc::channel(QUEUE);
+        let hand = Hand::new(server.clone(), id);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "its handle is kept, and awaited by `close`"
+        )]
+        let task = tokio::spawn(write_groups(hand, inbox, herald.clone()));
+        Self {
+            queue,
+            task: Mutex::new(Some(task)),
+        }
+    }
+}
+
+/// Which hand a task's changes are.
+fn hand_of(task: &TaskId) -> usize {
+    let mut hasher = DefaultHasher::new();
+    task.hash(&mut hasher);
+    (hasher.finish() % HANDS as u64) as usize
 }
 
 async fn write_groups(mut hand: Hand, mut inbox: mpsc::Receiver<Message>, herald: Herald) {
