@@ -170,6 +170,7 @@ async fn renewals(store: &dyn Store, conn: &mut PgConnection) -> anyhow::Result<
         version: "1".to_owned(),
         host: "figures".to_owned(),
         pid: 1,
+        bus: None,
     };
     let lease = Duration::from_secs(60);
     let Joined::As(term) = roster.join(&node, "figures", lease, Utc::now()).await? else {

@@ -37,13 +37,28 @@ const LOOK: TimeDelta = TimeDelta::minutes(1);
 /// How long a single pass goes on telling.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Starts the couriers of all surfaces; they end with the token.
-pub fn start(instance: &Arc<Instance>, end: &CancellationToken) -> JoinSet<()> {
-    let mut all = JoinSet::new();
-    for courier in couriers(instance) {
-        all.spawn(end.clone().run_until_cancelled_owned(courier.keep()).map(drop));
+/// The couriers of a running service.
+pub struct Couriers {
+    over: CancellationToken,
+    all: JoinSet<()>,
+}
+
+impl Couriers {
+    /// Starts those of all surfaces.
+    pub fn start(instance: &Arc<Instance>) -> Self {
+        let over = CancellationToken::new();
+        let mut all = JoinSet::new();
+        for courier in couriers(instance) {
+            all.spawn(over.clone().run_until_cancelled_owned(courier.keep()).map(drop));
+        }
+        Self { over, all }
     }
-    all
+
+    /// Ends them; what was on its way is brought again, under the same key.
+    pub async fn end(self) {
+        self.over.cancel();
+        self.all.join_all().await;
+    }
 }
 
 /// Brings what can be brought now, within a bounded time.

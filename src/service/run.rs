@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::courier;
+use super::courier::{self, Couriers};
 use super::engine::Engine;
 use super::instance::Instance;
 use super::member::JoinError;
@@ -96,8 +96,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     }
     let upkeep = Upkeep::start(instance.clone());
     instance.spares.keep();
-    let rounds_over = CancellationToken::new();
-    let couriers = courier::start(instance, &rounds_over);
+    let couriers = Couriers::start(instance);
     tracing::info!(home = %instance.layout.root().display(), "up");
     while !shutdown.is_cancelled() {
         instance.pulse.begins();
@@ -127,8 +126,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
             () = shutdown.cancelled() => {}
         }
     }
-    rounds_over.cancel();
-    couriers.join_all().await;
+    couriers.end().await;
     ticker.stop().await?;
     upkeep.end().await;
     instance.spares.end().await;

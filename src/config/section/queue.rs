@@ -76,8 +76,8 @@ impl Queue {
     pub(in crate::config) fn read(section: &mut Section<'_, '_>) -> Self {
         Self {
             repository: section.maybe("repository"),
-            branch: section.get_if("branch", branch, plain_branch),
-            path: section.get_if("path", path, plain_path),
+            branch: section.get_if("branch", branch, |branch| plain_branch(branch)),
+            path: section.get_if("path", path, |path| plain_path(path)),
             pull: section.get_if("pull", pull, longer_than_zero),
             batch: section.get("batch", batch),
             author: section.get("author", author),
@@ -139,7 +139,7 @@ impl Setting for Author {
     }
 }
 
-fn plain_branch(branch: &String) -> Result<(), String> {
+fn plain_branch(branch: &str) -> Result<(), String> {
     let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
     let part = |p: &str| !p.is_empty() && !p.starts_with(['.', '-']) && !p.ends_with(".lock");
     let plain = branch.split('/').all(part) && !branch.contains(odd);
@@ -149,7 +149,7 @@ fn plain_branch(branch: &String) -> Result<(), String> {
     }
 }
 
-fn plain_path(path: &String) -> Result<(), String> {
+fn plain_path(path: &str) -> Result<(), String> {
     let part = |p: &str| !p.is_empty() && p != "." && p != ".." && !p.eq_ignore_ascii_case(".git");
     match path.split('/').all(part) && !path.chars().any(char::is_control) {
         true => Ok(()),
@@ -191,14 +191,14 @@ mod tests {
     #[test]
     fn branches_and_paths_are_plain() {
         for good in ["main", "ops/queue"] {
-            assert_eq!(plain_branch(&good.to_owned()), Ok(()), "{good}");
-            assert_eq!(plain_path(&good.to_owned()), Ok(()), "{good}");
+            assert_eq!(plain_branch(good), Ok(()), "{good}");
+            assert_eq!(plain_path(good), Ok(()), "{good}");
         }
         for bad in ["", "a..b", "a b", "-a", "a:b", "/a", "a/"] {
-            assert!(plain_branch(&bad.to_owned()).is_err(), "{bad}");
+            assert!(plain_branch(bad).is_err(), "{bad}");
         }
         for bad in ["", "../x", "/x", "a//b", ".git/config", "a/./b"] {
-            assert!(plain_path(&bad.to_owned()).is_err(), "{bad}");
+            assert!(plain_path(bad).is_err(), "{bad}");
         }
     }
 }

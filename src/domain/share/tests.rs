@@ -87,7 +87,11 @@ fn claimed(tasks: &[Task], slots: u32, at: DateTime<Utc>, policy: &Policy) -> Ve
     claims.into_iter().map(|(id, _)| id.to_string()).collect()
 }
 
+/// What it shows, what waits and runs, the projects' weights and limits, the slots, and who gets them.
+type Row<'a> = (&'a str, Vec<Task>, &'a [(&'a str, u32, u32)], u32, &'a [&'a str]);
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_class_then_the_share_then_the_age() {
     use Priority::{Critical, High, Low, Medium};
     let many = |project: &str, n: u32, priority, hours| {
@@ -96,7 +100,7 @@ fn the_class_then_the_share_then_the_age() {
             .collect::<Vec<_>>()
     };
     let all = |groups: Vec<Vec<Task>>| groups.concat();
-    let table: [(&str, Vec<Task>, &[(&str, u32, u32)], u32, &[&str]); 8] = [
+    let table: [Row<'_>; 8] = [
         (
             "turn by turn, the older first",
             all(vec![many("a", 4, Medium, 2), many("b", 4, Medium, 1)]),
@@ -262,7 +266,7 @@ impl Run {
         self.tasks.retain(|task| {
             let runs = task.state.attempt().is_some();
             running += usize::from(runs);
-            !runs || (running + first) % n != 0
+            !runs || !(running + first).is_multiple_of(n)
         });
     }
 
