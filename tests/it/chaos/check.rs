@@ -162,6 +162,16 @@ fn none_overlaps(evidence: &Evidence, found: &mut Found) {
         }
         newest.insert(task, before.max(epoch));
     }
+    none_stale(evidence, &newest, &ended, found);
+}
+
+/// What counts was done by the last worker of its task, which came to its end.
+fn none_stale(
+    evidence: &Evidence,
+    newest: &BTreeMap<&str, u64>,
+    ended: &BTreeSet<(&str, u64)>,
+    found: &mut Found,
+) {
     for task in &evidence.tasks {
         let Some(done) = task.done_epoch.map(i64::cast_unsigned) else {
             continue;

@@ -31,7 +31,8 @@ pub struct Evidence {
     pub printed: Vec<String>,
     /// Attempts that stood still together with whoever watched over them.
     pub paused: Vec<Pause>,
-    /// Whether a message may have been printed again: somebody died or froze between printing and writing that down.
+    /// Whether a message may have been printed again: somebody died, froze or lost the store between printing and writing that
+    /// down, and another one leads.
     pub may_repeat: bool,
 }
 

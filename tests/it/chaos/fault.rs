@@ -94,6 +94,7 @@ impl Fault {
                 hold(fleet, any, passes);
             }
             Self::HalfOpen => {
+                fleet.may_repeat = true;
                 fleet.nodes[any].store.leave_half_open();
                 fleet.nodes[any].bus.leave_half_open();
                 last(fleet.lease * 2);
@@ -212,6 +213,7 @@ fn jump(fault: Fault, fleet: &Fleet, n: usize, dice: &mut Dice) {
 }
 
 fn kill_postgres(fleet: &mut Fleet, dice: &mut Dice) {
+    fleet.may_repeat = true;
     fleet.postgres.kill();
     last(Duration::from_millis(dice.roll(2_000) as u64));
     let Fleet {
@@ -237,7 +239,8 @@ fn lose_commits(fleet: &Fleet, dice: &mut Dice) -> u32 {
     count(fleet) - before
 }
 
-fn hold(fleet: &Fleet, n: usize, passes: Passes) {
+fn hold(fleet: &mut Fleet, n: usize, passes: Passes) {
+    fleet.may_repeat = true;
     let node = &fleet.nodes[n];
     node.store.let_pass(passes);
     node.bus.let_pass(passes);

@@ -34,7 +34,7 @@ pub struct Fleet {
     pub accepted: BTreeSet<String>,
     /// Attempts that were stopped together with their supervisors, and when they went on.
     pub paused: Vec<evidence::Pause>,
-    /// Whether a node was interrupted that may have printed something just then.
+    /// Whether a leader may have been followed by another one between printing something and writing that down.
     pub may_repeat: bool,
     written: usize,
     folder: tempfile::TempDir,
