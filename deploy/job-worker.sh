@@ -153,6 +153,7 @@ cp "$0" "$desk/job-worker.sh"
 touch "$desk/job.lease"
 (
     umask 077
+    echo "lease=$lease" >"$desk/job.env"
     {
         # The attempt's key marks processes of this machine; those of the job are elsewhere.
         env | sed -n 's/^\(ORCHESTRATOR_[A-Z_]*\)=.*/\1/p' | grep -vx ORCHESTRATOR_ATTEMPT_KEY
@@ -161,7 +162,7 @@ touch "$desk/job.lease"
         printf 'export %s=' "$key"
         quoted "$(eval "printf '%s' \"\${$key:-}\"")"
         echo
-    done >"$desk/job.env"
+    done >>"$desk/job.env"
 )
 tailing=
 finish() {
