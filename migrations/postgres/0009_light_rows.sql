@@ -9,6 +9,10 @@
 
 CREATE TRIGGER task_stays_named BEFORE UPDATE ON task FOR EACH ROW
     WHEN (NEW.id <> OLD.id) EXECUTE FUNCTION refuse('a task keeps its name');
+CREATE TRIGGER attempt_live_stays_named BEFORE UPDATE ON attempt_live FOR EACH ROW
+    WHEN (NEW.task_id <> OLD.task_id OR NEW.epoch <> OLD.epoch) EXECUTE FUNCTION refuse('what is seen of an attempt stays its own');
+CREATE TRIGGER effect_stays_named BEFORE UPDATE ON outbox FOR EACH ROW
+    WHEN (NEW.task_id <> OLD.task_id) EXECUTE FUNCTION refuse('an effect stays of its task');
 CREATE TRIGGER attempt_stays BEFORE DELETE OR TRUNCATE ON attempt
     FOR EACH STATEMENT EXECUTE FUNCTION refuse('an attempt is never deleted');
 

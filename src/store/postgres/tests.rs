@@ -95,7 +95,7 @@ async fn all_plans(conn: &mut PgConnection) -> Vec<(&'static str, String)> {
         ("move", apply::MOVE, move_types, moved.as_str()),
         ("close", apply::CLOSE, close_types, close.as_str()),
         ("beat", sides::BEAT, beat_types, beat.as_str()),
-        ("changed", tasks::CHANGED, "bigint", "9223372036854775807"),
+        ("changed", tasks::CHANGED, "text[]", texts),
     ] {
         plans.push((name, plan(conn, sql, types, parameters).await));
     }
