@@ -16,13 +16,13 @@ mod tests;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// I1: no task is lost; each that was accepted has ended, once.
-    NoneLost,
+    Lost,
     /// I2: no two attempts of a task overlap, and what counts is what its last worker did.
-    NoneOverlaps,
+    Overlap,
     /// I3: nothing is archived without the passed gate of that very attempt and commit.
-    NoneUnproven,
+    Unproven,
     /// I4: every change has its event and no event is without its change; epochs rise; no message is lost, doubled or overtaken.
-    NoneTwice,
+    Twice,
 }
 
 /// What must not be.
@@ -77,21 +77,18 @@ fn none_lost(evidence: &Evidence, found: &mut Found) {
     for id in &evidence.accepted {
         match rows.get(id.as_str()) {
             None => found.note(
-                Rule::NoneLost,
+                Rule::Lost,
                 format!("{id} was accepted, and the store does not know it"),
             ),
             Some(task) if !has_ended(&task.kind) => {
-                found.note(
-                    Rule::NoneLost,
-                    format!("{id} has not come to its end: {}", task.kind),
-                );
+                found.note(Rule::Lost, format!("{id} has not come to its end: {}", task.kind));
             }
             Some(_) => {}
         }
         let times = evidence.sections.get(id).copied().unwrap_or(0);
         if times != 1 {
             let what = format!("{id} has {times} sections in the queue file and its archive");
-            found.note(Rule::NoneLost, what);
+            found.note(Rule::Lost, what);
         }
     }
     for attempt in evidence.attempts.iter().filter(|a| a.is_open) {
@@ -103,7 +100,7 @@ fn none_lost(evidence: &Evidence, found: &mut Found) {
                 "{} has ended, its attempt {} has not",
                 attempt.task_id, attempt.epoch
             );
-            found.note(Rule::NoneLost, what);
+            found.note(Rule::Lost, what);
         }
     }
     for (id, events) in by_task(&evidence.events) {
@@ -116,7 +113,7 @@ fn none_lost(evidence: &Evidence, found: &mut Found) {
             .filter(|e| has_ended(&e.from_state) && !has_ended(&e.to_state))
             .count();
         if ends > again + 1 {
-            found.note(Rule::NoneLost, format!("{id} has ended {ends} times"));
+            found.note(Rule::Lost, format!("{id} has ended {ends} times"));
         }
     }
 }
@@ -136,26 +133,21 @@ fn none_overlaps(evidence: &Evidence, found: &mut Found) {
             What::Overlaps if stood_still(evidence, line, |older| older < epoch) => {}
             What::Overlaps => {
                 found.note(
-                    Rule::NoneOverlaps,
+                    Rule::Overlap,
                     format!("{who} began while another attempt's processes were there"),
                 );
             }
-            What::Begins if epoch == before => {
-                found.note(Rule::NoneOverlaps, format!("{who} was started twice"))
-            }
+            What::Begins if epoch == before => found.note(Rule::Overlap, format!("{who} was started twice")),
             _ => {}
         }
         if epoch < before && !stood_still(evidence, line, |paused| paused == epoch) {
             found.note(
-                Rule::NoneOverlaps,
+                Rule::Overlap,
                 format!("{who} was at work after attempt {before} had begun"),
             );
         }
         if !known.contains(&(task, epoch)) {
-            found.note(
-                Rule::NoneOverlaps,
-                format!("{who} is no attempt that the store knows"),
-            );
+            found.note(Rule::Overlap, format!("{who} is no attempt that the store knows"));
         }
         if line.what == What::Ends {
             ended.insert((task, epoch));
@@ -181,14 +173,14 @@ fn none_stale(
                 "{} counts as done by attempt {done}, whose worker never came to its end",
                 task.id
             );
-            found.note(Rule::NoneOverlaps, what);
+            found.note(Rule::Overlap, what);
         }
         if newest.get(task.id.as_str()).is_some_and(|newest| *newest > done) {
             let what = format!(
                 "{} counts as done by attempt {done}, and a later one was at work",
                 task.id
             );
-            found.note(Rule::NoneOverlaps, what);
+            found.note(Rule::Overlap, what);
         }
     }
 }
@@ -214,7 +206,7 @@ fn none_unproven(evidence: &Evidence, found: &mut Found) {
         });
         match gate {
             None => found.note(
-                Rule::NoneUnproven,
+                Rule::Unproven,
                 format!(
                     "{} is completed without a gate of its attempt and commit",
                     task.id
@@ -229,7 +221,7 @@ fn none_unproven(evidence: &Evidence, found: &mut Found) {
                     "{} is completed by gate {}, which did not pass",
                     task.id, gate.seq
                 );
-                found.note(Rule::NoneUnproven, what);
+                found.note(Rule::Unproven, what);
             }
             Some(_) => {}
         }
@@ -238,7 +230,7 @@ fn none_unproven(evidence: &Evidence, found: &mut Found) {
                 "{} is completed by attempt {:?} of {}",
                 task.id, task.done_epoch, task.epoch
             );
-            found.note(Rule::NoneUnproven, what);
+            found.note(Rule::Unproven, what);
         }
     }
 }
@@ -254,7 +246,7 @@ fn events_match(evidence: &Evidence, found: &mut Found) {
                 "{} is at version {}, its events are {versions:?}",
                 task.id, task.version
             );
-            found.note(Rule::NoneTwice, what);
+            found.note(Rule::Twice, what);
         }
         for pair in own.windows(2) {
             if pair[1].epoch < pair[0].epoch {
@@ -262,14 +254,14 @@ fn events_match(evidence: &Evidence, found: &mut Found) {
                     "the epoch of {} falls from {} to {}",
                     task.id, pair[0].epoch, pair[1].epoch
                 );
-                found.note(Rule::NoneTwice, what);
+                found.note(Rule::Twice, what);
             }
             if pair[1].from_state != pair[0].to_state {
                 let what = format!(
                     "{} was {}, and goes on from {}",
                     task.id, pair[0].to_state, pair[1].from_state
                 );
-                found.note(Rule::NoneTwice, what);
+                found.note(Rule::Twice, what);
             }
         }
         if own
@@ -277,7 +269,7 @@ fn events_match(evidence: &Evidence, found: &mut Found) {
             .is_some_and(|last| last.to_state != task.kind || last.epoch != task.epoch)
         {
             let what = format!("{} is {}, and its last event says otherwise", task.id, task.kind);
-            found.note(Rule::NoneTwice, what);
+            found.note(Rule::Twice, what);
         }
     }
     for id in events
@@ -285,7 +277,7 @@ fn events_match(evidence: &Evidence, found: &mut Found) {
         .filter(|id| evidence.tasks.iter().all(|t| t.id != **id))
     {
         found.note(
-            Rule::NoneTwice,
+            Rule::Twice,
             format!("there are events of {id}, which does not exist"),
         );
     }
@@ -302,7 +294,7 @@ fn messages_once(evidence: &Evidence, found: &mut Found) {
     for row in &evidence.outbox {
         let Some((version, index)) = place(row) else {
             found.note(
-                Rule::NoneTwice,
+                Rule::Twice,
                 format!("message {} has the key {}", row.seq, row.key),
             );
             continue;
@@ -311,14 +303,14 @@ fn messages_once(evidence: &Evidence, found: &mut Found) {
             && before >= (version, index)
         {
             let what = format!("message {} of {} is told after {before:?}", row.key, row.task);
-            found.note(Rule::NoneTwice, what);
+            found.note(Rule::Twice, what);
         }
         if versions.get(row.task.as_str()).is_none_or(|at| version > *at) {
             let what = format!("message {} is of a change that was not made", row.key);
-            found.note(Rule::NoneTwice, what);
+            found.note(Rule::Twice, what);
         }
         if !row.is_done {
-            found.note(Rule::NoneTwice, format!("message {} was never told", row.key));
+            found.note(Rule::Twice, format!("message {} was never told", row.key));
         }
     }
 }
@@ -349,7 +341,7 @@ fn printed_in_order(evidence: &Evidence, found: &mut Found) {
                     Some(back) => at = back,
                     None => {
                         let what = format!("{line:?} was printed where {:?} was due", owed.get(at));
-                        found.note(Rule::NoneTwice, what);
+                        found.note(Rule::Twice, what);
                         continue;
                     }
                 }
@@ -358,12 +350,12 @@ fn printed_in_order(evidence: &Evidence, found: &mut Found) {
             told = told.max(at);
         }
         if told < owed.len() {
-            found.note(Rule::NoneTwice, format!("{:?} was never printed", owed[told]));
+            found.note(Rule::Twice, format!("{:?} was never printed", owed[told]));
         }
     }
     let again = repeats(evidence);
     if again > 0 && !evidence.may_repeat {
-        found.note(Rule::NoneTwice, format!("{again} messages were printed twice"));
+        found.note(Rule::Twice, format!("{again} messages were printed twice"));
     }
 }
 

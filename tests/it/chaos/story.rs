@@ -73,7 +73,7 @@ pub fn conclude(fleet: &mut Fleet) {
     let mut stories = BTreeMap::new();
     for id in violations
         .iter()
-        .filter(|v| v.rule != Rule::NoneTwice)
+        .filter(|v| v.rule != Rule::Twice)
         .filter_map(|v| v.what.split([' ', ',']).next())
     {
         stories.entry(id.to_owned()).or_insert_with(|| fleet.story_of(id));

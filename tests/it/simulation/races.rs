@@ -54,14 +54,14 @@ fn whoever_races_makes_one_history_and_every_loser_is_told() {
     }
     // A race that nobody ever loses, or in which nothing is ever cancelled or completed, would prove nothing.
     for needed in ["done", "told", "cancelled", "completed"] {
-        assert!(outcomes.get(needed).is_some_and(|n| *n > 10), "{outcomes:?}");
+        assert!(outcomes.get(needed).is_some_and(|n| *n > 5), "{outcomes:?}");
     }
 }
 
 fn race(seed: u64) -> (Task, Vec<Racer>) {
     let mut world = World::new(seed);
     let id = TaskId::parse("t1").unwrap();
-    let early = world.dice.roll(2) == 0;
+    let early = world.dice.roll(4) == 0;
     bring_to_work(&mut world, &id, early);
     let mut task = world.tasks[&id].clone();
     let mut racers = racers(&mut world, &id, &task);
@@ -119,7 +119,12 @@ fn racers(world: &mut World, id: &TaskId, task: &Task) -> Vec<Racer> {
         },
         Command::Retry,
         Command::Pause,
+        // Most people only want it to go on.
         Command::Resume,
+        Command::Resume,
+        Command::Resume,
+        super::approval(),
+        super::approval(),
         super::approval(),
     ];
     for n in 0..PEOPLE {

@@ -103,50 +103,50 @@ fn a_sound_story_passes() {
 }
 
 #[rstest]
-#[case::accepted_and_gone(Rule::NoneLost, |e: &mut Evidence| { e.accepted.insert("u".to_owned()); })]
-#[case::never_ended(Rule::NoneLost, |e: &mut Evidence| {
+#[case::accepted_and_gone(Rule::Lost, |e: &mut Evidence| { e.accepted.insert("u".to_owned()); })]
+#[case::never_ended(Rule::Lost, |e: &mut Evidence| {
     e.tasks[0].kind = "ready".to_owned();
     e.events[4].to_state = "ready".to_owned();
 })]
-#[case::ended_twice(Rule::NoneLost, |e: &mut Evidence| {
+#[case::ended_twice(Rule::Lost, |e: &mut Evidence| {
     e.events[2] = event(3, 3, 1, "running", "completed");
 })]
-#[case::gone_from_the_file(Rule::NoneLost, |e: &mut Evidence| { e.sections.clear(); })]
-#[case::twice_in_the_file(Rule::NoneLost, |e: &mut Evidence| { e.sections.insert("t".to_owned(), 2); })]
-#[case::attempt_left_open(Rule::NoneLost, |e: &mut Evidence| { e.attempts[0].is_open = true; })]
-#[case::lock_was_held(Rule::NoneOverlaps, |e: &mut Evidence| { e.ledger[2].what = What::Overlaps; })]
-#[case::older_one_lives(Rule::NoneOverlaps, |e: &mut Evidence| { e.ledger.insert(3, line("t", 1, What::Lives)); })]
-#[case::started_twice(Rule::NoneOverlaps, |e: &mut Evidence| { e.ledger.insert(1, line("t", 1, What::Begins)); })]
-#[case::unknown_worker(Rule::NoneOverlaps, |e: &mut Evidence| { e.attempts.remove(0); })]
-#[case::stale_completion(Rule::NoneOverlaps, |e: &mut Evidence| { e.ledger[3].what = What::Lives; })]
-#[case::later_one_at_work(Rule::NoneOverlaps, |e: &mut Evidence| {
+#[case::gone_from_the_file(Rule::Lost, |e: &mut Evidence| { e.sections.clear(); })]
+#[case::twice_in_the_file(Rule::Lost, |e: &mut Evidence| { e.sections.insert("t".to_owned(), 2); })]
+#[case::attempt_left_open(Rule::Lost, |e: &mut Evidence| { e.attempts[0].is_open = true; })]
+#[case::lock_was_held(Rule::Overlap, |e: &mut Evidence| { e.ledger[2].what = What::Overlaps; })]
+#[case::older_one_lives(Rule::Overlap, |e: &mut Evidence| { e.ledger.insert(3, line("t", 1, What::Lives)); })]
+#[case::started_twice(Rule::Overlap, |e: &mut Evidence| { e.ledger.insert(1, line("t", 1, What::Begins)); })]
+#[case::unknown_worker(Rule::Overlap, |e: &mut Evidence| { e.attempts.remove(0); })]
+#[case::stale_completion(Rule::Overlap, |e: &mut Evidence| { e.ledger[3].what = What::Lives; })]
+#[case::later_one_at_work(Rule::Overlap, |e: &mut Evidence| {
     e.ledger.push(line("t", 3, What::Begins));
     e.attempts.push(AttemptRow { task_id: "t".to_owned(), epoch: 3, is_open: false });
 })]
-#[case::no_gate(Rule::NoneUnproven, |e: &mut Evidence| { e.gates.clear(); })]
-#[case::gate_of_another_commit(Rule::NoneUnproven, |e: &mut Evidence| { e.gates[0].commit_id = "d".to_owned(); })]
-#[case::gate_of_another_attempt(Rule::NoneUnproven, |e: &mut Evidence| { e.gates[0].epoch = 1; })]
-#[case::gate_that_failed(Rule::NoneUnproven, |e: &mut Evidence| { e.gates[0].verdict = "failed".to_owned(); })]
-#[case::gate_without_receipts(Rule::NoneUnproven, |e: &mut Evidence| { e.gates[0].receipts = 0; })]
-#[case::red_receipt(Rule::NoneUnproven, |e: &mut Evidence| { e.gates[0].passed_receipts = 0; })]
-#[case::event_missing(Rule::NoneTwice, |e: &mut Evidence| { e.events.remove(2); })]
-#[case::event_doubled(Rule::NoneTwice, |e: &mut Evidence| { e.events.insert(3, event(9, 3, 1, "running", "ready")); })]
-#[case::event_without_its_change(Rule::NoneTwice, |e: &mut Evidence| {
+#[case::no_gate(Rule::Unproven, |e: &mut Evidence| { e.gates.clear(); })]
+#[case::gate_of_another_commit(Rule::Unproven, |e: &mut Evidence| { e.gates[0].commit_id = "d".to_owned(); })]
+#[case::gate_of_another_attempt(Rule::Unproven, |e: &mut Evidence| { e.gates[0].epoch = 1; })]
+#[case::gate_that_failed(Rule::Unproven, |e: &mut Evidence| { e.gates[0].verdict = "failed".to_owned(); })]
+#[case::gate_without_receipts(Rule::Unproven, |e: &mut Evidence| { e.gates[0].receipts = 0; })]
+#[case::red_receipt(Rule::Unproven, |e: &mut Evidence| { e.gates[0].passed_receipts = 0; })]
+#[case::event_missing(Rule::Twice, |e: &mut Evidence| { e.events.remove(2); })]
+#[case::event_doubled(Rule::Twice, |e: &mut Evidence| { e.events.insert(3, event(9, 3, 1, "running", "ready")); })]
+#[case::event_without_its_change(Rule::Twice, |e: &mut Evidence| {
     e.events.push(event(6, 6, 2, "completed", "ready"));
 })]
-#[case::event_of_nobody(Rule::NoneTwice, |e: &mut Evidence| { e.tasks.clear(); e.accepted.clear(); e.attempts.clear(); e.ledger.clear(); })]
-#[case::epoch_falls(Rule::NoneTwice, |e: &mut Evidence| { e.events[3].epoch = 0; })]
-#[case::two_histories(Rule::NoneTwice, |e: &mut Evidence| { e.events[3].from_state = "paused".to_owned(); })]
-#[case::another_end(Rule::NoneTwice, |e: &mut Evidence| { e.tasks[0].kind = "cancelled".to_owned(); })]
-#[case::message_doubled(Rule::NoneTwice, |e: &mut Evidence| { e.outbox.push(message(4, "t:5:0", "three")); })]
-#[case::message_overtaken(Rule::NoneTwice, |e: &mut Evidence| { e.outbox.swap(0, 1); })]
-#[case::message_never_told(Rule::NoneTwice, |e: &mut Evidence| { e.outbox[1].is_done = false; })]
-#[case::message_of_no_change(Rule::NoneTwice, |e: &mut Evidence| { e.outbox[2].key = "t:9:0".to_owned(); })]
-#[case::message_of_no_key(Rule::NoneTwice, |e: &mut Evidence| { e.outbox[2].key = "x".to_owned(); })]
-#[case::never_printed(Rule::NoneTwice, |e: &mut Evidence| { e.printed.remove(1); })]
-#[case::printed_out_of_order(Rule::NoneTwice, |e: &mut Evidence| { e.printed.swap(0, 1); })]
-#[case::printed_twice(Rule::NoneTwice, |e: &mut Evidence| { e.printed.push("[t] - three".to_owned()); })]
-#[case::printed_by_nobody(Rule::NoneTwice, |e: &mut Evidence| { e.printed.push("[t] - four".to_owned()); })]
+#[case::event_of_nobody(Rule::Twice, |e: &mut Evidence| { e.tasks.clear(); e.accepted.clear(); e.attempts.clear(); e.ledger.clear(); })]
+#[case::epoch_falls(Rule::Twice, |e: &mut Evidence| { e.events[3].epoch = 0; })]
+#[case::two_histories(Rule::Twice, |e: &mut Evidence| { e.events[3].from_state = "paused".to_owned(); })]
+#[case::another_end(Rule::Twice, |e: &mut Evidence| { e.tasks[0].kind = "cancelled".to_owned(); })]
+#[case::message_doubled(Rule::Twice, |e: &mut Evidence| { e.outbox.push(message(4, "t:5:0", "three")); })]
+#[case::message_overtaken(Rule::Twice, |e: &mut Evidence| { e.outbox.swap(0, 1); })]
+#[case::message_never_told(Rule::Twice, |e: &mut Evidence| { e.outbox[1].is_done = false; })]
+#[case::message_of_no_change(Rule::Twice, |e: &mut Evidence| { e.outbox[2].key = "t:9:0".to_owned(); })]
+#[case::message_of_no_key(Rule::Twice, |e: &mut Evidence| { e.outbox[2].key = "x".to_owned(); })]
+#[case::never_printed(Rule::Twice, |e: &mut Evidence| { e.printed.remove(1); })]
+#[case::printed_out_of_order(Rule::Twice, |e: &mut Evidence| { e.printed.swap(0, 1); })]
+#[case::printed_twice(Rule::Twice, |e: &mut Evidence| { e.printed.push("[t] - three".to_owned()); })]
+#[case::printed_by_nobody(Rule::Twice, |e: &mut Evidence| { e.printed.push("[t] - four".to_owned()); })]
 fn a_planted_violation_is_found(#[case] rule: Rule, #[case] plant: fn(&mut Evidence)) {
     let mut evidence = sound();
     plant(&mut evidence);
