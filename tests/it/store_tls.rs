@@ -62,7 +62,7 @@ async fn a_connection_is_as_safe_as_the_address_asks_for() {
         format!("ssl_cert_file={}", cert.display()),
         format!("ssl_key_file={}", key.display()),
     ];
-    let Some(server) = Private::start_with(&settings).await else {
+    let Some(server) = Private::start_with_tls(&settings).await else {
         return;
     };
     let url = |host: &str, options: &str| {
