@@ -35,12 +35,31 @@ fn as_nobody(command: &mut Command) {
 impl Private {
     /// None where `./test` names no programs.
     pub async fn start() -> Option<Self> {
-        Self::start_with(&[]).await
+        let programs = PathBuf::from(named("ORCHESTRATOR_TEST_PG_BIN")?);
+        Self::start_with(programs, &[]).await
+    }
+
+    /// One that speaks TLS: not every build can. None where there is no such program.
+    pub async fn start_with_tls(settings: &[String]) -> Option<Self> {
+        let named = PathBuf::from(named("ORCHESTRATOR_TEST_PG_BIN")?);
+        let system = std::fs::read_dir("/usr/lib/postgresql")
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut all = std::iter::once(named).chain(system.map(|entry| entry.path().join("bin")));
+        let links = |folder: &PathBuf| {
+            let program = std::fs::read(folder.join("postgres")).unwrap_or_default();
+            program.windows(9).any(|part| part == b"libssl.so")
+        };
+        let Some(programs) = all.find(links) else {
+            println!("skipped: no PostgreSQL here was built with TLS");
+            return None;
+        };
+        Self::start_with(programs, settings).await
     }
 
     /// With settings of its own (`name=value`).
-    pub async fn start_with(settings: &[String]) -> Option<Self> {
-        let programs = PathBuf::from(named("ORCHESTRATOR_TEST_PG_BIN")?);
+    async fn start_with(programs: PathBuf, settings: &[String]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
         let mut init = Command::new(programs.join("initdb"));

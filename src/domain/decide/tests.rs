@@ -53,10 +53,12 @@ fn every_change_keeps_the_books() {
             };
             let place = format!("{event_name} in {state_name}");
             assert_eq!(d.task.version, before.version + 1, "{place}");
-            assert!(
-                d.task.epoch >= before.epoch && d.task.epoch <= before.epoch + 1,
-                "{place}"
-            );
+            // A restore goes above all the numbers that were seen.
+            let highest = match event_name {
+                "restored (later)" => 9,
+                _ => before.epoch + 1,
+            };
+            assert!((before.epoch..=highest).contains(&d.task.epoch), "{place}");
             assert!(
                 !d.entry.kind.is_empty() && d.entry.from == before.state.name(),
                 "{place}"
