@@ -28,7 +28,7 @@ const ROUNDS: u32 = 14;
 /// The first wait between two of them; doubled with each further one, up to the longest.
 const PAUSE: Duration = Duration::from_millis(40);
 const LONGEST: Duration = Duration::from_secs(2);
-/// The commit that the service saw last.
+/// The newest commit that was seen, fetched or pushed.
 const SEEN: &str = "seen";
 /// The commit up to which what we wrote ourselves is known in the store.
 const KNOWN: &str = "known";
@@ -162,7 +162,7 @@ impl QueueRepository {
         Ok(self.upstream.fetch(SEEN).await?)
     }
 
-    /// The newest commit that was fetched; none where nothing was yet.
+    /// The newest commit that was seen; none where nothing was yet.
     pub async fn seen(&self) -> Result<Option<String>, QueueError> {
         Ok(self.upstream.marked(SEEN).await?)
     }
@@ -239,7 +239,11 @@ impl QueueRepository {
             let files = self.files(&base, &edited).await?;
             let head = self.upstream.commit(&base, &files, &edited.message).await?;
             match self.upstream.push(&base, &head).await? {
-                Pushed::Done => return Ok(Placed { head, before }),
+                Pushed::Done => {
+                    // Before anything counts on it: a start without the other side goes on from here.
+                    self.upstream.mark(SEEN, Some(&head)).await?;
+                    return Ok(Placed { head, before });
+                }
                 Pushed::Moved | Pushed::Refused(_) | Pushed::Stale => {}
             }
         }

@@ -23,8 +23,8 @@ use crate::service::queue_repository::{
 };
 use crate::store::{Mirrored, StoreError};
 
-/// The longest wait before a repository that is away is looked for again.
-const LONGEST: Duration = Duration::from_secs(300);
+/// The longest wait before a repository that is away is looked for again: so many times that between two looks, in these bounds.
+const LONGEST: (u32, Duration, Duration) = (10, Duration::from_secs(5), Duration::from_secs(300));
 /// The first wait.
 const FIRST: Duration = Duration::from_secs(2);
 /// After so many commits that were new the clone is packed.
@@ -147,7 +147,11 @@ impl Remote {
         };
         let wait = match self.failures {
             0 => pull,
-            n => FIRST.saturating_mul(1 << (n - 1).min(12)).min(LONGEST),
+            n => {
+                let (times, least, most) = LONGEST;
+                let longest = pull.saturating_mul(times).clamp(least, most);
+                FIRST.saturating_mul(1 << (n - 1).min(12)).min(longest)
+            }
         };
         self.pull_at = now + wait;
         if failed {

@@ -403,8 +403,9 @@ fn any_node_keeps_a_queue_that_is_in_a_repository() {
     b.until("the other one keeps the queue", || keeps("b"));
     assert_eq!(fleet.until_at_it(&b, "t", 2), "b");
     b.done(&["add", "third", "Third"]);
-    repo.until_archived(&b, "third");
+    b.until_state("third", "pending");
     fs::write(fleet.go(), "").unwrap();
+    repo.until_archived(&b, "third");
     repo.until_archived(&b, "t");
     repo.until_archived(&b, "more");
     assert_eq!(b.outcomes("t"), ["haiku:lost", "haiku:done"]);
