@@ -120,71 +120,74 @@ fn own_figures(column: Column<'_>) -> Vec<Figure> {
     ]
 }
 
+/// One of a peer's rates.
+type OfPeer = fn(&Peer) -> f64;
+/// One of ours, its goal as a multiple of a peer's, the peer's place, and the peer's rate.
+type Goal = (&'static str, f64, fn(&Ours) -> f64, usize, OfPeer);
+
+const PEERS: [&str; 3] = ["graphile-worker", "graphile-worker, batched", "pg-boss"];
+const RATES: [(&str, OfPeer); 3] = [
+    ("jobs", |peer| peer.process),
+    ("enqueued in bulk", |peer| peer.bulk),
+    ("enqueued singly, 10 in flight", |peer| peer.single),
+];
+const GOALS: [Goal; 6] = [
+    (
+        "bare jobs: times graphile-worker's, batched",
+        1.0,
+        |o| o.bare,
+        1,
+        |p| p.process,
+    ),
+    (
+        "bare jobs: times graphile-worker's",
+        8.0,
+        |o| o.bare,
+        0,
+        |p| p.process,
+    ),
+    (
+        "bare jobs that are admitted meanwhile: times graphile-worker's, batched",
+        0.7,
+        |o| o.sustained,
+        1,
+        |p| p.process,
+    ),
+    (
+        "admissions: times graphile-worker's `add_jobs`",
+        1.0,
+        |o| o.bulk,
+        0,
+        |p| p.bulk,
+    ),
+    (
+        "single admissions: times graphile-worker's `addJob`",
+        2.5,
+        |o| o.single,
+        0,
+        |p| p.single,
+    ),
+    ("bare jobs: times pg-boss's", 1.0, |o| o.bare, 2, |p| p.process),
+];
+
 fn beside_peers(column: Column<'_>) -> Vec<Figure> {
-    let mut all = Vec::new();
-    for (at, name) in ["graphile-worker", "graphile-worker, batched", "pg-boss"]
-        .into_iter()
-        .enumerate()
-    {
-        let of = |pick: fn(&Peer) -> f64| {
-            column(&|round: &Round| round.peers.as_ref().map_or(f64::NAN, |peers| pick(&peers[at])))
-        };
-        let rates: [(&str, fn(&Peer) -> f64); 3] = [
-            ("jobs", |peer| peer.process),
-            ("enqueued in bulk", |peer| peer.bulk),
-            ("enqueued singly, 10 in flight", |peer| peer.single),
-        ];
-        for (what, pick) in rates {
-            all.push(Figure::new(format!("{name}: {what}"), Unit::Rate, of(pick)));
-        }
-    }
-    let ratio = |what: &str, goal: f64, ours: fn(&Ours) -> f64, at: usize, theirs: fn(&Peer) -> f64| {
-        let samples = column(&|r| {
-            r.peers
-                .as_ref()
-                .map_or(f64::NAN, |peers| ours(&r.ours) / theirs(&peers[at]))
-        });
-        Figure::new(what, Unit::Ratio, samples).above(goal)
+    let of = |at: usize, pick: &dyn Fn(&Ours, &Peer) -> f64| {
+        column(&|round| {
+            let peer = round.peers.as_ref().map(|peers| &peers[at]);
+            peer.map_or(f64::NAN, |peer| pick(&round.ours, peer))
+        })
     };
-    all.extend([
-        ratio(
-            "bare jobs: times graphile-worker's, batched",
-            1.0,
-            |o| o.bare,
-            1,
-            |p| p.process,
-        ),
-        ratio(
-            "bare jobs: times graphile-worker's",
-            8.0,
-            |o| o.bare,
-            0,
-            |p| p.process,
-        ),
-        ratio(
-            "bare jobs that are admitted meanwhile: times graphile-worker's, batched",
-            0.7,
-            |o| o.sustained,
-            1,
-            |p| p.process,
-        ),
-        ratio(
-            "admissions: times graphile-worker's `add_jobs`",
-            1.0,
-            |o| o.bulk,
-            0,
-            |p| p.bulk,
-        ),
-        ratio(
-            "single admissions: times graphile-worker's `addJob`",
-            2.5,
-            |o| o.single,
-            0,
-            |p| p.single,
-        ),
-        ratio("bare jobs: times pg-boss's", 1.0, |o| o.bare, 2, |p| p.process),
-    ]);
-    all
+    let rates = PEERS.iter().enumerate().flat_map(|(at, name)| {
+        RATES.map(|(what, pick)| {
+            let samples = of(at, &|_, peer| pick(peer));
+            Figure::new(format!("{name}: {what}"), Unit::Rate, samples)
+        })
+    });
+    let ratios = GOALS.into_iter().map(|(what, goal, ours, at, theirs)| {
+        let samples = of(at, &|own, peer| ours(own) / theirs(peer));
+        Figure::new(what, Unit::Ratio, samples).above(goal)
+    });
+    rates.chain(ratios).collect()
 }
 
 async fn round(server: &Server, peers: Option<&Peers>) -> anyhow::Result<Round> {

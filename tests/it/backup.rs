@@ -296,7 +296,7 @@ fn sha2_hex(bytes: &[u8]) -> String {
 }
 
 /// Tables that a server has for its own sake. Every other one is carried when a house is moved or kept in a backup.
-const A_SERVER_S_OWN: [&str; 4] = ["_sqlx_migrations", "leader", "node", "writer"];
+const A_SERVER_S_OWN: [&str; 5] = ["_sqlx_migrations", "leader", "node", "worker_output", "writer"];
 
 #[tokio::test]
 async fn every_table_of_a_server_is_carried_or_its_own() {

@@ -1,6 +1,6 @@
 //! What is carried: the tables of a server, each with the embedded store's table that its rows come from.
 //!
-//! A table that only a server has for its own sake (who writes, who is there, who leads) is not carried; `tests/it/backup.rs`
+//! A table that only a server has for its own sake (who writes, who is there, who leads, what workers put out) is not carried; `tests/it/backup.rs`
 //! holds that every table is in one of the two lists.
 
 /// What a column holds.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ fn has(document: &Value, wanted: &[&str]) {
     assert!(missing.is_empty(), "{missing:?} not in {document:#}");
 }
 
-fn path(path: &PathBuf) -> &str {
+fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -136,7 +136,7 @@ const DIFFERS: [&str; 8] = [
     "adrift:unknown-task",
 ];
 
-fn told_before_anything_changes(world: &World, file: &PathBuf) {
+fn told_before_anything_changes(world: &World, file: &Path) {
     let check = world.done(&["restore", "--check", "--json", path(file)]).json();
     has(&check, &DIFFERS);
     assert!(
@@ -153,7 +153,7 @@ fn told_before_anything_changes(world: &World, file: &PathBuf) {
     );
 }
 
-fn put_back_and_held(world: &World, file: &PathBuf) {
+fn put_back_and_held(world: &World, file: &Path) {
     let queue = world.queue();
     let restored = world.done(&["restore", "--replace", "--json", path(file)]).json();
     has(&restored, &DIFFERS[..6]);
