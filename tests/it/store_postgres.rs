@@ -216,7 +216,10 @@ async fn a_change_that_is_committed_late_is_not_missed() {
     let late = "INSERT INTO definition SELECT 'late', hash, body_version, body FROM definition WHERE task_id = 'template'; \
         INSERT INTO task (id, version, epoch, seq, definition_hash, project, priority, created_at, updated_at, body_version, \
         state, history) SELECT 'late', 1, 0, nextval('event_seq'), definition_hash, project, priority, created_at, \
-        updated_at, body_version, state, history FROM task WHERE id = 'template'";
+        updated_at, body_version, state, history FROM task WHERE id = 'template'; \
+        INSERT INTO event_log (seq, task_id, version, epoch, at, kind, from_state, to_state, why) \
+        SELECT nextval('event_seq'), 'late', version, epoch, at, kind, from_state, to_state, why FROM event_log \
+        WHERE task_id = 'template'";
     run(&mut transaction, late).await.unwrap();
     let mark = fresh.store.newest_seq().await.unwrap();
     fresh.admitted("early").await;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::{Content, MirrorError, QueueSync, declared, digest};
@@ -37,7 +36,6 @@ pub(super) struct Remote {
     job: Option<JoinHandle<Went>>,
     /// What came of the last job, until all of it is taken in.
     went: Option<Went>,
-    stirred: Arc<Notify>,
     /// When the branch is looked at next.
     pull_at: DateTime<Utc>,
     /// Before this time nothing is sent.
@@ -75,7 +73,6 @@ impl Remote {
             standing: Standing::recall(&*instance.store).await?,
             job: None,
             went: None,
-            stirred: Arc::new(Notify::new()),
             pull_at: instance.clock.now(),
             send_at: None,
             failures: 0,
@@ -89,16 +86,11 @@ impl Remote {
 
     /// Begins what is to go on beside the loop.
     fn begin(&mut self, work: impl Future<Output = Went> + Send + 'static) {
-        let stirred = self.stirred.clone();
         #[expect(
             clippy::disallowed_methods,
             reason = "one at a time, kept in `job` and awaited by the loop"
         )]
-        let job = tokio::spawn(async move {
-            let went = work.await;
-            stirred.notify_one();
-            went
-        });
+        let job = tokio::spawn(work);
         self.job = Some(job);
     }
 
@@ -116,16 +108,23 @@ impl Remote {
 
     /// What came of the job, where it is over.
     async fn finished(&mut self) {
-        if self.went.is_some() || !self.job.as_ref().is_some_and(JoinHandle::is_finished) {
-            return;
+        if self.job.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.ended().await;
         }
-        if let Some(job) = self.job.take() {
-            // A panic was told by the panic hook; the next look begins anew.
-            self.went = job.await.ok();
-            if self.went.is_none() {
-                self.arrived = (!self.sending.is_empty()).then_some(false);
-            }
+    }
+
+    /// Waits for the end of the job; for ever where there is none. Whoever stops waiting loses nothing.
+    async fn ended(&mut self) {
+        let Some(job) = &mut self.job else {
+            return std::future::pending().await;
+        };
+        // A panic was told by the panic hook; the next look begins anew.
+        let went = job.await.ok();
+        self.job = None;
+        if went.is_none() {
+            self.arrived = (!self.sending.is_empty()).then_some(false);
         }
+        self.went = went;
     }
 
     /// When the branch is looked at next, or something is sent again.
@@ -224,9 +223,9 @@ impl QueueSync {
     }
 
     /// Waits until something came of what goes on beside the loop; for ever where nothing does.
-    pub async fn stirred(&self) {
-        match &self.remote {
-            Some(remote) => remote.stirred.notified().await,
+    pub async fn stirred(&mut self) {
+        match &mut self.remote {
+            Some(remote) => remote.ended().await,
             None => std::future::pending().await,
         }
     }
