@@ -1,7 +1,7 @@
 //! Floor 2, where people read: what is told, where, and in which words.
 //!
 //! A surface is told in parcels ([`parcel`]), at its pace ([`pace`]). Whoever tells keeps what could not be told and tells
-//! it again under the same key ([`crate::service::courier`]). Deliberately absent: a trait for surfaces. What is told in
+//! it again under the same key (`service::courier`). Deliberately absent: a trait for surfaces. What is told in
 //! parcels is one, the webhook; the trait comes with the second.
 
 pub mod console;

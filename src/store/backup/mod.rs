@@ -1,7 +1,7 @@
 //! Backups: a whole store, and the files for people beside it, in one file that can be looked at, verified, and put back into
 //! either engine.
 //!
-//! A backup is an embedded database at the schema of the program that made it, with two tables more ([`mod@seal`]): what lies in
+//! A backup is an embedded database at the schema of the program that made it, with two tables more (`seal`): what lies in
 //! it with counts and digests, and the files. Invariants: what is copied is one moment's, also while services write; a backup
 //! is there whole or not at all, and never written over another; nothing is put back that is damaged or newer than this
 //! program; what a store held before is put aside, not deleted. Deliberately absent: what the world makes of a restored store
