@@ -1,14 +1,20 @@
 //! Floor 2, where people read: what is told, where, and in which words.
 //!
-//! A surface is told in parcels ([`parcel`]), at its pace ([`pace`]). Whoever tells keeps what could not be told and tells
-//! it again under the same key (`service::courier`). Deliberately absent: a trait for surfaces. What is told in
-//! parcels is one, the webhook; the trait comes with the second.
+//! There are two kinds of surface. The webhook is told in parcels ([`parcel`]). A chat ([`port::Chat`]) has rooms with one
+//! message a task ([`message::Card`]) and its history in the thread, and people write and press there ([`heard`]). Each is told at
+//! its pace ([`pace`]). Whoever tells keeps what could not be told and tells it again under the same key
+//! (`service::surface`).
 
 pub mod console;
+pub mod heard;
+pub mod message;
 pub mod pace;
 pub mod parcel;
+pub mod port;
 pub mod webhook;
 pub mod words;
+
+pub use port::{Chat, Deaf, Ear};
 
 use std::time::Duration;
 
@@ -32,5 +38,11 @@ pub enum ChatError {
     Refused {
         /// What it said.
         why: String,
+    },
+    /// The message, room or file that it is about is not there any more.
+    #[error("{what} is not there any more")]
+    Gone {
+        /// What.
+        what: String,
     },
 }

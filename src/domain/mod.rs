@@ -31,6 +31,7 @@ pub mod report;
 pub mod restore;
 pub mod retry;
 pub mod review;
+pub mod role;
 pub mod share;
 pub mod stage;
 pub mod steady;

@@ -95,7 +95,9 @@ struct Courier {
 impl Courier {
     /// None where the surface cannot be told at all: `doctor` and `status` say why.
     fn new(instance: Arc<Instance>, surface: &Surface, chat: &Chat) -> Option<Self> {
-        let ChatKind::Webhook { url, secret } = &chat.kind;
+        let ChatKind::Webhook { url, secret } = &chat.kind else {
+            return None;
+        };
         let made = match secret.value() {
             Ok(secret) => Webhook::new(url, secret, chat.timeout),
             Err(absent) => Err(absent.to_string()),

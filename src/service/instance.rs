@@ -300,9 +300,8 @@ pub fn redactor(config: &Config, environment: &BTreeMap<OsString, OsString>) -> 
     let store = store.and_then(|url| password_in(url.expose_secret()).map(str::to_owned));
     let forge = config.forge.token.as_ref().and_then(|s| s.value().ok());
     let forge = forge.map(|s| s.expose_secret().to_owned());
-    let chat = config.chat.values().filter_map(|chat| match &chat.kind {
-        section::ChatKind::Webhook { secret, .. } => Some(secret.value().ok()?.expose_secret().to_owned()),
-    });
+    let chat = { config.chat.values() }.flat_map(|chat| chat.kind.secrets());
+    let chat = chat.filter_map(|secret| Some(secret.value().ok()?.expose_secret().to_owned()));
     let bus = config.bus.server().and_then(|s| s.value().ok());
     let bus = bus.and_then(|s| password_in(s.expose_secret()).map(str::to_owned));
     Redactor::new(

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use approvals::Approvals;
 pub use bus::Bus;
-pub use chat::{Chat, ChatKind};
+pub use chat::{Chat, ChatKind, Matrix, Slack};
 pub use containment::{Containment, SandboxChoice, Tier as ContainmentTier};
 pub use fleet::Fleet;
 pub use forge::{Forge, ForgeKind};

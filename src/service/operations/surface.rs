@@ -74,10 +74,15 @@ async fn trouble(instance: &Instance, surface: &Surface, chat: &Chat) -> Result<
 }
 
 fn unusable(chat: &Chat) -> Option<String> {
-    let ChatKind::Webhook { url, secret } = &chat.kind;
-    match secret.value() {
-        Err(absent) => Some(absent.to_string()),
-        Ok(secret) if secret.expose_secret().is_empty() => Some("its secret is empty".to_owned()),
-        Ok(secret) => Webhook::new(url, secret, chat.timeout).err(),
+    for secret in chat.kind.secrets() {
+        match secret.value() {
+            Err(absent) => return Some(absent.to_string()),
+            Ok(secret) if secret.expose_secret().is_empty() => return Some("its secret is empty".to_owned()),
+            Ok(_) => {}
+        }
+    }
+    match &chat.kind {
+        ChatKind::Webhook { url, secret } => Webhook::new(url, secret.value().ok()?, chat.timeout).err(),
+        ChatKind::Slack(_) | ChatKind::Matrix(_) => None,
     }
 }

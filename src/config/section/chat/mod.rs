@@ -1,14 +1,18 @@
-//! `[chat.NAME]`: surfaces besides the console where people, or programs, are told of tasks.
+//! `[chat.NAME]`: surfaces besides the console where people, or programs, are told of tasks, and who may steer there.
+
+mod kind;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+pub use kind::{ChatKind, Matrix, Slack};
+
 use super::longer_than_zero;
 use crate::config::reader::Section;
-use crate::config::secret::Secret;
 use crate::config::setting::words;
 use crate::domain::report::{Report, Surface};
+use crate::domain::role::{Role, Roles};
 
 /// A surface.
 #[derive(Debug, Clone)]
@@ -23,26 +27,18 @@ pub struct Chat {
     pub per_minute: NonZeroU32,
     /// How long one answer is waited for.
     pub timeout: Duration,
-}
-
-/// The kinds of surface.
-#[derive(Debug, Clone)]
-pub enum ChatKind {
-    /// Signed HTTP requests.
-    Webhook {
-        /// Where they go.
-        url: String,
-        /// What they are signed with.
-        secret: Secret,
-    },
+    /// Who may do what there, by full user id.
+    pub roles: Roles,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KindName {
     Webhook,
+    Slack,
+    Matrix,
 }
 
-words!(KindName { "webhook" => Webhook });
+words!(KindName { "webhook" => Webhook, "slack" => Slack, "matrix" => Matrix });
 
 /// All.
 fn all() -> Vec<String> {
@@ -81,51 +77,64 @@ impl Chat {
     }
 
     fn read(section: &mut Section<'_, '_>) -> Option<Self> {
-        let kind: Option<KindName> = section.required("kind", "write kind = \"webhook\"");
-        let Some(KindName::Webhook) = kind else {
+        let Some(kind) = section.required("kind", "write kind = \"webhook\", \"slack\" or \"matrix\"") else {
             section.forgive_unknown_keys();
             return None;
         };
-        let url: Option<String> = section.required("url", "write the address that is to be called");
-        let url = url.filter(|url| check_url(section, url));
-        let secret = section.secret("secret", None);
-        if secret.is_none() {
-            let at = section.origin();
-            let help = "requests are signed with it: secret = \"${WEBHOOK_SECRET}\"".to_owned();
-            section.fault(at, "its secret is missing", Some(help));
-        }
+        let (kind, roles) = match kind {
+            KindName::Webhook => (kind::webhook(section), Roles::default()),
+            KindName::Slack => (kind::slack(section), roles(section)),
+            KindName::Matrix => (kind::matrix(section), roles(section)),
+        };
         let projects = section.get("projects", all);
         let reports: Vec<String> = section.get("reports", all);
         check_reports(section, &reports);
         let per_minute = section.get("per_minute", per_minute);
         let timeout = section.get_if("timeout", timeout, longer_than_zero);
         Some(Self {
-            kind: ChatKind::Webhook {
-                url: url?,
-                secret: secret?,
-            },
+            kind: kind?,
             projects,
             reports,
             per_minute,
             timeout,
+            roles,
         })
     }
 
     /// Whether it is told of this.
     pub fn wants(&self, project: &str, report: &Report) -> bool {
-        let has = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
-        has(&self.projects, project) && has(&self.reports, report.word())
+        self.shows(project) && (self.reports.is_empty() || self.reports.iter().any(|one| one == report.word()))
+    }
+
+    /// Whether it is told of anything of this project.
+    pub fn shows(&self, project: &str) -> bool {
+        self.projects.is_empty() || self.projects.iter().any(|one| one == project)
     }
 }
 
-fn check_url(section: &mut Section<'_, '_>, url: &str) -> bool {
-    let good = reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
-    if !good {
-        let at = section.origin_of("url");
-        let help = "write \"https://HOST/PATH\"".to_owned();
-        section.fault(at, "this is no address that can be called", Some(help));
+/// Everywhere, and in `[chat.NAME.project.PROJECT]`.
+fn roles(section: &mut Section<'_, '_>) -> Roles {
+    let mut roles = Roles::default();
+    give(section, None, &mut roles);
+    for (project, _) in section.names("project") {
+        section.named("project", &project, |section| {
+            give(section, Some(&project), &mut roles);
+        });
     }
-    good
+    roles
+}
+
+fn give(section: &mut Section<'_, '_>, project: Option<&str>, roles: &mut Roles) {
+    let keys = [
+        ("owners", Role::Owner),
+        ("operators", Role::Operator),
+        ("viewers", Role::Viewer),
+    ];
+    for (key, role) in keys {
+        for id in section.get(key, all) {
+            roles.give(project, &id, role);
+        }
+    }
 }
 
 fn check_reports(section: &mut Section<'_, '_>, words: &[String]) {
