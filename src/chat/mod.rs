@@ -5,6 +5,7 @@
 //! its pace ([`pace`]). Whoever tells keeps what could not be told and tells it again under the same key
 //! (`service::surface`).
 
+pub mod command;
 pub mod console;
 pub mod heard;
 pub mod message;

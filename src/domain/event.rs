@@ -236,6 +236,13 @@ pub enum Command {
         /// In which words.
         text: String,
     },
+    /// Something that its worker is to know, before it counts as done.
+    Say {
+        /// In which words.
+        text: String,
+        /// Files that came with it: absolute paths.
+        files: Vec<String>,
+    },
     /// It is said to be complete: run the gate.
     Claim,
     /// Do nothing until a person says so (`Status: blocked` in the file).
@@ -253,6 +260,7 @@ impl Command {
             Self::Approve { .. } => "approve",
             Self::Reject { .. } => "reject",
             Self::Answer { .. } => "answer",
+            Self::Say { .. } => "say",
             Self::Claim => "claim",
             Self::Hold => "hold",
         }

@@ -27,6 +27,7 @@ pub mod plan;
 pub mod policy;
 pub mod question;
 pub mod ready;
+pub mod remark;
 pub mod report;
 pub mod restore;
 pub mod retry;

@@ -22,6 +22,7 @@ use super::landing::Landing;
 use super::node::NodeName;
 use super::outcome::Outcome;
 use super::question::Questions;
+use super::remark::Remarks;
 use super::review::Past;
 use super::stage::{Conflict, Later, Stage};
 pub use super::stop::StopReason;
@@ -82,6 +83,9 @@ pub struct History {
     /// What its workers asked people.
     #[serde(default)]
     pub questions: Questions,
+    /// What people said to it.
+    #[serde(default, skip_serializing_if = "Remarks::is_empty")]
+    pub remarks: Remarks,
     /// The sub-tasks that its workers made, by id.
     #[serde(default)]
     pub children: Vec<TaskId>,
@@ -129,6 +133,7 @@ impl History {
             last_model: self.last_model.take(),
             last_node: self.last_node.take(),
             questions: std::mem::take(&mut self.questions),
+            remarks: std::mem::take(&mut self.remarks),
             children: std::mem::take(&mut self.children),
             landing: self.landing.take(),
             ..Self::default()

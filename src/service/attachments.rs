@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::instance::Instance;
 use crate::domain::definition::Definition;
 use crate::domain::id::TaskId;
+use crate::domain::task::Task;
 use crate::format::queue::{Place, Reading};
 
 /// The folder on the desk that holds the copies.
@@ -93,14 +94,16 @@ impl<'a> Bases<'a> {
     }
 }
 
-/// Finds the files of a task for an attempt, and copies those that lie outside of the checkout onto its desk.
+/// Finds the files of a task for an attempt, also those that people handed to it meanwhile, and copies those that lie outside
+/// of the checkout onto its desk.
 pub fn gather(
     instance: &Instance,
-    definition: &Definition,
+    task: &Task,
     checkout: &Path,
     desk: &Path,
 ) -> Result<Vec<PathBuf>, AttachmentError> {
-    let bases = Bases::of(instance, definition, Some(checkout));
+    let bases = Bases::of(instance, &task.definition, Some(checkout));
+    let handed = task.history.remarks.iter().flat_map(|remark| &remark.files);
     let own = std::fs::canonicalize(checkout).unwrap_or_else(|_| checkout.to_owned());
     let at_hand = |(n, path): (usize, &String)| {
         let found = bases.find(path)?;
@@ -109,7 +112,8 @@ pub fn gather(
         }
         copy(path, &found, &desk.join(FOLDER), n)
     };
-    definition.attachments.iter().enumerate().map(at_hand).collect()
+    let named = task.definition.attachments.iter();
+    named.chain(handed).enumerate().map(at_hand).collect()
 }
 
 /// Two files of one name in different folders stay two.

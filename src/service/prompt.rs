@@ -8,6 +8,7 @@ use crate::domain::criteria::numbered;
 use crate::domain::definition::{Definition, Kind};
 use crate::domain::exhibit::ExhibitSpec;
 use crate::domain::policy::repeats;
+use crate::domain::remark::Remark;
 use crate::domain::task::{Attempt, StartKind, Task};
 
 /// What a prompt is made of, besides the task itself.
@@ -60,6 +61,11 @@ pub fn prompt(task: &Task, attempt: &Attempt, material: &Material) -> String {
     );
     section(&mut text, "## Earlier attempts", earlier(task).as_deref());
     section(&mut text, "## Your questions, answered", answers(task).as_deref());
+    section(
+        &mut text,
+        "## What people told you meanwhile",
+        remarks(task, attempt.epoch).as_deref(),
+    );
     section(&mut text, "## Sub-tasks", children(&material.children).as_deref());
     section(
         &mut text,
@@ -182,6 +188,19 @@ fn answers(task: &Task) -> Option<String> {
         ))
     });
     let lines: Vec<String> = told.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What was said last stands last, and what no earlier attempt was told is marked.
+fn remarks(task: &Task, epoch: u64) -> Option<String> {
+    let line = |remark: &Remark| {
+        let new = match remark.told_in == Some(epoch) {
+            true => " (new)",
+            false => "",
+        };
+        format!("- {}{new}: {}", remark.by, remark.text)
+    };
+    let lines: Vec<String> = task.history.remarks.iter().map(line).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 

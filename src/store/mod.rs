@@ -22,6 +22,7 @@ mod postgres;
 pub mod record;
 mod row;
 mod sqlite;
+mod talk;
 
 pub use crate::config::section::StoreAddress;
 pub use error::{CommitError, StoreError};
@@ -33,3 +34,4 @@ pub use record::{
     Mirrored, OutboxKind, OutboxRow, OutputLine, OutputOf, OutputSource, Page, ProgressMark, Scope, Standing,
     Stored, Trimmed, Waiting,
 };
+pub use talk::{CardRow, HeardRow, Talk};

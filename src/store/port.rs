@@ -14,6 +14,7 @@ use super::record::{
     AttemptFacts, AttemptRecord, Beat, Committed, Event, Filter, Flag, GateRun, Handed, Mirrored, OutboxKind,
     OutboxRow, Page, ProgressMark, Standing, Stored, Trimmed, Waiting,
 };
+use super::talk::Talk;
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
@@ -21,7 +22,7 @@ use crate::domain::task::Task;
 
 /// The store of one instance, whatever its engine. Held as `Arc<dyn Store>`; every verb takes `&self`.
 #[async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
+pub trait Store: Talk + Send + Sync + fmt::Debug {
     /// Who else works on it, where several may.
     fn roster(&self) -> Option<Roster> {
         None

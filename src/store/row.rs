@@ -328,7 +328,7 @@ fn read_word<T: DeserializeOwned>(what: &str, text: String) -> Result<T, StoreEr
     serde_json::from_value(serde_json::Value::String(text)).map_err(|e| unreadable(what, &e))
 }
 
-fn unreadable(what: &str, reason: &dyn std::fmt::Display) -> StoreError {
+pub(super) fn unreadable(what: &str, reason: &dyn std::fmt::Display) -> StoreError {
     StoreError::Unreadable {
         what: what.to_owned(),
         reason: reason.to_string(),

@@ -72,6 +72,7 @@ pub(super) fn claimed(task: &Task, route: Route, cx: &Context<'_>) -> Ruling {
     draft.task.history.last_tier = Some(route.tier.clone());
     draft.task.history.last_model = Some(route.model.clone());
     draft.task.history.last_node = route.node.clone();
+    draft.task.history.remarks.tell(draft.task.epoch);
     draft.task.history.medic |= next.start == StartKind::Medic;
     let session = next
         .session

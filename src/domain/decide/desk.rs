@@ -1,4 +1,5 @@
-//! What comes from a worker's desk while it runs, questions and sub-tasks, and what that makes of its end.
+//! What comes from a worker's desk while it runs, questions and sub-tasks, what people say to it, and what that makes of its
+//! end.
 //!
 //! A worker that asked has not failed, whatever its client's exit says: the task waits for the answer and goes on in
 //! the same session. One that made sub-tasks has not finished its own: it goes on when they are over.
@@ -7,6 +8,7 @@ use super::super::effect::Durable;
 use super::super::id::TaskId;
 use super::super::outcome::{AttemptReport, Outcome};
 use super::super::question::{Answer, Asked};
+use super::super::remark::{Remark, Remarks};
 use super::super::report::Report;
 use super::super::task::{Attempt, Block, History, Next, StartKind, State, Task};
 use super::attempt::Weight;
@@ -78,6 +80,10 @@ pub(super) fn seen(task: &Task, epoch: u64, report: AttemptReport) -> (AttemptRe
         let reason = "goes on when its sub-tasks are over";
         return (read(report, Outcome::Continue, reason), waits(false));
     }
+    if history.remarks.any_untold() && told_an_end && report.outcome != Outcome::Blocked {
+        let reason = "goes on with what it was told meanwhile";
+        return (read(report, Outcome::Continue, reason), waits(false));
+    }
     // What was done before stands already; where its sub-tasks left nothing to add, the gate is to say so.
     if report.outcome == Outcome::Bailed && comes_after_its_sub_tasks(history) {
         let reason = "has nothing to add to its sub-tasks";
@@ -138,6 +144,39 @@ pub(super) fn answered(task: &Task, by: String, text: String, cx: &Context<'_>) 
         _ => draft,
     }
     .done())
+}
+
+/// Words for its worker: a running one hears them when it ends its turn, before anything of its work is judged.
+pub(super) fn said(
+    task: &Task,
+    by: String,
+    text: String,
+    files: Vec<String>,
+    cx: &Context<'_>,
+) -> Result<Ruling, String> {
+    match &task.state {
+        State::Validating { .. } => {
+            return Err("its work is being judged; say it again when that is over, or cancel it".to_owned());
+        }
+        State::Ended { .. } => return Err(format!("it is {}; retry runs it again", task.state.name())),
+        _ => {}
+    }
+    let line = format!("{by} says: {text}");
+    let mut draft = Draft::new(task, "said", cx).why(line.clone());
+    let remark = Remark {
+        text,
+        by,
+        at: cx.now,
+        files,
+        told_in: None,
+    };
+    match draft.task.history.remarks.add(remark) {
+        true => Ok(draft.durable(Durable::Progress { line }).done()),
+        false => Err(format!(
+            "its worker was not told the last {} things yet",
+            Remarks::KEPT
+        )),
+    }
 }
 
 /// In the same session, where there is one that can be used again.

@@ -24,6 +24,7 @@ pub(super) fn decide(task: &Task, by: String, command: Command, cx: &Context<'_>
         Command::Cancel { reason } => Ok(cancel(task, by, reason, cx)),
         Command::Retry => Ok(retry(task, by, cx)),
         Command::Answer { text } => desk::answered(task, by, text, cx).or_else(|why| refuse(&why)),
+        Command::Say { text, files } => desk::said(task, by, text, files, cx).or_else(|why| refuse(&why)),
         Command::Claim => claim(task, by, cx).or_else(|why| refuse(&why)),
         Command::Approve { comment, seen } => {
             approval::approve(task, &by, &comment, seen.as_deref(), cx).or_else(|why| refuse(&why))

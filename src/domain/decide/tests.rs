@@ -1,5 +1,6 @@
 mod approval;
 mod node;
+mod remark;
 mod review;
 mod scene;
 mod table;

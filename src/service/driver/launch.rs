@@ -166,7 +166,7 @@ impl Drive<'_> {
 
     fn attachments(&self, workspace: &Workspace) -> Result<Vec<PathBuf>, AttachmentError> {
         let desk = self.dir.join(file::DESK);
-        attachments::gather(self.instance, &self.task.definition, &workspace.root, &desk)
+        attachments::gather(self.instance, self.task, &workspace.root, &desk)
     }
 
     async fn prompt(&self, workspace: &Workspace, attachments: &[PathBuf], children: &[Child]) -> String {

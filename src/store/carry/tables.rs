@@ -31,7 +31,7 @@ pub(super) type Value = Option<String>;
 use Kind::{Int, Json, Jsonb, Real, Stamp, Text};
 
 /// In an order in which each finds what it refers to; the proof of completed tasks is checked at the end.
-pub(super) static TABLES: [Table; 9] = [
+pub(super) static TABLES: [Table; 12] = [
     Table {
         name: "definition",
         from: "definition",
@@ -167,6 +167,43 @@ pub(super) static TABLES: [Table; 9] = [
         name: "mirror",
         from: "mirror",
         columns: &[("task_id", Text), ("version", Int), ("body", Json)],
+    },
+    Table {
+        name: "card",
+        from: "card",
+        columns: &[
+            ("surface", Text),
+            ("task_id", Text),
+            ("room", Text),
+            ("message", Text),
+            ("shown", Text),
+            ("nonce", Text),
+            ("is_over", Int),
+            ("posted_at", Int),
+            ("edited_at", Int),
+        ],
+    },
+    Table {
+        name: "heard",
+        from: "heard",
+        columns: &[
+            ("surface", Text),
+            ("event", Text),
+            ("taken_at", Int),
+            ("body", Text),
+            ("done_at", Int),
+            ("outcome", Text),
+        ],
+    },
+    Table {
+        name: "conversation",
+        from: "conversation",
+        columns: &[
+            ("surface", Text),
+            ("room", Text),
+            ("body", Text),
+            ("updated_at", Int),
+        ],
     },
 ];
 

@@ -27,6 +27,7 @@ mod port;
 mod roster;
 mod server;
 mod sides;
+mod talk;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use crate::store::OpenMode;
 use crate::store::error::StoreError;
 use crate::store::record::Trimmed;
 use crate::store::row::micros;
+use crate::store::talk::{TRIM_CARDS, TRIM_HEARD};
 
 /// Rows that one trimming takes at most from a table, so that nobody waits long behind it.
 const TRIM_AT_ONCE: i64 = 5_000;
@@ -147,6 +148,10 @@ impl PostgresStore {
             events += rest.execute(&mut *conn).await?.rows_affected();
             let outbox = sqlx::query(TRIM_OUTBOX).bind(before).bind(TRIM_AT_ONCE);
             let outbox = outbox.execute(&mut *conn).await?.rows_affected();
+            for old in [TRIM_HEARD, TRIM_CARDS] {
+                let query = sqlx::query(old).bind(before).bind(TRIM_AT_ONCE);
+                query.execute(&mut *conn).await?;
+            }
             Ok(Trimmed { events, outbox })
         };
         trimmed.await.map_err(|error| self.server.told(error))

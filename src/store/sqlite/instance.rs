@@ -12,6 +12,7 @@ use crate::domain::id::TaskId;
 use crate::store::error::StoreError;
 use crate::store::record::{Flag, Mirrored, Trimmed};
 use crate::store::row::{body, int, micros, nat, read, task_id, time};
+use crate::store::talk::{TRIM_CARDS, TRIM_HEARD};
 
 /// Rows that one trimming takes at most from a table, so that nobody waits long behind it.
 const TRIM_AT_ONCE: i64 = 5_000;
@@ -148,8 +149,12 @@ async fn trim(conn: &mut SqliteConnection, before: i64) -> Result<Trimmed, Store
         sqlx::query("DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE done_at < $1 LIMIT $2)")
             .bind(before)
             .bind(TRIM_AT_ONCE)
-            .execute(conn)
+            .execute(&mut *conn)
             .await?;
+    for old in [TRIM_HEARD, TRIM_CARDS] {
+        let query = sqlx::query(old).bind(before).bind(TRIM_AT_ONCE);
+        query.execute(&mut *conn).await?;
+    }
     Ok(Trimmed {
         events: events.rows_affected(),
         outbox: outbox.rows_affected(),

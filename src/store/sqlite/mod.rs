@@ -14,6 +14,7 @@ pub(super) mod migrate;
 mod open;
 mod outbox;
 mod port;
+mod talk;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -350,6 +350,13 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("claim", person(Command::Claim)),
         ("answer", person(Command::Answer { text: "yes".into() })),
         (
+            "say",
+            person(Command::Say {
+                text: "use port 81".into(),
+                files: Vec::new(),
+            }),
+        ),
+        (
             "approve",
             person(Command::Approve {
                 comment: "ok".into(),
