@@ -17,8 +17,8 @@ CREATE TABLE card (
 CREATE INDEX card_message ON card (surface, message);
 CREATE INDEX card_open ON card (surface) WHERE is_over = 0;
 
--- What people said and pressed, each event once. A row without an outcome is still to be answered; the others are the record of
--- who wanted what, and what came of it.
+-- What people said and pressed, each event once, with what came of it, and when they were told that. A row that was not told is
+-- still to be answered; the others are the record of who wanted what.
 CREATE TABLE heard (
     surface  TEXT NOT NULL,
     event    TEXT NOT NULL,
@@ -26,12 +26,14 @@ CREATE TABLE heard (
     body     TEXT NOT NULL,
     done_at  INTEGER,
     outcome  TEXT,
+    told_at  INTEGER,
     PRIMARY KEY (surface, event),
-    CONSTRAINT done_with_outcome CHECK ((done_at IS NULL) = (outcome IS NULL))
+    CONSTRAINT done_with_outcome CHECK ((done_at IS NULL) = (outcome IS NULL)),
+    CONSTRAINT told_after_it_was_done CHECK (told_at IS NULL OR done_at IS NOT NULL)
 ) STRICT;
 
-CREATE INDEX heard_open ON heard (surface, taken_at, event) WHERE done_at IS NULL;
-CREATE INDEX heard_done ON heard (done_at) WHERE done_at IS NOT NULL;
+CREATE INDEX heard_open ON heard (surface, taken_at, event) WHERE told_at IS NULL;
+CREATE INDEX heard_told ON heard (told_at) WHERE told_at IS NOT NULL;
 
 -- What was talked about with an agent, a row a room or thread.
 CREATE TABLE conversation (

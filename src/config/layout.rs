@@ -154,6 +154,11 @@ impl Layout {
         self.state().join("reviews").join(task.as_str())
     }
 
+    /// Files that people handed to a task while it was being worked on.
+    pub fn given(&self, task: &TaskId) -> PathBuf {
+        self.state().join("given").join(task.as_str())
+    }
+
     /// What the gate kept of a task for people to look at, a folder a commit.
     pub fn evidence(&self, task: &TaskId) -> PathBuf {
         self.state().join("evidence").join(task.as_str())

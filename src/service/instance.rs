@@ -20,6 +20,7 @@ use super::pulse::Pulse;
 use super::queue_repository::QueueRepository;
 use super::signals::{Errand, Signals, To};
 use super::signs::Signs;
+use super::surface::Standings;
 use super::token::Tokens;
 use super::view::Stopped;
 use crate::bus::Rules;
@@ -101,6 +102,8 @@ pub struct Instance {
     pub signs: Signs,
     /// What is said to other processes, and heard of them.
     pub signals: Arc<Signals>,
+    /// How its surfaces stand.
+    pub surfaces: Standings,
     /// Told when there is something for surfaces.
     pub handed: watch::Sender<()>,
     /// Whether its passes come to an end.
@@ -177,6 +180,7 @@ impl Instance {
             clock,
             exe,
             environment,
+            surfaces: Standings::default(),
             handed: watch::Sender::new(()),
             reports_on_console,
         })

@@ -12,8 +12,8 @@ pub mod assessor;
 pub mod attachments;
 pub mod bench;
 pub mod board;
+mod consult;
 pub mod containment;
-mod courier;
 pub mod dispatcher;
 pub mod driver;
 pub mod engine;
@@ -42,6 +42,7 @@ pub mod run;
 pub mod seat;
 pub mod signals;
 pub mod signs;
+pub mod surface;
 pub mod token;
 pub mod view;
 

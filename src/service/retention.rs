@@ -33,11 +33,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Bites of one round, of the store and of tasks' files: the rest is for the next day.
 const BITES: usize = 2_000;
 /// The folders of the state folder that have one of each task.
-const OF_TASKS: [&str; 6] = [
+const OF_TASKS: [&str; 7] = [
     "attempts",
     "gate-output",
     "reviews",
     "evidence",
+    "given",
     "homes",
     "benches",
 ];

@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::courier::{self, Couriers};
 use super::engine::Engine;
 use super::instance::Instance;
 use super::member::JoinError;
 use super::retention::{self, Upkeep};
+use super::surface::{self, Surfaces};
 use crate::clock::schedule::BadSchedule;
 use crate::clock::{Ticker, ticker::TickerError};
 use crate::files::lock::LockError;
@@ -96,7 +96,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
     }
     let upkeep = Upkeep::start(instance.clone());
     instance.spares.keep();
-    let couriers = Couriers::start(instance);
+    let surfaces = Surfaces::start(instance).await;
     tracing::info!(home = %instance.layout.root().display(), "up");
     while !shutdown.is_cancelled() {
         instance.pulse.begins();
@@ -126,7 +126,7 @@ async fn serve(instance: &Arc<Instance>, shutdown: CancellationToken) -> Result<
             () = shutdown.cancelled() => {}
         }
     }
-    couriers.end().await;
+    surfaces.end().await;
     ticker.stop().await?;
     upkeep.end().await;
     instance.spares.end().await;
@@ -235,7 +235,7 @@ pub async fn tick(
     }
     instance.spares.end().await;
     let ticked = leave(engine).await?;
-    courier::flush(&instance).await;
+    surface::flush(&instance).await;
     if let Err(error) = retention::round(&instance, BITES).await {
         tracing::warn!(%error, "what is old stays until the next tick");
     }

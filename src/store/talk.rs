@@ -1,8 +1,7 @@
 //! What the store keeps for chats: which message shows which task, what was heard and what came of it, and what was talked
 //! about with agents.
 //!
-//! Invariants: an event is kept once, however often it is delivered; what was heard stays open until its outcome is written
-//! down. Every verb may be repeated: it says the same then. The statements are the same for both engines.
+//! Invariants: an event is kept once, however often it is delivered; what was heard stays open until its outcome was told. Every verb may be repeated: it says the same then. The statements are the same for both engines.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -73,7 +72,7 @@ pub trait Talk: Send + Sync {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
 
-    /// Events without an outcome, the first that was taken first.
+    /// Events whose outcome was not told, the first that was taken first.
     async fn unanswered(&self, surface: &Surface, limit: u32) -> Result<Vec<HeardRow>, StoreError>;
 
     /// One event.
@@ -87,6 +86,9 @@ pub trait Talk: Send + Sync {
         outcome: &Value,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
+
+    /// Writes down that the outcome of an event was told.
+    async fn told(&self, surface: &Surface, event: &str, at: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// What was talked about in a room.
     async fn conversation(&self, surface: &Surface, room: &str) -> Result<Option<Value>, StoreError>;
@@ -121,17 +123,18 @@ pub(super) const SET_CARD: &str = "INSERT INTO card (surface, task_id, room, mes
     posted_at = excluded.posted_at, edited_at = excluded.edited_at";
 pub(super) const HEAR: &str = "INSERT INTO heard (surface, event, taken_at, body) VALUES ($1, $2, $3, $4) ON CONFLICT (surface, event) DO NOTHING";
 pub(super) const UNANSWERED: &str = "SELECT event, taken_at, body, outcome FROM heard \
-    WHERE surface = $1 AND done_at IS NULL ORDER BY taken_at, event LIMIT $2";
+    WHERE surface = $1 AND told_at IS NULL ORDER BY taken_at, event LIMIT $2";
 pub(super) const HEARD: &str =
     "SELECT event, taken_at, body, outcome FROM heard WHERE surface = $1 AND event = $2";
 pub(super) const ANSWER: &str =
     "UPDATE heard SET done_at = $3, outcome = $4 WHERE surface = $1 AND event = $2 AND done_at IS NULL";
+pub(super) const TOLD: &str = "UPDATE heard SET told_at = $3 WHERE surface = $1 AND event = $2 AND done_at IS NOT NULL AND told_at IS NULL";
 pub(super) const CONVERSATION: &str = "SELECT body FROM conversation WHERE surface = $1 AND room = $2";
 pub(super) const SET_CONVERSATION: &str = "INSERT INTO conversation (surface, room, body, updated_at) \
     VALUES ($1, $2, $3, $4) ON CONFLICT (surface, room) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at";
 /// Of both tables a bounded number of rows that are older: `$1`, `$2`.
 pub(super) const TRIM_HEARD: &str = "DELETE FROM heard WHERE (surface, event) IN \
-    (SELECT surface, event FROM heard WHERE done_at < $1 LIMIT $2)";
+    (SELECT surface, event FROM heard WHERE told_at < $1 LIMIT $2)";
 pub(super) const TRIM_CARDS: &str = "DELETE FROM card WHERE (surface, task_id) IN \
     (SELECT surface, task_id FROM card WHERE is_over = 1 AND edited_at < $1 LIMIT $2)";
 

@@ -28,7 +28,7 @@ pub use health::{Trouble, figures, health, readiness};
 pub use node::{NodeError, cordon, drain, give_queue, nodes, remove};
 pub use plan::plan;
 pub use repository::look;
-pub use show::{show, why};
+pub use show::{show, views, why};
 pub use status::{Scope, problem, status};
 pub use steer::{apply, flush, start, stop_all};
 pub use validate::{ByHand, Judged, validate};

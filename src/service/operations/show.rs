@@ -2,7 +2,7 @@
 
 use super::super::engine::owner;
 use super::super::instance::Instance;
-use super::super::view::{EventView, Show, VERSION, Why};
+use super::super::view::{EventView, Show, TaskView, VERSION, Why};
 use super::evidence::of_run;
 use super::task_view::{Records, event_view, question_view, waiting_view};
 use super::unread;
@@ -14,6 +14,15 @@ use crate::store::StoreError;
 const EVENTS: u32 = 200;
 /// How many decisions answer "why".
 const DECISIONS: u32 = 8;
+
+/// Tasks as `status` shows them.
+pub async fn views(instance: &Instance, tasks: &[Task]) -> Result<Vec<TaskView>, StoreError> {
+    let records = Records::load(instance, tasks, &[]).await?;
+    Ok(tasks
+        .iter()
+        .map(|task| records.task(instance, task, false))
+        .collect())
+}
 
 /// Everything about one task; none where there is no such task.
 pub async fn show(instance: &Instance, id: &TaskId) -> Result<Option<Show>, StoreError> {

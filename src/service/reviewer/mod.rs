@@ -4,7 +4,6 @@
 //! sees files of the work and nothing that a worker says of it; what it answers counts only where it is read whole, by
 //! [`crate::format::review`]. What was begun before a restart is killed, and begun anew.
 
-mod ask;
 mod room;
 
 use std::collections::BTreeSet;
@@ -14,9 +13,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::Sender;
 
-use self::ask::{Answer, Trouble};
 use self::room::Room;
 use super::bench::Bench;
+use super::consult::{Answer, Consult, Missed, Voice};
 use super::engine::Input;
 use super::gate_output::GateOutput;
 use super::instance::Instance;
@@ -85,14 +84,6 @@ pub async fn opinion(
     bench: &Bench,
 ) -> Result<Review, NotHad> {
     review(instance, Case { task, claim, report }, bench).await
-}
-
-/// How a sitting ended without a review.
-enum Missed {
-    /// The provider's trouble: somebody else may do it.
-    Trouble(Trouble),
-    /// The reviewer's own.
-    Failed(String),
 }
 
 /// A sitting: one reviewer, one answer or two.
@@ -216,6 +207,32 @@ pub(super) fn budget_left(task: &Task, spent: Option<f64>) -> Option<f64> {
 }
 
 impl Sitting<'_> {
+    /// Asks, for the `n`th time.
+    async fn ask(&mut self, n: u32, words: &str, session: Option<&str>) -> Result<Answer, Missed> {
+        let (Case { task, claim, .. }, room) = (self.case, &self.room);
+        let mut consult = Consult {
+            instance: self.instance,
+            about: &task.id,
+            attempt: claim.attempt,
+            epoch: claim.epoch,
+            by: Voice {
+                runtime: &self.by.runtime,
+                tier: &self.by.tier,
+                model: &self.by.model,
+            },
+            tree: room.checkout.top(),
+            home: room.home(),
+            tools: room.tools.clone(),
+            read: vec![room.diff_file.clone()],
+            budget_usd: budget_left(task, self.cost_usd),
+            timeout: self.instance.config.review.timeout,
+            cost_usd: self.cost_usd,
+        };
+        let answer = consult.ask(&room.of_answer(n), words, session).await;
+        self.cost_usd = consult.cost_usd;
+        answer
+    }
+
     async fn hold(&mut self) -> Result<Review, Missed> {
         if budget_left(self.case.task, self.cost_usd).is_some_and(|left| left <= 0.0) {
             return Err(Missed::Failed("the task's budget is used up".to_owned()));

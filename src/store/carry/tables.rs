@@ -193,6 +193,7 @@ pub(super) static TABLES: [Table; 12] = [
             ("body", Text),
             ("done_at", Int),
             ("outcome", Text),
+            ("told_at", Int),
         ],
     },
     Table {

@@ -122,6 +122,20 @@ impl Talk for PostgresStore {
         .await
     }
 
+    async fn told(&self, surface: &Surface, event: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let text = vec![surface.to_string(), event.to_owned()];
+        let numbers = vec![micros(at)];
+        self.put(
+            talk::TOLD,
+            Values {
+                text,
+                numbers,
+                rest: Vec::new(),
+            },
+        )
+        .await
+    }
+
     async fn conversation(&self, surface: &Surface, room: &str) -> Result<Option<Value>, StoreError> {
         let found: Vec<(String,)> = self.look(talk::CONVERSATION, [surface.as_str(), room]).await?;
         let read = |(text,): (String,)| read(&format!("the conversation in {room}"), &text);

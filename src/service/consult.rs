@@ -1,4 +1,5 @@
-//! One answer of a reviewer: its process is started in its cell, watched to its end, and heard.
+//! A consultation: a runtime is asked something outside of any attempt, and its answer heard. Its process is started in its
+//! cell, watched to its end, and ends with whoever waits for it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,15 +7,18 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use super::{Missed, Sitting, budget_left};
+use super::containment::Booth;
+use super::driver::{lend_path, limits};
+use super::instance::Instance;
+use crate::domain::id::TaskId;
 use crate::domain::outcome::{EndKind, Ending};
+use crate::domain::tier::TierName;
+use crate::domain::tool::Tool;
 use crate::runtime::process::{self, Cause, Exit, Running, Spec, file};
 use crate::runtime::scrub::scrub;
 use crate::runtime::transcript::{Tail, last_words};
 use crate::runtime::{Brief, Launch, OutcomeFile, Reader, Runtime, Signal};
 use crate::sandbox::{Command, Tier};
-use crate::service::containment::Booth;
-use crate::service::driver::{lend_path, limits};
 
 /// How often its output is read.
 const LOOK: Duration = Duration::from_millis(250);
@@ -24,8 +28,45 @@ const RENEWALS: u32 = 10;
 const LAST_WORDS: u64 = 8 * 1024;
 /// How much of a plain program's output is taken for its answer, from its end.
 const OUTPUT: u64 = 256 * 1024;
-/// Variables that speak of the task's own files; they are no business of a reviewer's.
+/// Variables that speak of a task's own files; they are no business of whoever is consulted.
 const NOT_ITS: [&str; 2] = ["ORCHESTRATOR_TOKEN", "ORCHESTRATOR_HEARTBEAT_FILE"];
+
+/// Who is asked, where, and within which bounds.
+pub(super) struct Consult<'a> {
+    pub(super) instance: &'a Instance,
+    /// What it is about, for its processes and the log.
+    pub(super) about: &'a TaskId,
+    pub(super) attempt: u32,
+    pub(super) epoch: u64,
+    pub(super) by: Voice<'a>,
+    /// What it looks at, and works in.
+    pub(super) tree: &'a Path,
+    pub(super) home: PathBuf,
+    pub(super) tools: Option<Vec<Tool>>,
+    /// What else it reads.
+    pub(super) read: Vec<PathBuf>,
+    /// What it may cost, in US dollars, beside what its tier says.
+    pub(super) budget_usd: Option<f64>,
+    pub(super) timeout: Duration,
+    /// What it has cost so far.
+    pub(super) cost_usd: Option<f64>,
+}
+
+/// Who answers.
+#[derive(Clone, Copy)]
+pub(super) struct Voice<'a> {
+    pub(super) runtime: &'a str,
+    pub(super) tier: &'a TierName,
+    pub(super) model: &'a str,
+}
+
+/// Why there is no answer.
+pub(super) enum Missed {
+    /// The provider's trouble: somebody else may do it.
+    Trouble(Trouble),
+    /// Its own.
+    Failed(String),
+}
 
 /// What came of asking.
 pub(super) struct Answer {
@@ -60,7 +101,7 @@ impl Drop for Held {
             return;
         }
         if let Err(error) = self.running.kill_now() {
-            tracing::error!(%error, "a reviewer could not be stopped; its lease ends it");
+            tracing::error!(%error, "whoever was consulted could not be stopped; its lease ends it");
         }
     }
 }
@@ -73,17 +114,21 @@ struct Heard {
     waits: bool,
 }
 
-impl Sitting<'_> {
-    /// Asks, for the `n`th time; in the session that is named, where there is one.
-    pub(super) async fn ask(&mut self, n: u32, words: &str, session: Option<&str>) -> Result<Answer, Missed> {
+impl Consult<'_> {
+    /// Asks, with this folder for the records of the answer; in the session that is named, where there is one.
+    pub(super) async fn ask(
+        &mut self,
+        dir: &Path,
+        words: &str,
+        session: Option<&str>,
+    ) -> Result<Answer, Missed> {
         let failed = |error: String| Missed::Failed(error);
-        let runtime = self.instance.fleet.runtime(&self.by.runtime);
+        let runtime = self.instance.fleet.runtime(self.by.runtime);
         let runtime = runtime.ok_or_else(|| failed("it is not in the configuration any more".to_owned()))?;
-        let dir = self.room.of_answer(n);
         let desk = dir.join(file::DESK);
         let laid = std::fs::create_dir_all(&desk).and_then(|()| std::fs::write(desk.join(PROGRESS), ""));
         laid.map_err(|error| failed(format!("cannot write in {}: {error}", desk.display())))?;
-        let brief = self.brief(&dir, words, session);
+        let brief = self.brief(dir, words, session);
         let launch = self.launch(runtime.as_ref(), &brief);
         let launch = self
             .contain(runtime.as_ref(), &brief, launch)
@@ -96,23 +141,23 @@ impl Sitting<'_> {
         };
         let started = process::start(&self.instance.exe, &spec).await;
         let running = started.map_err(|error| failed(error.to_string()))?;
-        let heard = self.hear(runtime.reader(&brief), running, &dir).await;
-        self.sweep(&dir).await;
-        self.conclude(heard, &dir).await
+        let heard = self.hear(runtime.reader(&brief), running, dir).await;
+        self.sweep(dir).await;
+        self.conclude(heard, dir).await
     }
 
     fn brief(&self, dir: &Path, words: &str, session: Option<&str>) -> Brief {
-        let (desk, task) = (dir.join(file::DESK), self.case.task);
-        let tier = self.instance.policy.tier(&self.by.tier);
-        let left = budget_left(task, self.cost_usd).into_iter();
+        let desk = dir.join(file::DESK);
+        let tier = self.instance.policy.tier(self.by.tier);
+        let left = self.budget_usd.into_iter();
         let budget_usd = left.chain(tier.and_then(|tier| tier.budget_usd)).reduce(f64::min);
         Brief {
-            task: task.id.clone(),
-            attempt: self.case.claim.attempt,
-            epoch: self.case.claim.epoch,
+            task: self.about.clone(),
+            attempt: self.attempt,
+            epoch: self.epoch,
             tier: self.by.tier.clone(),
-            model: self.by.model.clone(),
-            workspace: self.room.checkout.top().to_owned(),
+            model: self.by.model.to_owned(),
+            workspace: self.tree.to_owned(),
             attempt_dir: dir.to_owned(),
             prompt: words.to_owned(),
             heartbeat_file: desk.join("heartbeat.json"),
@@ -121,14 +166,14 @@ impl Sitting<'_> {
             // No token of the task's: only a word that no other session is named after.
             token: uuid::Uuid::new_v4().to_string(),
             url: None,
-            timeout: self.instance.config.review.timeout,
+            timeout: self.timeout,
             session: session.map(str::to_owned),
             session_cost_usd_before: session.and(self.cost_usd),
             session_tokens_before: None,
             budget_usd,
             max_turns: None,
             attachments: Vec::new(),
-            tools: self.room.tools.clone(),
+            tools: self.tools.clone(),
             mcp: Vec::new(),
             contained: self.tier() != Tier::None,
             inherited: self.instance.environment.clone(),
@@ -136,7 +181,7 @@ impl Sitting<'_> {
     }
 
     fn tier(&self) -> Tier {
-        self.instance.containment.tier(&self.by.runtime)
+        self.instance.containment.tier(self.by.runtime)
     }
 
     fn launch(&self, runtime: &dyn Runtime, brief: &Brief) -> Launch {
@@ -162,17 +207,17 @@ impl Sitting<'_> {
         let cell = written.and_then(|()| {
             containment.review_cell(Booth {
                 task: &brief.task,
-                runtime: &self.by.runtime,
+                runtime: self.by.runtime,
                 folder: &brief.attempt_dir,
-                tree: self.room.checkout.top(),
-                home: &self.room.home(),
-                read: vec![shown, self.room.diff_file.clone()],
+                tree: self.tree,
+                home: &self.home,
+                read: std::iter::once(shown).chain(self.read.iter().cloned()).collect(),
                 write,
                 hosts: runtime.hosts(),
                 commands: [&launch.argv, &starts],
             })
         });
-        let cell = cell.map_err(|error| format!("the reviewer's folders cannot be made: {error}"))?;
+        let cell = cell.map_err(|error| format!("its folders cannot be made: {error}"))?;
         let refused = |refused: crate::sandbox::Refused| format!("sandbox: {refused}");
         let probed = sandbox.probe(&cell).await.map_err(refused)?;
         let Launch { argv, env, .. } = launch;
@@ -187,7 +232,7 @@ impl Sitting<'_> {
             return;
         };
         while let Err(refusal) = sandbox.sweep(dir).await {
-            tracing::warn!(task = %self.case.task.id, error = %refusal, "the container of a review is still there");
+            tracing::warn!(about = %self.about, error = %refusal, "the container of a consultation is still there");
             self.instance.clock.sleep(Duration::from_secs(1)).await;
         }
     }
@@ -210,7 +255,7 @@ impl Sitting<'_> {
             if renewed.elapsed() >= lease.length / RENEWALS && self.instance.keeps_workers() {
                 renewed = Instant::now();
                 if let Err(error) = held.running.renew_lease(lease) {
-                    tracing::warn!(task = %self.case.task.id, %error, "a reviewer's lease was not renewed");
+                    tracing::warn!(about = %self.about, %error, "the lease of whoever is consulted was not renewed");
                 }
             }
             take(&mut tail, reader.as_mut(), &mut waits);
@@ -258,13 +303,13 @@ impl Sitting<'_> {
             let (path, redactor): (PathBuf, _) = (dir.join(name), self.instance.redactor.clone());
             let scrubbed = tokio::task::spawn_blocking(move || scrub(&path, &redactor)).await;
             if let Ok(Err(error)) = scrubbed {
-                tracing::error!(task = %self.case.task.id, %error, "a review's {name} was not cleaned of secrets");
+                tracing::error!(about = %self.about, %error, "a consultation's {name} was not cleaned of secrets");
             }
         }
     }
 }
 
-/// Where a reviewer may write its log, on its desk.
+/// Where it may write its log, on its desk.
 const PROGRESS: &str = "progress.md";
 
 fn take(tail: &mut Tail, reader: &mut dyn Reader, waits: &mut bool) {

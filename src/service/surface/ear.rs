@@ -1,0 +1,192 @@
+//! An ear: it takes what people say and press, shows them that it was heard, and knows whether it still hears at all.
+//!
+//! Invariants: what is for us is acknowledged at once, whatever the store or the work takes; an event is acknowledged to the
+//! service only when it is written down; the standing of a surface is a round trip, not an open socket.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::Open;
+use crate::chat::heard::{Heard, What};
+use crate::chat::message::Purpose;
+use crate::chat::{Chat, ChatError, Deaf, Ear};
+
+/// How long an event may take to be written down before the service is to bring it again.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an acknowledgement may take.
+const ACKNOWLEDGED: Duration = Duration::from_secs(5);
+/// The first pause after a connection ended; it doubles.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest.
+const LONGEST: Duration = Duration::from_mins(1);
+/// How often a round trip is made.
+const CANARY: TimeDelta = TimeDelta::minutes(1);
+/// A round trip that takes longer does not come back: the connection is made anew.
+const LOST: TimeDelta = TimeDelta::seconds(90);
+/// How often the rest is looked at.
+const LOOK: TimeDelta = TimeDelta::seconds(1);
+/// How often the standing is written down.
+const WRITTEN: TimeDelta = TimeDelta::seconds(20);
+
+/// Listens for as long as the service runs.
+pub(super) async fn listen(open: Open, chat: Arc<dyn Chat>) {
+    let clock = open.instance.clock.clone();
+    let mut pause = PAUSE;
+    loop {
+        if !open.is_ours() {
+            clock.sleep(Duration::from_secs(1)).await;
+            continue;
+        }
+        let (since, listener) = (clock.now(), Listener::new(&open));
+        let why = tokio::select! {
+            error = chat.listen(&listener) => error,
+            why = watch(&open, chat.as_ref()) => why,
+        };
+        tracing::warn!(surface = %open.surface, %why, "not listening; connecting again");
+        open.standing.is_deaf(why.to_string());
+        pause = match clock.now() - since > TimeDelta::minutes(2) {
+            true => PAUSE,
+            false => (pause * 2).min(LONGEST),
+        };
+        clock.sleep(pause).await;
+    }
+}
+
+/// Makes round trips, and ends where one does not come back, or where the surface is another node's.
+async fn watch(open: &Open, chat: &dyn Chat) -> ChatError {
+    let clock = &open.instance.clock;
+    let (mut sent, mut written) = (clock.now() - CANARY, clock.now() - WRITTEN);
+    let mut waits: Option<DateTime<Utc>> = None;
+    loop {
+        let now = clock.now();
+        if !open.is_ours() {
+            return away("another node listens");
+        }
+        if open.standing.heard_echo_since(sent) {
+            waits = None;
+        }
+        if waits.is_some_and(|since| now - since > LOST) {
+            return away("what was sent does not come back");
+        }
+        if waits.is_none() && now - sent >= CANARY {
+            let nonce = Uuid::new_v4().simple().to_string();
+            open.standing.sent_canary(&nonce, now);
+            sent = now;
+            match timeout(ACKNOWLEDGED, chat.canary(&nonce)).await {
+                Ok(Ok(())) => waits = Some(now),
+                Ok(Err(error)) => tracing::debug!(surface = %open.surface, %error, "no round trip now"),
+                Err(_late) => tracing::debug!(surface = %open.surface, "no round trip now"),
+            }
+        }
+        if now - written >= WRITTEN {
+            written = now;
+            open.write_down().await;
+        }
+        clock.sleep_until(now + LOOK).await;
+    }
+}
+
+fn away(why: &str) -> ChatError {
+    ChatError::Away { why: why.to_owned() }
+}
+
+impl Open {
+    /// For `status`, which may be asked of another process.
+    async fn write_down(&self) {
+        let now = self.instance.clock.now();
+        let told = serde_json::to_value(self.standing.told(now)).ok();
+        let flag = super::standing::flag(&self.surface);
+        if let Err(error) = self.instance.store.set_flag(&flag, told, now).await {
+            tracing::debug!(surface = %self.surface, %error, "its standing was not written down");
+        }
+    }
+}
+
+/// What hears.
+pub(super) struct Listener {
+    open: Open,
+}
+
+impl Listener {
+    pub(super) fn new(open: &Open) -> Self {
+        Self { open: open.clone() }
+    }
+
+    /// Whether it is for us beyond doubt, without asking anybody.
+    fn is_ours(&self, heard: &Heard) -> bool {
+        match &heard.what {
+            What::Press { .. } => true,
+            What::Reaction { on, .. } => self.open.standing.knows_card(on),
+            What::Text { text, addressed, .. } => {
+                let marked = text.trim_start().starts_with(['!', '/']);
+                let thread = heard.thread.as_deref();
+                let of_task = thread.is_some_and(|thread| self.open.standing.knows_card(thread));
+                marked || *addressed || of_task || matches!(heard.purpose, Some(Purpose::Agent(_)))
+            }
+        }
+    }
+
+    /// Likewise, by what is written down.
+    async fn is_of_a_card(&self, heard: &Heard) -> bool {
+        let message = match &heard.what {
+            What::Reaction { on, .. } => Some(on),
+            _ => heard.thread.as_ref(),
+        };
+        let Some(message) = message else {
+            return false;
+        };
+        let found = self
+            .open
+            .instance
+            .store
+            .card_at(&self.open.surface, message)
+            .await;
+        found.is_ok_and(|card| card.is_some())
+    }
+}
+
+#[async_trait]
+impl Ear for Listener {
+    async fn hear(&self, heard: Heard) -> Result<(), Deaf> {
+        let since = Instant::now();
+        let (open, now) = (&self.open, self.open.instance.clock.now());
+        open.standing.listens(now);
+        // Programs are not answered: two of them would never end.
+        let is_program = heard.who.distrust == Some(crate::chat::heard::Distrust::Bot);
+        let ours = self.is_ours(&heard);
+        if ours && !is_program {
+            open.standing.acknowledge(heard.clone(), since);
+        }
+        let written = async {
+            if !ours && !self.is_of_a_card(&heard).await {
+                return Ok(());
+            }
+            if !ours && !is_program {
+                open.standing.acknowledge(heard.clone(), since);
+            }
+            let body = serde_json::to_value(&heard).map_err(|error| error.to_string())?;
+            let store = &open.instance.store;
+            let taken = store.hear(&open.surface, &heard.event, &body, now).await;
+            taken.map_err(|error| error.to_string())
+        };
+        match timeout(PATIENCE, written).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => return Err(Deaf(why)),
+            Err(_late) => return Err(Deaf("the store does not answer".to_owned())),
+        }
+        open.standing.heard.notify_one();
+        open.instance.store.announce().await;
+        Ok(())
+    }
+
+    fn echo(&self, nonce: &str) {
+        let now = self.open.instance.clock.now();
+        self.open.standing.listens(now);
+        self.open.standing.echo(nonce, now);
+    }
+}
