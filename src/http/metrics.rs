@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::service::view::Figures;
+use crate::service::view::{Figures, SurfaceFigures};
 
 /// The page.
 pub(super) fn page(figures: &Figures) -> String {
@@ -25,6 +25,7 @@ pub(super) fn page(figures: &Figures) -> String {
     stored(&mut page, figures);
     of_fleet(&mut page, figures);
     of_bus(&mut page, figures);
+    of_surfaces(&mut page, figures);
     page.text
 }
 
@@ -60,6 +61,38 @@ fn stored(page: &mut Page, figures: &Figures) {
         "Worker slots of the nodes that take work",
         number(figures.slots.into()),
     );
+}
+
+fn of_surfaces(page: &mut Page, figures: &Figures) {
+    type Of = fn(&SurfaceFigures) -> Option<f64>;
+    let all: [(&str, &str, Of); 3] = [
+        (
+            "orchestrator_chat_round_trip_age_seconds",
+            "Since a round trip through the chat came back",
+            |chat| chat.round_trip_age_s,
+        ),
+        (
+            "orchestrator_chat_ack_p99_seconds",
+            "How soon people are acknowledged, 99th percentile",
+            |chat| chat.ack_p99_s,
+        ),
+        (
+            "orchestrator_chat_longest_silence_seconds",
+            "The longest that a working task showed no sign of life",
+            |chat| Some(chat.longest_silence_s),
+        ),
+    ];
+    for (name, help, of) in all {
+        let known: Vec<_> = { figures.surfaces.iter() }
+            .filter_map(|chat| Some((chat, of(chat)?)))
+            .collect();
+        if !known.is_empty() {
+            page.head(name, "gauge", help);
+        }
+        for (chat, value) in known {
+            page.labelled(name, &[("chat", &chat.name)], value);
+        }
+    }
 }
 
 fn of_fleet(page: &mut Page, figures: &Figures) {

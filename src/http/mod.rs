@@ -1,7 +1,8 @@
-//! HTTP: how fleets, containers and monitoring see a service: `/healthz`, `/readyz`, `/metrics` (Prometheus).
+//! HTTP: how fleets, containers and monitoring see a service: `/healthz`, `/readyz`, `/metrics` (Prometheus); and what chat
+//! services bring (`/chat/NAME`), which the surface of that name proves to come from there.
 //!
 //! Invariants: it answers in every role of `up`, and from before the service has begun until it has ended; nothing that it
-//! tells is a secret, and nobody changes anything by it. Deliberately absent: what people and programs ask of tasks.
+//! tells is a secret. Deliberately absent: what people and programs ask of tasks.
 
 mod metrics;
 
@@ -11,20 +12,25 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::chat::port::Request;
 use crate::service::instance::Instance;
 use crate::service::operations::{self, Trouble};
+use crate::service::surface;
 
 /// The type of Prometheus' text.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The longest request of a chat service, in bytes.
+const LONGEST: usize = 1 << 20;
 /// The type of a refusal (RFC 9457).
 const PROBLEM: &str = "application/problem+json";
 
@@ -69,6 +75,7 @@ fn routes(instance: Arc<Instance>) -> Router {
         .route("/healthz", get(health))
         .route("/readyz", get(readiness))
         .route("/metrics", get(figures))
+        .route("/chat/{name}", post(chat).layer(DefaultBodyLimit::max(LONGEST)))
         .with_state(instance)
 }
 
@@ -83,6 +90,29 @@ async fn readiness(State(instance): State<Arc<Instance>>) -> Response {
 async fn figures(State(instance): State<Arc<Instance>>) -> Response {
     let page = metrics::page(&operations::figures(&instance).await);
     ([(header::CONTENT_TYPE, PROMETHEUS)], page).into_response()
+}
+
+async fn chat(
+    State(instance): State<Arc<Instance>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)));
+    let request = Request {
+        headers: headers.collect(),
+        body: body.to_vec(),
+        at: instance.clock.now(),
+    };
+    let reply = surface::request(&instance, &name, &request).await;
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match reply.body.is_empty() {
+        true => status.into_response(),
+        false => (status, [(header::CONTENT_TYPE, "application/json")], reply.body).into_response(),
+    }
 }
 
 /// Well, or why not.

@@ -75,6 +75,8 @@ pub struct Engine {
     keeper: Option<NodeName>,
     /// Told when this node's place in its fleet changes.
     news: Option<watch::Receiver<()>>,
+    /// Told when somebody steered from within this process.
+    steered: watch::Receiver<()>,
     /// The start of this node in its fleet under which all that it has was claimed or adopted.
     term: Option<u64>,
     /// What the clocks showed at the last pass.
@@ -106,6 +108,7 @@ impl Engine {
             looked_at: instance.clock.now(),
             keeper: None,
             news: instance.member.as_ref().map(|member| member.news()),
+            steered: instance.steered.subscribe(),
             stopped: instance.stopped().await?.is_some(),
             draining: false,
             term: None,
@@ -206,6 +209,10 @@ impl Engine {
     }
 
     async fn take_in_other_writers(&mut self) -> Result<(), StoreError> {
+        if self.steered.has_changed().unwrap_or(false) {
+            self.steered.mark_unchanged();
+            self.written = None;
+        }
         let written = self.instance.store.data_version().await?;
         if self.written != Some(written) {
             let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;

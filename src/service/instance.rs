@@ -104,6 +104,8 @@ pub struct Instance {
     pub signals: Arc<Signals>,
     /// How its surfaces stand.
     pub surfaces: Standings,
+    /// Told when somebody steered from within this process: the store does not count that as another's writing.
+    pub steered: watch::Sender<()>,
     /// Told when there is something for surfaces.
     pub handed: watch::Sender<()>,
     /// Whether its passes come to an end.
@@ -181,6 +183,7 @@ impl Instance {
             exe,
             environment,
             surfaces: Standings::default(),
+            steered: watch::Sender::new(()),
             handed: watch::Sender::new(()),
             reports_on_console,
         })

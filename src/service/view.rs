@@ -9,7 +9,7 @@ mod node;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-pub use self::figures::{BusFigures, Figures, FleetFigures, StoredFigures};
+pub use self::figures::{BusFigures, Figures, FleetFigures, StoredFigures, SurfaceFigures};
 pub use self::node::{NodeView, ParkedView, ReachView};
 
 /// The version of every JSON document.
@@ -27,6 +27,9 @@ pub struct Status {
     /// The bus, where a server is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bus: Option<BusView>,
+    /// The chats, where there are some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub surfaces: Vec<SurfaceView>,
     /// Worker slots.
     pub slots: Slots,
     /// The nodes of the fleet; absent where there is none.
@@ -67,6 +70,25 @@ pub struct BusView {
     pub why: Option<String>,
     /// What that means for the work.
     pub means: Option<String>,
+}
+
+/// A chat as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SurfaceView {
+    /// Its name in the configuration.
+    pub name: String,
+    /// `up`, `deaf` (what is said there is not heard) or `unknown`, where no service runs.
+    pub standing: String,
+    /// Since when it is listened to.
+    pub since: Option<DateTime<Utc>>,
+    /// Why it is not.
+    pub why: Option<String>,
+    /// How long ago a round trip came back, in seconds.
+    pub round_trip_age_s: Option<f64>,
+    /// How soon people are acknowledged: the 99th percentile, in seconds.
+    pub ack_p99_s: Option<f64>,
+    /// The longest that a working task showed no sign of life there, in seconds.
+    pub longest_silence_s: Option<f64>,
 }
 
 /// The emergency stop.

@@ -54,6 +54,7 @@ mod store_sqlite;
 mod store_tasks;
 mod store_tls;
 mod store_walk;
+mod surface;
 mod watch;
 mod worker_process;
 mod workspace;

@@ -154,6 +154,7 @@ pub(crate) fn status(tasks: Vec<TaskView>) -> Status {
         nodes: None,
         tasks,
         more_ended: false,
+        surfaces: Vec::new(),
         problems: Vec::new(),
     }
 }

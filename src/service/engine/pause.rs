@@ -29,6 +29,10 @@ impl Engine {
                 }
                 () = &mut timer => return,
                 () = heard(&mut self.news) => return,
+                Ok(()) = self.steered.changed() => {
+                    self.steered.mark_changed();
+                    return;
+                }
                 () = self.queue.stirred() => return,
                 () = self.instance.store.another_wrote() => return,
             }

@@ -7,9 +7,11 @@ use chrono::{DateTime, Utc};
 use tokio::time::timeout;
 
 use super::super::instance::Instance;
-use super::super::view::{BusFigures, Figures, FleetFigures, StoredFigures};
+use super::super::surface::Told;
+use super::super::view::{BusFigures, Figures, FleetFigures, StoredFigures, SurfaceFigures};
 use super::node::word;
 use crate::domain::node::Crew;
+use crate::domain::report::Surface;
 use crate::store::Stored;
 
 /// A pass that takes longer does not come back.
@@ -85,7 +87,19 @@ pub async fn figures(instance: &Instance) -> Figures {
             }
         }),
         bus: bus(instance).await,
+        surfaces: surfaces(instance),
     }
+}
+
+fn surfaces(instance: &Instance) -> Vec<SurfaceFigures> {
+    let told = instance.surfaces.told(instance.clock.now());
+    let figures = |(name, told): (Surface, Told)| SurfaceFigures {
+        name: name.to_string(),
+        round_trip_age_s: told.round_trip_age_s,
+        ack_p99_s: told.ack_p99_s,
+        longest_silence_s: told.longest_silence_s,
+    };
+    told.into_iter().map(figures).collect()
 }
 
 fn told(instance: &Instance, stored: Stored) -> StoredFigures {

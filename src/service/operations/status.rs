@@ -66,6 +66,7 @@ pub async fn status(instance: &Instance, scope: &Scope) -> Result<Status, StoreE
         version: VERSION,
         generated_at: instance.clock.now(),
         bus: bus::view(instance, service.running, nodes.as_deref()).await?,
+        surfaces: surface::views(instance, service.running).await?,
         service,
         slots,
         tasks: views,

@@ -99,6 +99,7 @@ pub async fn start(instance: &Arc<Instance>) -> Result<(), StoreError> {
 
 /// Without it the service sees the change with its next tick.
 pub(super) fn nudge(instance: &Instance) {
+    instance.steered.send_replace(());
     let touched: Result<(), FileError> = wake::touch(&instance.layout.wake());
     if let Err(error) = touched {
         tracing::warn!(%error, "the service could not be woken; it sees the change with its next tick");

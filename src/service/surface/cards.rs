@@ -73,6 +73,11 @@ impl Cards {
         SIGN.max(each)
     }
 
+    /// A card that may show something else than what is so.
+    pub(super) fn note(&mut self, task: &TaskId) {
+        self.changed.insert(task.clone());
+    }
+
     /// One that could not be shown is the next again.
     pub(super) fn put_back(&mut self, edit: Option<Edit>) {
         self.changed.extend(edit.map(|edit| edit.task));

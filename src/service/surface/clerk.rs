@@ -240,47 +240,36 @@ impl Clerk {
         if let Some(distrust) = heard.who.distrust {
             return Ok(Some(distrusted(distrust)));
         }
-        let subject = self.subject(heard).await?;
-        let project = subject
-            .as_ref()
-            .map(|subject| subject.task.definition.project.clone());
-        let project = project.or_else(|| match &heard.purpose {
-            Some(Purpose::Project(name)) => Some(name.clone()),
-            _ => None,
-        });
-        let role = self.open.chat.roles.of(&heard.who.id, project.as_deref());
-        let Some(role) = role else {
-            return Ok(Some(Outcome::refused(format!(
-                "You have no role here. Your id is {}: an owner can add it to [chat.{}] in orchestrator.toml.",
-                heard.who.id, self.open.surface
-            ))));
-        };
-        let around = Around {
-            addressed: matches!(&heard.what, What::Text { addressed: true, .. }),
-            of_task: subject.is_some(),
-        };
-        let order = match &heard.what {
-            What::Press { nonce, .. } => self.pressed(subject.as_ref(), nonce),
-            What::Reaction { emoji, .. } => reacted(subject.as_ref(), emoji, heard.at),
-            What::Text { text, .. } => match command::read(text, around) {
-                Read::Order(order) => Ok(order),
-                Read::Unclear(why) => Err(Outcome::of("unclear", Reply::of(why))),
-                Read::Words if subject.is_some() => Ok(Order::Task {
-                    verb: TaskVerb::Tell,
-                    of: None,
-                    words: text.trim().to_owned(),
-                }),
-                Read::Words => {
-                    if role < Role::Operator {
-                        return Ok(Some(no_right(role, Role::Operator)));
-                    }
-                    return self.agents.talk(row, heard).await;
-                }
-            },
-        };
-        let order = match order {
-            Ok(order) => order,
+        let roles = &self.open.chat.roles;
+        if !roles.knows(&heard.who.id) {
+            return Ok(Some(self.no_role(heard)));
+        }
+        let mut subject = self.subject(heard).await?;
+        let order = match self.wanted(heard, subject.as_ref()) {
+            Ok(Some(order)) => order,
+            Ok(None) => {
+                return match roles.of(&heard.who.id, project_of(heard, None)) {
+                    None => Ok(Some(self.no_role(heard))),
+                    Some(Role::Viewer) => Ok(Some(no_right(Role::Viewer, Role::Operator))),
+                    Some(_) => self.agents.talk(row, heard).await,
+                };
+            }
             Err(outcome) => return Ok(Some(outcome)),
+        };
+        // The task that is named decides, not the room in which it is named.
+        if let Order::Task { of: Some(name), .. } = &order {
+            match self.named(name).await? {
+                Ok(task) => subject = Some(Subject { task, card: None }),
+                Err(why) => return Ok(Some(Outcome::of("unclear", Reply::of(why)))),
+            }
+        }
+        let Some(role) = self
+            .open
+            .chat
+            .roles
+            .of(&heard.who.id, project_of(heard, subject.as_ref()))
+        else {
+            return Ok(Some(self.no_role(heard)));
         };
         let needs = order.needs();
         if role < needs {
@@ -295,6 +284,35 @@ impl Clerk {
             role: Some(role),
             ..outcome
         }))
+    }
+
+    fn no_role(&self, heard: &Heard) -> Outcome {
+        Outcome::refused(format!(
+            "You have no role here. Your id is {}: an owner can add it to [chat.{}] in orchestrator.toml.",
+            heard.who.id, self.open.surface
+        ))
+    }
+
+    /// The order that somebody gives; none where it is words for an agent.
+    fn wanted(&self, heard: &Heard, subject: Option<&Subject>) -> Result<Option<Order>, Outcome> {
+        let around = Around {
+            addressed: matches!(&heard.what, What::Text { addressed: true, .. }),
+            of_task: subject.is_some(),
+        };
+        match &heard.what {
+            What::Press { nonce, .. } => self.pressed(subject, nonce).map(Some),
+            What::Reaction { emoji, .. } => reacted(subject, emoji, heard.at).map(Some),
+            What::Text { text, .. } => match command::read(text, around) {
+                Read::Order(order) => Ok(Some(order)),
+                Read::Unclear(why) => Err(Outcome::of("unclear", Reply::of(why))),
+                Read::Words if subject.is_some() => Ok(Some(Order::Task {
+                    verb: TaskVerb::Tell,
+                    of: None,
+                    words: text.trim().to_owned(),
+                })),
+                Read::Words => Ok(None),
+            },
+        }
     }
 
     /// What a message is about: the task whose card it is on, or in whose thread.
@@ -402,6 +420,17 @@ fn distrusted(distrust: Distrust) -> Outcome {
         Distrust::Unknown => "It cannot be told who you are just now. Say it again in a minute.",
     };
     Outcome::refused(why)
+}
+
+/// Whose role counts: the task's project, else the room's.
+fn project_of<'a>(heard: &'a Heard, subject: Option<&'a Subject>) -> Option<&'a str> {
+    let of_room = || match &heard.purpose {
+        Some(Purpose::Project(name)) => Some(name.as_str()),
+        _ => None,
+    };
+    subject
+        .map(|subject| subject.task.definition.project.as_str())
+        .or_else(of_room)
 }
 
 fn no_right(has: Role, needs: Role) -> Outcome {

@@ -181,7 +181,10 @@ impl Courier {
         let (store, now) = (&self.open.instance.store, self.open.instance.clock.now());
         store.outbox_done(parcel.seqs(), now).await?;
         match parcel {
-            Parcel::Report(_) => Ok(()),
+            Parcel::Report(item) => {
+                self.cards.note(&item.task);
+                Ok(())
+            }
             Parcel::Digest(_) => store.set_flag(&self.digest_flag(), None, now).await,
         }
     }

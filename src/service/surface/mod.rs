@@ -36,7 +36,7 @@ use crate::chat::{self, port};
 use crate::config::section::Chat;
 use crate::domain::report::Surface;
 
-pub use self::standing::{Standing, Standings, Told};
+pub use self::standing::{Standing, Standings, Told, flag};
 
 /// How long a single pass goes on telling.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -79,8 +79,7 @@ impl Surfaces {
         Self::speak(instance, tongues)
     }
 
-    /// Has surfaces of the configuration speak through these.
-    pub fn speak(instance: &Arc<Instance>, tongues: Vec<(Surface, Tongue)>) -> Self {
+    fn speak(instance: &Arc<Instance>, tongues: Vec<(Surface, Tongue)>) -> Self {
         let over = CancellationToken::new();
         let mut all = JoinSet::new();
         for (open, tongue) in tongues.into_iter().filter_map(|(s, t)| open(instance, s, t)) {

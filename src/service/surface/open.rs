@@ -10,10 +10,12 @@ use crate::service::instance::Instance;
 
 /// What a surface speaks through; a sentence where it cannot be had.
 pub(super) async fn tongue(instance: &Instance, surface: &Surface, chat: &Chat) -> Result<Tongue, String> {
+    if let Some(lent) = instance.surfaces.lent(surface) {
+        return Ok(lent);
+    }
     for secret in chat.kind.secrets() {
         secret.value().map_err(ToString::to_string)?;
     }
-    let _ = (instance, surface);
     match &chat.kind {
         ChatKind::Webhook { url, secret } => {
             let secret = secret.value().map_err(ToString::to_string)?;

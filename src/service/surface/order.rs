@@ -77,22 +77,13 @@ impl Clerk {
             | Order::Load { .. }
             | Order::Reset
             | Order::Context => self.agents.order(&order, heard).await?,
-            Order::Task { verb, of, words } => {
-                let subject = match of {
-                    None => subject,
-                    Some(name) => match self.named(&name).await? {
-                        Ok(task) => Some(Subject { task, card: None }),
-                        Err(why) => return Ok(Outcome::of("unclear", Reply::of(why))),
-                    },
-                };
-                match subject {
-                    Some(subject) => self.of_task(verb, &subject.task, words, heard).await?,
-                    None => Outcome::of(
-                        "unclear",
-                        Reply::of("Which task? Name it, or say it in its thread."),
-                    ),
-                }
-            }
+            Order::Task { verb, words, .. } => match subject {
+                Some(subject) => self.of_task(verb, &subject.task, words, heard).await?,
+                None => Outcome::of(
+                    "unclear",
+                    Reply::of("Which task? Name it, or say it in its thread."),
+                ),
+            },
         })
     }
 
@@ -101,7 +92,7 @@ impl Clerk {
     }
 
     /// A task by its id, or by a part of it that no other has.
-    async fn named(&self, name: &str) -> Result<Result<Task, String>, StoreError> {
+    pub(super) async fn named(&self, name: &str) -> Result<Result<Task, String>, StoreError> {
         let store = &self.open.instance.store;
         if let Ok(id) = TaskId::parse(name)
             && let Some(task) = store.task(&id).await?

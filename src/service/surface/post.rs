@@ -62,10 +62,33 @@ impl Open {
             }
             posted => posted.map(|()| row)?,
         };
+        self.mirror(chat, &task, item, tried).await;
         if let Report::Completed { .. } = item.report {
             self.offer_files(chat, &row, &task, item).await;
         }
         Ok(())
+    }
+
+    /// In the room of the task's agent, where it has one: what it does is seen there.
+    async fn mirror(&self, chat: &dyn Chat, task: &Task, item: &Item, tried: Option<DateTime<Utc>>) {
+        let Some(agent) = task
+            .definition
+            .agent
+            .as_deref()
+            .filter(|agent| self.chat.kind.has_room_of(agent))
+        else {
+            return;
+        };
+        let mirrored = async {
+            let place = self.place(chat, &Purpose::Agent(agent.to_owned())).await?;
+            let message = Message::Text(Text::of(words::line(&item.task, &item.report)));
+            chat.post(&place, &message, &format!("{}:agent", item.key), tried)
+                .await
+        };
+        // What people wait for is in the task's own thread.
+        if let Err(error) = mirrored.await {
+            tracing::warn!(surface = %self.surface, agent, %error, "the room of an agent was not told");
+        }
     }
 
     async fn place(&self, chat: &dyn Chat, purpose: &Purpose) -> Result<Place, ChatError> {
@@ -139,9 +162,10 @@ impl Open {
             task: task.id.clone(),
             room: place.room,
             message,
-            shown,
+            // What an earlier try posted shows what was so then.
+            shown: if tried.is_some() { String::new() } else { shown },
             nonce,
-            is_over: task.state.is_ended(),
+            is_over: tried.is_none() && task.state.is_ended(),
             posted_at: now,
             edited_at: now,
         };

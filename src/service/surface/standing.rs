@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use super::Tongue;
 use crate::chat::Chat;
 use crate::chat::heard::Heard;
 use crate::chat::pace::Pace;
@@ -21,9 +22,19 @@ const SAMPLES: usize = 1000;
 pub struct Standings {
     all: Mutex<BTreeMap<Surface, Arc<Standing>>>,
     speaking: Mutex<BTreeMap<Surface, Arc<dyn Chat>>>,
+    lent: Mutex<BTreeMap<Surface, Tongue>>,
 }
 
 impl Standings {
+    /// Has a surface speak through this instead of what the configuration says, from when it is opened.
+    pub fn lend(&self, surface: &Surface, tongue: Tongue) {
+        locked(&self.lent).insert(surface.clone(), tongue);
+    }
+
+    pub(super) fn lent(&self, surface: &Surface) -> Option<Tongue> {
+        locked(&self.lent).get(surface).cloned()
+    }
+
     /// How one stands; made where it is not there.
     pub(super) fn standing(&self, surface: &Surface, per_minute: u32, now: DateTime<Utc>) -> Arc<Standing> {
         let mut all = locked(&self.all);
@@ -54,6 +65,7 @@ impl Standings {
 
 /// How one surface stands.
 pub struct Standing {
+    since: DateTime<Utc>,
     /// Shared by all that speak there.
     pub(super) pace: Mutex<Pace>,
     /// Told when something was heard.
@@ -92,11 +104,15 @@ pub struct Told {
     pub ack_p99_s: Option<f64>,
     /// The longest that a working task showed no sign of life there, in seconds.
     pub longest_silence_s: f64,
+    /// For how long all this was looked at, in seconds.
+    #[serde(default)]
+    pub watched_s: f64,
 }
 
 impl Standing {
     pub(super) fn new(per_minute: u32, now: DateTime<Utc>) -> Self {
         Self {
+            since: now,
             pace: Mutex::new(Pace::new(per_minute, now)),
             heard: Notify::new(),
             to_acknowledge: (Mutex::default(), Notify::new()),
@@ -190,6 +206,7 @@ impl Standing {
             round_trip_s: facts.echo.map(|(_, took)| took.as_secs_f64()),
             ack_p99_s: percentile(&facts.acknowledged),
             longest_silence_s: facts.longest_silence.as_secs_f64(),
+            watched_s: seconds(now - self.since),
         }
     }
 }

@@ -21,6 +21,21 @@ pub struct Figures {
     pub fleet: Option<FleetFigures>,
     /// The bus, where a server is configured and its standing known.
     pub bus: Option<BusFigures>,
+    /// The chats that this service speaks in.
+    pub surfaces: Vec<SurfaceFigures>,
+}
+
+/// How a chat stands.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SurfaceFigures {
+    /// Its name.
+    pub name: String,
+    /// Since the last round trip came back, in seconds.
+    pub round_trip_age_s: Option<f64>,
+    /// The 99th percentile of acknowledgements, in seconds.
+    pub ack_p99_s: Option<f64>,
+    /// The longest silence of a working task, in seconds.
+    pub longest_silence_s: f64,
 }
 
 /// What the store knows.

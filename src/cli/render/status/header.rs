@@ -20,6 +20,11 @@ pub(super) fn header(view: &Status, look: &Look) -> String {
             .filter(|bus| bus.why.is_none())
             .map(|_| "bus up".to_owned()),
     );
+    facts.extend(
+        view.surfaces
+            .iter()
+            .map(|chat| format!("{} {}", chat.name, chat.standing)),
+    );
     let cost: f64 = view.tasks.iter().map(|task| task.cost_usd).sum();
     if cost > 0.0 {
         let on_what = if view.more_ended {

@@ -22,6 +22,15 @@ pub enum ChatKind {
 }
 
 impl ChatKind {
+    /// Whether an agent has a room of its own there.
+    pub fn has_room_of(&self, agent: &str) -> bool {
+        match self {
+            Self::Webhook { .. } => false,
+            Self::Slack(slack) => slack.agents.contains_key(agent),
+            Self::Matrix(matrix) => matrix.agents.iter().any(|name| name == agent),
+        }
+    }
+
     /// Its secrets.
     pub fn secrets(&self) -> Vec<&Secret> {
         match self {

@@ -1,0 +1,9 @@
+//! Chats: what people see there, what they can do there, and what they go through with it.
+
+mod never_dark;
+mod room;
+mod scene;
+mod steering;
+mod stories;
+mod talks;
+mod who;

@@ -1,0 +1,240 @@
+//! What a chat shows of the way of a task.
+
+use orchestrator::chat::message::{Message, Verb};
+
+use super::room::Mood;
+use super::scene::{OPERATOR, Scene, VIEWER};
+use crate::main_job::world::section;
+
+#[test]
+fn a_success_is_one_card_and_a_short_thread() {
+    let scene = Scene::new();
+    scene.world.save_tasks(&[&section("fix-api", "")]);
+    let card = scene.card("fix-api", "✅");
+    let shown = card.card().unwrap();
+    assert_eq!(shown.buttons, [], "a card that is over has nothing to press");
+    assert_eq!(shown.state, "completed");
+    let gate = shown.facts.iter().find(|fact| fact.name == "Gate").unwrap();
+    assert!(gate.value.starts_with("passed: ✓"), "{gate:?}");
+    assert!(card.edits > 0, "it is one message, kept current");
+    assert_eq!(scene.room.cards("fix-api").len(), 1);
+    let thread = scene.room.thread("fix-api");
+    assert_eq!(thread[0], "🚀 [fix-api] - spawning haiku agent");
+    assert!(
+        thread
+            .last()
+            .unwrap()
+            .starts_with("✅ [fix-api] - completed! Validation: ✓ functionality"),
+        "{thread:?}"
+    );
+    assert!(thread.len() <= 6, "{thread:?}");
+    assert_eq!(
+        scene.room.posted().len(),
+        1 + thread.len(),
+        "nothing else was posted"
+    );
+    assert_eq!(card.place.room, "room:default");
+}
+
+#[test]
+fn a_question_is_answered_in_its_thread() {
+    let scene = Scene::new();
+    let asks = "if grep -q 'the blue one' \"$ORCHESTRATOR_PROMPT_FILE\"; then echo b > done.txt; else \
+                orchestrator agent ask 'Red or blue?'; exit 77; fi";
+    scene.world.worker("paint", asks);
+    scene.world.save_tasks(&[&section("paint", "")]);
+    let card = scene.card("paint", "🔴");
+    let asked = scene.until("the question", || {
+        scene
+            .room
+            .posted()
+            .into_iter()
+            .find(|posted| posted.card().is_none() && posted.text().contains("asks: Red or blue?"))
+    });
+    assert!(
+        matches!(&asked.message, Message::Text(text) if text.broadcast),
+        "the room sees it, too"
+    );
+    let told = scene.say(OPERATOR, Some(&card.id), "the blue one");
+    assert_eq!(
+        told,
+        "answer paint: it is in-progress now.".replace("in-progress", "pending")
+    );
+    scene.card("paint", "✅");
+}
+
+#[test]
+fn what_is_said_in_the_thread_reaches_the_worker_before_its_work_is_judged() {
+    let scene = Scene::new();
+    let gate = scene.world.path("go");
+    let script = format!(
+        "if grep -q 'use port 81' \"$ORCHESTRATOR_PROMPT_FILE\"; then echo 81 > done.txt; else \
+         echo 80 > done.txt; while [ ! -e {:?} ]; do sleep 0.05; done; fi",
+        gate.display().to_string()
+    );
+    scene.world.worker("serve", &script);
+    scene.world.save_tasks(&[&section("serve", "")]);
+    let card = scene.card("serve", "🔧");
+    let told = scene.say(OPERATOR, Some(&card.id), "use port 81");
+    assert_eq!(
+        told,
+        "Noted: its worker is told when it ends its turn, before its work is judged."
+    );
+    std::fs::write(&gate, "").unwrap();
+    scene.card("serve", "✅");
+    assert_eq!(scene.world.outcomes("serve"), ["haiku:continue", "haiku:done"]);
+}
+
+#[test]
+fn files_in_the_thread_reach_the_worker_under_harmless_names() {
+    use orchestrator::chat::heard::{Attached, What};
+    let scene = Scene::new();
+    let wait = scene.world.path("go");
+    let script = format!(
+        "prompt=\"$ORCHESTRATOR_PROMPT_FILE\"\nif grep -q 'spec.txt' \"$prompt\"; then \
+         cat \"$(grep -o '/[^ ]*spec.txt' \"$prompt\" | head -1)\" > done.txt; else \
+         echo none > done.txt; while [ ! -e {:?} ]; do sleep 0.05; done; fi",
+        wait.display().to_string()
+    );
+    scene.world.worker("read", &script);
+    scene.world.save_tasks(&[&section("read", "")]);
+    let card = scene.card("read", "🔧");
+    scene.room.file("f1", b"the whole specification");
+    let file = |name: &str, handle: &str, bytes| Attached {
+        name: name.to_owned(),
+        bytes,
+        handle: handle.to_owned(),
+    };
+    let what = What::Text {
+        text: String::new(),
+        addressed: false,
+        files: vec![
+            file("../../spec.txt", "f1", None),
+            file("big.iso", "f2", Some(1 << 40)),
+            file("lost.txt", "f3", None),
+        ],
+    };
+    let heard = scene.room.event(OPERATOR, Some(&card.id), what);
+    let event = heard.event.clone();
+    scene.room.bring(heard);
+    let told = scene.answer(&event);
+    assert!(told.starts_with("Noted:"), "{told}");
+    assert!(
+        told.contains("big.iso is left out: at most 10 files of 25 MB each"),
+        "{told}"
+    );
+    assert!(
+        told.contains("lost.txt is left out: the file is not there any more"),
+        "{told}"
+    );
+    std::fs::write(&wait, "").unwrap();
+    scene.card("read", "✅");
+    let done = scene.world.run(&["show", "read", "--json"]).json();
+    assert_eq!(done["task"]["state"], "completed");
+}
+
+#[test]
+fn a_lost_answer_makes_no_second_message() {
+    let scene = Scene::new();
+    scene.room.set(Mood::Forgetful);
+    scene.world.save_tasks(&[&section("once", "")]);
+    scene.until("a first try", || (!scene.room.posted().is_empty()).then_some(()));
+    scene.room.set(Mood::Good);
+    scene.card("once", "✅");
+    assert_eq!(scene.room.cards("once").len(), 1);
+    let mut keys: Vec<String> = scene.room.posted().into_iter().map(|posted| posted.key).collect();
+    keys.sort();
+    let all = keys.len();
+    keys.dedup();
+    assert_eq!(keys.len(), all, "{keys:?}");
+}
+
+#[test]
+fn a_chat_that_was_away_catches_up_shortly_and_in_order() {
+    let scene = Scene::new();
+    scene.room.set(Mood::Away);
+    let tasks: Vec<String> = (0..30).map(|n| section(&format!("t{n}"), "")).collect();
+    scene
+        .world
+        .save_tasks(&tasks.iter().map(String::as_str).collect::<Vec<_>>());
+    scene.until("all done", || {
+        let ended = scene.world.run(&["status", "--all", "--json"]).json();
+        let done = ended["tasks"]
+            .as_array()?
+            .iter()
+            .filter(|task| task["state"] == "completed")
+            .count();
+        (done == 30).then_some(())
+    });
+    scene.room.set(Mood::Good);
+    let digest = scene.until("a digest", || {
+        scene
+            .room
+            .posted()
+            .into_iter()
+            .find(|posted| posted.text().starts_with("🗞️"))
+    });
+    assert!(
+        digest.text().contains("60 reports of 30 tasks"),
+        "{}",
+        digest.text()
+    );
+    assert_eq!(digest.place.room, "room", "it is of no project");
+    scene.until("all told", || {
+        let waiting = scene.world.run(&["status", "--json"]).json();
+        waiting["problems"].as_array().unwrap().is_empty().then_some(())
+    });
+    assert!(scene.room.posted().len() <= 2, "nobody is flooded");
+}
+
+#[test]
+fn a_card_goes_on_after_a_restart_and_a_second_round_uses_it_again() {
+    let mut scene = Scene::new();
+    let wait = scene.world.path("go");
+    let script = format!(
+        "echo x > done.txt; while [ ! -e {:?} ]; do sleep 0.05; done",
+        wait.display().to_string()
+    );
+    scene.world.worker("long", &script);
+    scene.world.save_tasks(&[&section("long", "")]);
+    let before = scene.card("long", "🔧");
+    scene.stop();
+    std::fs::write(&wait, "").unwrap();
+    scene.start();
+    let after = scene.card("long", "✅");
+    assert_eq!(before.id, after.id);
+    assert_eq!(scene.room.cards("long").len(), 1);
+    scene.say(OPERATOR, Some(&after.id), "!retry");
+    scene.until("a second completion", || {
+        let done = scene
+            .room
+            .thread("long")
+            .iter()
+            .filter(|line| line.starts_with("✅"))
+            .count();
+        (done == 2).then_some(())
+    });
+    scene.card("long", "✅");
+    assert_eq!(scene.room.cards("long").len(), 1);
+}
+
+#[test]
+fn buttons_do_what_they_say() {
+    let scene = Scene::new();
+    scene.world.worker("idle", "sleep 60");
+    scene.world.save_tasks(&[&section("idle", "")]);
+    scene.card("idle", "🔧");
+    scene.room.press(OPERATOR, "idle", Verb::Pause);
+    let card = scene.card("idle", "⏸️");
+    assert_eq!(card.card().unwrap().buttons.len(), 2);
+    let stale = scene.room.press(VIEWER, "idle", Verb::Resume);
+    assert_eq!(
+        scene.answer(&stale),
+        "You are viewer here; this takes an operator."
+    );
+    scene.room.press(OPERATOR, "idle", Verb::Resume);
+    scene.card("idle", "🔧");
+    scene.room.press(OPERATOR, "idle", Verb::Cancel);
+    let over = scene.card("idle", "🚫");
+    assert!(over.card().unwrap().buttons.is_empty());
+}
