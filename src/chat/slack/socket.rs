@@ -3,7 +3,7 @@
 //! Invariants: an envelope is acknowledged after the ear took what is in it, and else not at all, so that Slack delivers it
 //! again; what came is handed on in its order, while the socket is read on; a socket on which nothing moves is given up.
 //!
-//! The HTTP client upgrades the connection, so that there is one way out: one TLS, one set of proxies, one set of timeouts.
+//! The HTTP client upgrades the connection, so that there is one way out: one TLS, one set of timeouts.
 //! Source: <https://docs.slack.dev/apis/events-api/using-socket-mode>.
 
 use std::collections::VecDeque;
@@ -28,16 +28,16 @@ use super::take::Parcel;
 use crate::chat::ChatError;
 use crate::chat::port::{Deaf, Ear};
 
-/// How often it is asked whether somebody is there.
-const PING: Duration = Duration::from_secs(5);
-/// How long nothing at all may come.
-const SILENCE: Duration = Duration::from_secs(20);
+/// How many times the patience with one answer nothing at all may come; it is asked whether somebody is there four times
+/// within that.
+const SILENCES: u32 = 2;
 /// What waits for the ear at the most; more is not read until it took some.
 const QUEUE: usize = 256;
 /// The longest frame, in bytes.
 const LONGEST: usize = 4 * 1024 * 1024;
-/// A connection that did not last so long is not made anew at once.
+/// A connection that did not last so long is made anew at once only so often.
 const LASTED: Duration = Duration::from_secs(10);
+const QUICK: u32 = 3;
 
 type Socket = WebSocketStream<Upgraded>;
 type Hearing<'a> = Pin<Box<dyn Future<Output = (String, Result<(), Deaf>)> + Send + 'a>>;
@@ -77,6 +77,7 @@ enum End {
 
 impl Slack {
     pub(super) async fn listen_by_socket(&self, ear: &dyn Ear) -> ChatError {
+        let mut quick = 0;
         loop {
             let socket = match self.connect().await {
                 Ok(socket) => socket,
@@ -84,7 +85,8 @@ impl Slack {
             };
             let since = Instant::now();
             match self.converse(socket, ear).await {
-                End::Renewed if since.elapsed() >= LASTED => {}
+                End::Renewed if since.elapsed() >= LASTED => quick = 0,
+                End::Renewed if quick < QUICK => quick += 1,
                 End::Renewed => return away("Slack renews the connection again and again"),
                 End::Lost(error) => return error,
             }
@@ -136,7 +138,8 @@ impl Slack {
         let mut hearing: Option<Hearing<'_>> = None;
         let mut heard_at = Instant::now();
         let mut leaving = None;
-        let mut ping = tokio::time::interval(PING);
+        let silence = self.patience * SILENCES;
+        let mut ping = tokio::time::interval(silence / 4);
         loop {
             if hearing.is_none() {
                 hearing = queue
@@ -151,17 +154,17 @@ impl Slack {
                 biased;
                 Some((id, taken)) = next(&mut hearing) => {
                     hearing = None;
-                    if let Err(fault) = acknowledge(&mut socket, id, taken).await {
+                    if let Err(fault) = self.acknowledge(&mut socket, id, taken).await {
                         return End::Lost(away(fault));
                     }
                 }
                 frame = socket.next(), if reading => {
                     heard_at = Instant::now();
-                    match self.frame(frame) {
+                    match read(frame) {
                         Ok(Frame::Parcel(id, parcel)) => queue.push_back((id, parcel)),
                         Ok(Frame::Leave(reason)) => leaving = Some(left(&reason)),
                         Ok(Frame::Foreign(id)) => {
-                            if let Err(fault) = acknowledge(&mut socket, id, Ok(())).await {
+                            if let Err(fault) = self.acknowledge(&mut socket, id, Ok(())).await {
                                 return End::Lost(away(fault));
                             }
                         }
@@ -170,14 +173,36 @@ impl Slack {
                     }
                 }
                 _ = ping.tick() => {
-                    if reading && heard_at.elapsed() > SILENCE {
+                    if reading && heard_at.elapsed() > silence {
                         return End::Lost(away("nothing came by the socket any more"));
                     }
-                    if let Err(fault) = send(&mut socket, Message::Ping(Vec::new().into())).await {
+                    if let Err(fault) = self.send(&mut socket, Message::Ping(Vec::new().into())).await {
                         return End::Lost(away(fault));
                     }
                 }
             }
+        }
+    }
+
+    async fn acknowledge(
+        &self,
+        socket: &mut Socket,
+        id: String,
+        taken: Result<(), Deaf>,
+    ) -> Result<(), String> {
+        if let Err(deaf) = taken {
+            tracing::warn!(%deaf, "Slack is to deliver an event again");
+            return Ok(());
+        }
+        let word = json!({ "envelope_id": id }).to_string();
+        self.send(socket, Message::Text(word.into())).await
+    }
+
+    /// A socket that takes nothing for so long is dead.
+    async fn send(&self, socket: &mut Socket, message: Message) -> Result<(), String> {
+        match tokio::time::timeout(self.patience, socket.send(message)).await {
+            Ok(sent) => sent.map_err(|fault| fault.to_string()),
+            Err(_) => Err("the socket takes nothing any more".to_owned()),
         }
     }
 
@@ -187,18 +212,16 @@ impl Slack {
             (id, taken)
         })
     }
+}
 
-    fn frame(
-        &self,
-        frame: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
-    ) -> Result<Frame, ChatError> {
-        match frame {
-            None => Err(away("Slack closed the socket")),
-            Some(Err(fault)) => Err(away(fault.to_string())),
-            Some(Ok(Message::Close(_))) => Err(away("Slack closed the socket")),
-            Some(Ok(Message::Text(text))) => Ok(meaning(&text)),
-            Some(Ok(_)) => Ok(Frame::Nothing),
-        }
+/// What came, or why nothing comes any more.
+fn read(frame: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Result<Frame, ChatError> {
+    match frame {
+        None => Err(away("Slack closed the socket")),
+        Some(Err(fault)) => Err(away(fault.to_string())),
+        Some(Ok(Message::Close(_))) => Err(away("Slack closed the socket")),
+        Some(Ok(Message::Text(text))) => Ok(meaning(&text)),
+        Some(Ok(_)) => Ok(Frame::Nothing),
     }
 }
 
@@ -224,7 +247,10 @@ fn meaning(text: &str) -> Frame {
     };
     let mut payload = envelope.payload;
     match envelope.kind.as_str() {
-        "events_api" => Frame::Parcel(id, Parcel::Event(payload["event"].take())),
+        "events_api" => Frame::Parcel(
+            id,
+            Parcel::Event(payload.get_mut("event").map(Value::take).unwrap_or_default()),
+        ),
         "interactive" => Frame::Parcel(id, Parcel::Interaction(payload)),
         "slash_commands" => Frame::Parcel(id, Parcel::Command(payload)),
         _ => Frame::Foreign(id),
@@ -238,23 +264,6 @@ fn left(reason: &str) -> End {
             why: "Socket Mode is switched off in the app's settings; switch it on".to_owned(),
         }),
         _ => End::Renewed,
-    }
-}
-
-async fn acknowledge(socket: &mut Socket, id: String, taken: Result<(), Deaf>) -> Result<(), String> {
-    if let Err(deaf) = taken {
-        tracing::warn!(%deaf, "Slack is to deliver an event again");
-        return Ok(());
-    }
-    let word = json!({ "envelope_id": id }).to_string();
-    send(socket, Message::Text(word.into())).await
-}
-
-/// A socket that takes nothing for so long is dead.
-async fn send(socket: &mut Socket, message: Message) -> Result<(), String> {
-    match tokio::time::timeout(SILENCE, socket.send(message)).await {
-        Ok(sent) => sent.map_err(|fault| fault.to_string()),
-        Err(_) => Err("the socket takes nothing any more".to_owned()),
     }
 }
 

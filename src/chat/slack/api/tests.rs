@@ -1,7 +1,8 @@
 use super::*;
 
 fn api(root: &str) -> Result<Api, String> {
-    let settings = crate::chat::slack::tests::settings(root);
+    let mut settings = crate::chat::slack::tests::settings("https://slack.com/api");
+    settings.api = root.to_owned();
     Api::new(&settings, Duration::from_secs(1))
 }
 

@@ -7,6 +7,10 @@ fn shown(content: &SlackMessageContent) -> Value {
     serde_json::to_value(content).unwrap()
 }
 
+fn page(content: &SlackMessageContent) -> String {
+    serde_json::to_string_pretty(&shown(content)).unwrap()
+}
+
 fn card_of(task: &str) -> Card {
     Card {
         task: task.to_owned(),
@@ -36,7 +40,7 @@ fn card_of(task: &str) -> Card {
 #[test]
 fn a_card() {
     let rendered = message(&Message::Card(card_of("fix-login")));
-    insta::assert_json_snapshot!(shown(&rendered));
+    insta::assert_snapshot!(page(&rendered));
 }
 
 #[test]
@@ -56,7 +60,7 @@ fn words_with_code() {
         code: Some("error[E0308]: <T>\n```\nrm -rf".to_owned()),
         broadcast: true,
     };
-    insta::assert_json_snapshot!(shown(&message(&Message::Text(text))));
+    insta::assert_snapshot!(page(&message(&Message::Text(text))));
 }
 
 #[test]

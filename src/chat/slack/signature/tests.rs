@@ -64,7 +64,7 @@ fn everything_wrong_is_refused() {
         ("no signature", accepts(|r| drop(r.headers.remove(1)))),
         ("no time", accepts(|r| drop(r.headers.remove(0)))),
         ("one byte more", accepts(|r| r.body.push(b' '))),
-        ("one byte less", accepts(|r| drop(r.body.pop()))),
+        ("one byte less", accepts(|r| r.body.truncate(9))),
         ("two times", accepts(|r| r.headers.push(r.headers[0].clone()))),
         (
             "two signatures",
