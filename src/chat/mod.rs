@@ -12,6 +12,7 @@ pub mod message;
 pub mod pace;
 pub mod parcel;
 pub mod port;
+pub mod slack;
 pub mod webhook;
 pub mod words;
 

@@ -9,6 +9,7 @@ pub mod house;
 pub mod look;
 pub mod node;
 pub mod queue;
+pub mod slack;
 pub mod steer;
 
 use std::ffi::OsString;
@@ -131,6 +132,9 @@ pub enum Verb {
     /// The nodes of a fleet: who is there, and keeping work away from one
     #[command(subcommand, after_help = examples::NODE)]
     Node(node::Node),
+    /// The app for Slack: its manifest
+    #[command(subcommand, after_help = examples::SLACK)]
+    Slack(slack::Slack),
     /// The effective configuration, and whether it is right
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(house::Config),

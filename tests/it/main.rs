@@ -43,6 +43,7 @@ mod runtime_contract;
 mod security;
 mod service_faults;
 mod simulation;
+mod slack;
 mod store;
 mod store_fresh;
 mod store_history;

@@ -91,6 +91,13 @@ The question is in `orchestrator why ID`. The answer stands in every further pro
 Examples:
   orchestrator answer fix-login 'Yes, plus signs are allowed.'";
 
+pub(super) const SLACK: &str = "\
+It asks for exactly what the program uses, and calls nothing. docs/CHAT.md tells the five minutes around it.
+
+Examples:
+  orchestrator slack manifest > app.json                               no public address: Socket Mode
+  orchestrator slack manifest --url https://work.example.org/chat/team     Slack calls this service";
+
 pub(super) const CONFIG: &str = "\
 Examples:
   orchestrator config show

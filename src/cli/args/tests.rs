@@ -71,6 +71,8 @@ fn every_verb_of_the_contract_is_understood() {
         "config show",
         "config check",
         "config path",
+        "slack manifest",
+        "slack manifest --surface team --url https://h/chat/team --name Fleet",
         "demo --keep",
         "completions bash",
         "agent heartbeat --pct 45 --phase tests",

@@ -12,6 +12,7 @@ mod look;
 mod node;
 mod queue;
 mod run;
+mod slack;
 mod steer;
 
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Reject(r) => steer::reject(&ground, r).await,
         Verb::Answer(a) => steer::answer(&ground, a).await,
         Verb::Node(verb) => node::node(&ground, verb).await,
+        Verb::Slack(verb) => slack::slack(&ground, verb),
         Verb::Config(config) => house::config(&ground, config),
         Verb::Migrate(migrate) => house::migrate(&ground, migrate).await,
         Verb::Backup(args) => backup::backup(&ground, args).await,
