@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Tongue;
+use crate::chat::slack::Slack;
 use crate::chat::webhook::Webhook;
 use crate::config::section::{Chat, ChatKind};
 use crate::domain::report::Surface;
@@ -25,6 +26,7 @@ pub(super) async fn tongue(instance: &Instance, surface: &Surface, chat: &Chat) 
                 chat.timeout,
             )?)))
         }
-        ChatKind::Slack(_) | ChatKind::Matrix(_) => Err("this build does not have it".to_owned()),
+        ChatKind::Slack(slack) => Ok(Tongue::Chat(Arc::new(Slack::new(slack, chat.timeout)?))),
+        ChatKind::Matrix(_) => Err("this build does not have it".to_owned()),
     }
 }

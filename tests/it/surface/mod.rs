@@ -3,6 +3,7 @@
 mod never_dark;
 mod room;
 mod scene;
+mod slack;
 mod steering;
 mod stories;
 mod talks;

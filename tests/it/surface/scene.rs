@@ -31,7 +31,7 @@ pub const OF_SITE: &str = "T1:SITE";
 pub const STRANGER: &str = "T1:STRANGER";
 
 const CHAT: &str = "[chat.team]\nkind = \"slack\"\nbot_token = \"xoxb-none\"\nsigning_secret = \"none\"\nteam = \"T1\"\nchannel = \"C1\"\n\
-    owners = [\"T1:OWNER\"]\noperators = [\"T1:OPERATOR\"]\nviewers = [\"T1:VIEWER\"]\nper_minute = 6000\n";
+    owners = [\"T1:OWNER\"]\noperators = [\"T1:OPERATOR\"]\nviewers = [\"T1:VIEWER\"]\n";
 const OF_PROJECT: &str = "[chat.team.project.site]\noperators = [\"T1:SITE\"]\n";
 
 /// The scene.
@@ -50,8 +50,12 @@ impl Scene {
 
     /// With more lines for the chat, and more behind it.
     pub fn configured(chat: &str, more: &str) -> Self {
+        let fast = match chat.contains("per_minute") {
+            true => "",
+            false => "per_minute = 6000\n",
+        };
         let scheduler = "max_concurrent = 4\nheartbeat_stale_after = \"1m\"\n";
-        let world = World::configured(scheduler, &format!("{CHAT}{chat}{OF_PROJECT}{more}"));
+        let world = World::configured(scheduler, &format!("{CHAT}{fast}{chat}{OF_PROJECT}{more}"));
         let mut scene = Self {
             world,
             room: Arc::new(Room::new()),

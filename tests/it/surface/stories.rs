@@ -3,6 +3,9 @@
 use orchestrator::chat::message::{Message, Verb};
 
 use super::room::Mood;
+use orchestrator::domain::event::Command;
+use orchestrator::domain::id::TaskId;
+use orchestrator::service::operations;
 use orchestrator::store::OutboxKind;
 
 use super::scene::{OPERATOR, Scene, VIEWER, team};
@@ -182,9 +185,15 @@ fn a_chat_that_was_away_catches_up_shortly_and_in_order() {
     let counts = digests
         .clone()
         .map(|digest| digest.text().split(' ').nth(1).unwrap().parse::<u32>().unwrap());
-    let singly = posted.iter().filter(|posted| posted.place.thread.is_some()).count();
+    let singly = posted
+        .iter()
+        .filter(|posted| posted.place.thread.is_some())
+        .count();
     assert_eq!(counts.sum::<u32>() as usize + singly, 60, "{posted:?}");
-    assert!(digests.clone().all(|digest| digest.place.room == "room"), "it is of no project");
+    assert!(
+        digests.clone().all(|digest| digest.place.room == "room"),
+        "it is of no project"
+    );
     assert!(posted.len() < 40, "nobody is flooded: {posted:?}");
 }
 
@@ -238,4 +247,54 @@ fn buttons_do_what_they_say() {
     scene.room.press(OPERATOR, "idle", Verb::Cancel);
     let over = scene.card("idle", "🚫");
     assert!(over.card().unwrap().buttons.is_empty());
+}
+
+#[test]
+fn a_thousand_ends_in_a_minute_flood_nobody() {
+    let scene = Scene::configured("per_minute = 60\n", "");
+    scene.room.set(Mood::Limited(std::time::Duration::from_secs(1)));
+    let held: Vec<String> = (0..1000)
+        .map(|n| section(&format!("t{n}"), "").replace("pending", "paused"))
+        .collect();
+    scene
+        .world
+        .save_tasks(&held.iter().map(String::as_str).collect::<Vec<_>>());
+    let (instance, runtime) = (scene.instance(), &scene.runtime);
+    scene.until("all are taken in", || {
+        (runtime.block_on(instance.store.live_ids()).unwrap().len() == 1000).then_some(())
+    });
+    scene.room.set(Mood::Good);
+    let before = scene.room.calls();
+    let cancel = |n: u32| {
+        let (instance, id) = (instance.clone(), TaskId::parse(&format!("t{n}")).unwrap());
+        async move {
+            let reason = "enough".to_owned();
+            let cancelled = operations::apply(&instance, &id, "test", Command::Cancel { reason }).await;
+            drop(cancelled.unwrap());
+        }
+    };
+    let all = futures_util::future::join_all((0..1000).map(cancel));
+    runtime.block_on(all);
+    scene.until("all told", || {
+        let waiting = runtime
+            .block_on(instance.store.outbox_waiting(OutboxKind::To(team())))
+            .unwrap();
+        waiting.is_none().then_some(())
+    });
+    let posted = scene.room.posted();
+    let counts = posted.iter().filter_map(|posted| {
+        posted
+            .text()
+            .strip_prefix("🗞️ ")?
+            .split(' ')
+            .next()?
+            .parse::<usize>()
+            .ok()
+    });
+    let singly = posted
+        .iter()
+        .filter(|posted| posted.text().contains("cancelled by test") && posted.place.thread.is_some());
+    assert!(counts.sum::<usize>() + singly.count() >= 1000);
+    let calls = scene.room.calls() - before;
+    assert!(calls < 100, "a thousand ends were {calls} calls");
 }
