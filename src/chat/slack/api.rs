@@ -175,24 +175,29 @@ impl Api {
     }
 
     fn is_own(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
         let plain = url.username().is_empty() && url.password().is_none();
-        let slacks = url.scheme() == "https"
-            && url.port().is_none()
-            && (host == "slack.com" || host.ends_with(".slack.com"));
+        let slacks = url.scheme() == "https" && url.port().is_none() && self.is_slacks(url);
         plain && (slacks || url.origin() == self.root.origin())
     }
 
     /// A socket of Slack's; in the clear only where the API is at this host as well.
     fn is_socket(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
         match url.scheme() {
-            "wss" => {
-                host == "slack.com" || host.ends_with(".slack.com") || Some(host) == self.root.host_str()
-            }
-            "ws" => self.root.scheme() == "http" && is_loopback(host),
+            "wss" => self.is_slacks(url),
+            "ws" => self.root.scheme() == "http" && is_loopback(url.host_str().unwrap_or_default()),
             _ => false,
         }
+    }
+
+    /// A host of Slack's, or of the domain that the API is at (Slack has others for governments).
+    fn is_slacks(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let below = |domain: &str| {
+            let start = host.strip_suffix(domain);
+            start.is_some_and(|start| start.is_empty() || start.ends_with('.'))
+        };
+        let named = self.root.host_str().filter(|_| self.root.scheme() == "https");
+        below("slack.com") || named.is_some_and(below)
     }
 
     /// A client for the socket: the same as for calls, but without an end to it.

@@ -138,10 +138,10 @@ fn element(place: usize, button: &Button) -> SlackBlockButtonElement {
 
 fn asked_back(verb: Verb) -> SlackBlockConfirmItem {
     SlackBlockConfirmItem::new(
-        plain_only(label(verb)),
+        plain_only(&format!("{} this task?", label(verb))),
         plain("This cannot be taken back.").into(),
-        plain_only(label(verb)),
-        plain_only("Leave it"),
+        plain_only(&format!("Yes, {}", verb.word())),
+        plain_only("No"),
     )
 }
 

@@ -1,8 +1,8 @@
 //! Whether Slack made a request, by <https://docs.slack.dev/authentication/verifying-requests-from-slack>. Pure.
 //!
 //! The signature is over the bytes as they came, compared in constant time, and good for five minutes. The library's own
-//! verifier is not used: it takes the time from the host's clock and the body as text, and its errors say more than
-//! whoever forged a request may know. Here there is one answer, without a reason.
+//! verifier is not used: it takes the time from the host's clock and the body as text, and its error has shown, in some
+//! versions, the signature that would have been right. Here there is one answer, without a reason.
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};

@@ -37,11 +37,9 @@ fn an_empty_secret_makes_no_surface() {
         "app_token = \"\"\n",
         "app_token = \"xapp 1\"\n",
     ] {
-        let settings = settings_with(api, secrets).unwrap();
-        assert!(
-            Slack::new(&settings, Duration::from_secs(1)).is_err(),
-            "{secrets}"
-        );
+        // Some of them the configuration refuses itself.
+        let made = settings_with(api, secrets).map(|settings| Slack::new(&settings, Duration::from_secs(1)));
+        assert!(!matches!(made, Some(Ok(_))), "{secrets}");
     }
     assert!(Slack::new(&settings(api), Duration::from_secs(1)).is_ok());
 }

@@ -102,7 +102,8 @@ async fn a_button_is_pressed() {
     slack.whisper(&heard, "You may not.").await.unwrap();
     let world = stage.world();
     assert_eq!(world.calls_of("reactions.add"), 0);
-    assert!(world.whispers[0].by_address && world.whispers[0].text == "You may not.");
+    let whisper = &world.whispers[0];
+    assert!(whisper.by_address && whisper.text == "You may not." && whisper.channel == MAIN);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod files;
 mod hearing;
 mod manifest;
+mod once;
 mod port;
 mod posting;
 mod requests;

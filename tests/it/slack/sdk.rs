@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use orchestrator::chat::Chat;
 use orchestrator::chat::message::{Message, Text, Verb};
+use orchestrator::chat::port::Request;
 use serde_json::{Value, json};
 
 use super::stand_in::acts::{signed, signed_with};
@@ -46,74 +47,68 @@ async fn ask(python: PathBuf, asked: Value) -> Value {
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-#[tokio::test]
-async fn the_sdk_agrees() {
-    let Some(python) = python() else {
+/// The Python with the SDK; says so where there is none.
+fn found() -> Option<PathBuf> {
+    let python = python();
+    if python.is_none() {
         let ci = std::env::var_os("CI").is_some_and(|value| value == "true");
         assert!(!ci, "Slack's SDK is not on this machine; run ./test");
         println!("skipped: Slack's SDK is not on this machine");
-        return;
-    };
-    let stage = Stage::set().await;
+    }
+    python
+}
+
+/// Every block of what the adapter writes.
+async fn blocks_of(stage: &Stage) -> Vec<Value> {
     let slack = stage.slack();
     let text = Text {
         text: "🔴 <!channel> & words\n".repeat(400),
         code: Some("fn main() {}\n".repeat(500)),
         broadcast: false,
     };
-    for (message, key) in [
-        (Message::Text(text), "text"),
-        (Message::Card(card("waiting", &Verb::ALL)), "card"),
-    ] {
+    let card = card("waiting", &Verb::ALL);
+    for (message, key) in [(Message::Text(text), "text"), (Message::Card(card), "card")] {
         slack.post(&main(), &message, key, None).await.unwrap();
     }
     slack.canary("nonce").await.unwrap();
-    let blocks: Vec<Value> = {
-        let world = stage.world();
-        let all = world
-            .ours(MAIN)
-            .into_iter()
-            .flat_map(|m| m["blocks"].as_array().cloned().unwrap());
-        all.collect()
-    };
+    let world = stage.world();
+    let blocks = |message: &Value| message["blocks"].as_array().cloned().unwrap();
+    world.ours(MAIN).into_iter().flat_map(blocks).collect()
+}
+
+const BODY: &str = "payload=%7B%22type%22%3A%22block_actions%22%7D&x=ä";
+
+/// One request that is good, one of another secret, one too old.
+fn signed_bodies(now: DateTime<Utc>) -> Vec<Value> {
+    let (body, seconds) = (BODY.as_bytes(), now.timestamp());
+    let told_of = |request: Request| json!({ "body": BODY, "timestamp": request.headers[1].1, "signature": request.headers[2].1 });
+    [
+        signed(body, now),
+        signed_with("guess", body, &seconds.to_string(), now),
+        signed_with(SIGNING_SECRET, body, &(seconds - 301).to_string(), now),
+    ]
+    .map(told_of)
+    .to_vec()
+}
+
+#[tokio::test]
+async fn the_sdk_agrees() {
+    let Some(python) = found() else { return };
+    let stage = Stage::set().await;
+    let blocks = blocks_of(&stage).await;
     stage.world().pending.clear();
     stage.say(JANE, MAIN, "to the SDK");
     let now = Utc::now();
-    let body = "payload=%7B%22type%22%3A%22block_actions%22%7D&x=ä";
-    let good = signed(body.as_bytes(), now);
-    let bad = signed_with("guess", body.as_bytes(), &now.timestamp().to_string(), now);
-    let old = signed_with(
-        SIGNING_SECRET,
-        body.as_bytes(),
-        &(now.timestamp() - 301).to_string(),
-        now,
-    );
-    let told_of = |request: &orchestrator::chat::port::Request| json!({ "body": body, "timestamp": request.headers[1].1, "signature": request.headers[2].1 });
-    let told = ask(
-        python,
-        json!({
-            "signatures": {
-                "secret": SIGNING_SECRET, "now": now.timestamp(), "bodies": [body, ""],
-                "signed": [told_of(&good), told_of(&bad), told_of(&old)],
-            },
-            "blocks": blocks,
-            "api": { "api": stage.api, "token": BOT_TOKEN, "app_token": APP_TOKEN, "channel": SHOP, "user": JANE },
-        }),
-    )
-    .await;
+    let asked = json!({
+        "signatures": {
+            "secret": SIGNING_SECRET, "now": now.timestamp(), "bodies": [BODY, ""], "signed": signed_bodies(now),
+        },
+        "blocks": blocks,
+        "api": { "api": stage.api, "token": BOT_TOKEN, "app_token": APP_TOKEN, "channel": SHOP, "user": JANE },
+    });
+    let told = ask(python, asked).await;
     assert_eq!(told["signatures"]["valid"], json!([true, false, false]));
-    let by_requests = stage.slack_by_requests();
-    for (body, made) in [body, ""]
-        .iter()
-        .zip(told["signatures"]["made"].as_array().unwrap())
-    {
-        let mut request = signed(body.as_bytes(), now);
-        request.headers[2].1 = made.as_str().unwrap().to_owned();
-        assert_eq!(
-            by_requests.request(&request, &Notebook::default()).await.status,
-            200
-        );
-    }
+    takes_its_signatures(&stage, &told["signatures"]["made"], now).await;
     let parsed = told["blocks"].as_array().unwrap();
     assert_eq!(parsed.len(), blocks.len());
     for (ours, theirs) in blocks.iter().zip(parsed) {
@@ -124,11 +119,24 @@ async fn the_sdk_agrees() {
         told["socket"],
         json!([{ "type": "events_api", "text": "to the SDK" }])
     );
-    let api = &told["api"];
-    assert_eq!(
-        (&api["text"], &api["me"], &api["is_bot"]),
-        (&json!("changed by the SDK"), &json!(ME), &json!(false))
-    );
+    knows_the_stand_in(&told["api"]);
+}
+
+async fn takes_its_signatures(stage: &Stage, made: &Value, now: DateTime<Utc>) {
+    let slack = stage.slack_by_requests();
+    let made = made.as_array().unwrap();
+    assert_eq!(made.len(), 2);
+    for (body, signature) in [BODY, ""].iter().zip(made) {
+        let mut request = signed(body.as_bytes(), now);
+        signature.as_str().unwrap().clone_into(&mut request.headers[2].1);
+        assert_eq!(slack.request(&request, &Notebook::default()).await.status, 200);
+    }
+}
+
+/// What the SDK's own client did and met there.
+fn knows_the_stand_in(api: &Value) {
+    assert_eq!(api["text"], "changed by the SDK");
+    assert_eq!((&api["me"], &api["is_bot"]), (&json!(ME), &json!(false)));
     assert_eq!(
         api["metadata"],
         json!({ "event_type": "sdk", "event_payload": { "n": 1 } })

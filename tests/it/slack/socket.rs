@@ -152,6 +152,20 @@ async fn what_is_unknown_is_acknowledged_and_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_burst_is_heard_once_and_in_order() {
+    let stage = Stage::set().await;
+    let (slack, ear) = (stage.slack(), Notebook::default());
+    stage.world().again_after = Duration::from_secs(60);
+    let said: Vec<String> = (0..600).map(|n| format!("message {n}")).collect();
+    for text in &said {
+        stage.say(JANE, MAIN, text);
+    }
+    ear.until(&slack, |ear| ear.heard().len() == said.len()).await;
+    assert_eq!(ear.texts(), said);
+    assert_eq!(stage.world().calls_of("users.info"), 1);
+}
+
+#[tokio::test]
 async fn a_ticket_is_good_once() {
     let stage = Stage::set().await;
     let link = stage.world().link.replace("ws://", "http://");

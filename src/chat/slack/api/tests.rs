@@ -59,6 +59,14 @@ fn at_another_host_its_own_addresses_are_good() {
 }
 
 #[test]
+fn a_slack_of_another_domain() {
+    let api = api("https://slack-gov.com/api").unwrap_or_else(|why| panic!("{why}"));
+    assert!(api.own("https://files.slack-gov.com/x").is_ok() && api.own("https://files.slack.com/x").is_ok());
+    assert!(api.own("https://evil-slack-gov.com/x").is_err());
+    assert!(api.is_socket(&Url::parse("wss://wss-primary.slack-gov.com/link").unwrap()));
+}
+
+#[test]
 fn addresses_of_methods() {
     for root in ["https://slack.com/api", "https://slack.com/api/"] {
         let api = api(root).unwrap_or_else(|why| panic!("{why}"));

@@ -262,7 +262,8 @@ fn read(world: &mut World, call: &Call<'_>) -> Answer {
                 .collect()
         }
     };
-    if call.text("include_all_metadata").as_deref() != Some("true") {
+    let with_metadata = call.text("include_all_metadata");
+    if !matches!(with_metadata.as_deref(), Some("true" | "1")) {
         for message in &mut found {
             message.as_object_mut().unwrap().remove("metadata");
         }
