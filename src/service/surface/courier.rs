@@ -8,10 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::cards::{Cards, Due};
-use super::{Open, Tongue};
+use super::{Open, Tongue, daily};
 use crate::chat::ChatError;
+use crate::chat::message::{Message, Place, Purpose, Text};
 use crate::chat::parcel::{self, Item, Parcel};
 use crate::domain::effect::Durable;
+use crate::service::operations::{self, Scope};
 use crate::store::{OutboxKind, OutboxRow, StoreError};
 
 /// Rows taken in one go; the most that one digest tells of.
@@ -81,6 +83,10 @@ impl Courier {
             if let Some(until) = self.rests_until.filter(|until| *until > now) {
                 return Ok(until);
             }
+            if let Some(Err(error)) = self.tell_the_day(now).await? {
+                self.rest(error);
+                continue;
+            }
             let (parcel, card) = match self.next(now).await? {
                 Some(parcel) => (Some(parcel), None),
                 None => match self.next_card(now).await? {
@@ -113,6 +119,45 @@ impl Courier {
             Tongue::Webhook(webhook) => webhook.tell(parcel, now).await,
             Tongue::Chat(chat) => self.open.bring(chat.as_ref(), parcel, self.since).await,
         }
+    }
+
+    /// The digest of the day, where it is due; none where it is not. The inner error is the surface's.
+    async fn tell_the_day(&self, now: DateTime<Utc>) -> Result<Option<Result<(), ChatError>>, StoreError> {
+        let (instance, Tongue::Chat(chat)) = (&self.open.instance, &self.tongue) else {
+            return Ok(None);
+        };
+        let (Some(at), zone) = (self.open.chat.digest_at, instance.config.scheduler.timezone) else {
+            return Ok(None);
+        };
+        let flag = format!("daily:{}", self.open.surface);
+        let told = instance.store.flag(&flag).await?;
+        let Some(told) = told.and_then(|told| told.value.as_str()?.parse().ok()) else {
+            // Of a day that it has not seen it has nothing to tell.
+            let begun = daily::due(at, zone, now).map(|due| due.to_rfc3339().into());
+            instance.store.set_flag(&flag, begun, now).await?;
+            return Ok(None);
+        };
+        let Some(due) = daily::due(at, zone, now).filter(|due| daily::is_open(*due, told, now)) else {
+            return Ok(None);
+        };
+        let status = operations::status(instance, &Scope::default()).await?;
+        if let Some(words) = daily::words(&status, due - TimeDelta::days(1)) {
+            let key = format!("daily:{}:{}", self.open.surface, due.timestamp());
+            let posted = async {
+                let room = chat.room(&Purpose::Instance).await?;
+                let place = Place { room, thread: None };
+                chat.post(&place, &Message::Text(Text::of(words)), &key, Some(due))
+                    .await
+            };
+            if let Err(error) = posted.await {
+                return Ok(Some(Err(error)));
+            }
+        }
+        instance
+            .store
+            .set_flag(&flag, Some(due.to_rfc3339().into()), now)
+            .await?;
+        Ok(Some(Ok(())))
     }
 
     async fn next_card(&mut self, now: DateTime<Utc>) -> Result<Due, StoreError> {

@@ -13,6 +13,7 @@ mod card;
 mod cards;
 mod clerk;
 mod courier;
+mod daily;
 mod ear;
 mod files;
 mod open;

@@ -59,9 +59,7 @@ fn a_task_is_shown_asks_is_answered_and_is_done() {
         .unwrap();
     assert!(has(&card, "paint"), "{card}");
     let said = scene.stage.reply(JANE, MAIN, &thread, "the blue one");
-    scene.until("the answer", |message| {
-        has(message, "answer paint: it is pending now.")
-    });
+    scene.until("the answer", |message| has(message, "answer paint: it is "));
     let heard = scene.world.until("an acknowledgement", || {
         let message = scene.stage.world().message(MAIN, &said).cloned()?;
         has(&message["reactions"], "eyes").then_some(message)

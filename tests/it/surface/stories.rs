@@ -1,11 +1,11 @@
 //! What a chat shows of the way of a task.
 
+use futures_util::future::join_all;
 use orchestrator::chat::message::{Message, Verb};
 
 use super::room::Mood;
-use orchestrator::domain::event::Command;
+use orchestrator::domain::event::{Command, Event};
 use orchestrator::domain::id::TaskId;
-use orchestrator::service::operations;
 use orchestrator::store::OutboxKind;
 
 use super::scene::{OPERATOR, Scene, VIEWER, team};
@@ -265,16 +265,21 @@ fn a_thousand_ends_in_a_minute_flood_nobody() {
     });
     scene.room.set(Mood::Good);
     let before = scene.room.calls();
+    let dispatcher = instance.dispatcher();
     let cancel = |n: u32| {
-        let (instance, id) = (instance.clone(), TaskId::parse(&format!("t{n}")).unwrap());
-        async move {
-            let reason = "enough".to_owned();
-            let cancelled = operations::apply(&instance, &id, "test", Command::Cancel { reason }).await;
-            drop(cancelled.unwrap());
-        }
+        let (dispatcher, id) = (&dispatcher, TaskId::parse(&format!("t{n}")).unwrap());
+        let event = Event::Person {
+            by: "test".to_owned(),
+            command: Command::Cancel {
+                reason: "enough".to_owned(),
+            },
+        };
+        async move { drop(dispatcher.apply_stored(&id, event).await.unwrap()) }
     };
-    let all = futures_util::future::join_all((0..1000).map(cancel));
-    runtime.block_on(all);
+    for n in (0..1000).step_by(100) {
+        runtime.block_on(join_all((n..n + 100).map(cancel)));
+    }
+    instance.steered.send_replace(());
     scene.until("all told", || {
         let waiting = runtime
             .block_on(instance.store.outbox_waiting(OutboxKind::To(team())))
@@ -297,4 +302,18 @@ fn a_thousand_ends_in_a_minute_flood_nobody() {
     assert!(counts.sum::<usize>() + singly.count() >= 1000);
     let calls = scene.room.calls() - before;
     assert!(calls < 100, "a thousand ends were {calls} calls");
+}
+
+#[test]
+fn evidence_comes_back_into_the_thread() {
+    let scene = Scene::new();
+    let job = "---\ndescription: Show it\nevidence:\n  - name: bench\n    run: echo 17 ns\n---\n{{ task.description }}\n";
+    std::fs::write(scene.world.root().join("jobs/show.md"), job).unwrap();
+    scene.world.save_tasks(&[&section("shown", "- **Job:** show\n")]);
+    let card = scene.card("shown", "✅");
+    let (place, name, bytes) = scene.until("a file", || scene.room.uploads().pop());
+    assert_eq!(
+        (place.thread, name.as_str(), bytes.as_slice()),
+        (Some(card.id), "bench.txt", b"17 ns\n".as_slice())
+    );
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use chrono::NaiveTime;
+
 pub use kind::{ChatKind, Matrix, Slack};
 
 use super::longer_than_zero;
@@ -27,6 +29,8 @@ pub struct Chat {
     pub per_minute: NonZeroU32,
     /// How long one answer is waited for.
     pub timeout: Duration,
+    /// When the digest of the day is told, in the scheduler's time zone; none where it is not.
+    pub digest_at: Option<NaiveTime>,
     /// Who may do what there, by full user id.
     pub roles: Roles,
 }
@@ -91,12 +95,17 @@ impl Chat {
         check_reports(section, &reports);
         let per_minute = section.get("per_minute", per_minute);
         let timeout = section.get_if("timeout", timeout, longer_than_zero);
+        let digest_at = match kind {
+            None | Some(ChatKind::Webhook { .. }) => None,
+            Some(_) => time_of_day(section),
+        };
         Some(Self {
             kind: kind?,
             projects,
             reports,
             per_minute,
             timeout,
+            digest_at,
             roles,
         })
     }
@@ -111,6 +120,21 @@ impl Chat {
     pub fn shows(&self, project: &str) -> bool {
         self.projects.is_empty() || self.projects.iter().any(|one| one == project)
     }
+}
+
+/// `digest_at`: a time such as `08:00`, or `never`.
+fn time_of_day(section: &mut Section<'_, '_>) -> Option<NaiveTime> {
+    let text = section.get("digest_at", || "08:00".to_owned());
+    if text == "never" {
+        return None;
+    }
+    let time = NaiveTime::parse_from_str(&text, "%H:%M").ok();
+    if time.is_none() {
+        let at = section.origin_of("digest_at");
+        let help = "write \"08:00\", or \"never\"".to_owned();
+        section.fault(at, "this is no time of day", Some(help));
+    }
+    time
 }
 
 /// Everywhere, and in `[chat.NAME.project.PROJECT]`.
