@@ -7,6 +7,8 @@
 
 pub mod console;
 pub mod heard;
+#[cfg(feature = "matrix")]
+pub mod matrix;
 pub mod message;
 pub mod pace;
 pub mod parcel;
