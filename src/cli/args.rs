@@ -7,6 +7,7 @@ mod examples;
 pub mod help;
 pub mod house;
 pub mod look;
+pub mod matrix;
 pub mod node;
 pub mod queue;
 pub mod steer;
@@ -131,6 +132,9 @@ pub enum Verb {
     /// The nodes of a fleet: who is there, and keeping work away from one
     #[command(subcommand, after_help = examples::NODE)]
     Node(node::Node),
+    /// The account, rooms and people of a chat of Matrix
+    #[command(subcommand, after_help = examples::MATRIX)]
+    Matrix(matrix::Matrix),
     /// The effective configuration, and whether it is right
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(house::Config),

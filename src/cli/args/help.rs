@@ -18,7 +18,15 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Keep",
-        &["node", "config", "migrate", "backup", "restore", "completions"],
+        &[
+            "node",
+            "matrix",
+            "config",
+            "migrate",
+            "backup",
+            "restore",
+            "completions",
+        ],
     ),
     ("For workers", &["agent", "mcp"]),
 ];
