@@ -13,10 +13,10 @@ RUN mkdir -p src tests/it benches/figures \
     && cp src/lib.rs tests/it/main.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cp src/main.rs benches/figures/main.rs \
-    && cargo build --release --locked \
+    && cargo build --release --locked --features matrix \
     && rm -rf src tests benches
 COPY . .
-RUN touch src/lib.rs src/main.rs && cargo build --release --locked
+RUN touch src/lib.rs src/main.rs && cargo build --release --locked --features matrix
 
 FROM debian:bookworm-slim
 # The user's number, for those who mount a folder of their own.

@@ -8,6 +8,8 @@
 pub mod command;
 pub mod console;
 pub mod heard;
+#[cfg(feature = "matrix")]
+pub mod matrix;
 pub mod message;
 pub mod pace;
 pub mod parcel;

@@ -7,6 +7,7 @@ mod examples;
 pub mod help;
 pub mod house;
 pub mod look;
+pub mod matrix;
 pub mod node;
 pub mod queue;
 pub mod slack;
@@ -135,6 +136,9 @@ pub enum Verb {
     /// The app for Slack: its manifest
     #[command(subcommand, after_help = examples::SLACK)]
     Slack(slack::Slack),
+    /// The account, rooms and people of a chat of Matrix
+    #[command(subcommand, after_help = examples::MATRIX)]
+    Matrix(matrix::Matrix),
     /// The effective configuration, and whether it is right
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(house::Config),

@@ -154,6 +154,11 @@ impl Layout {
         self.state().join("reviews").join(task.as_str())
     }
 
+    /// What a chat keeps for itself: its device and keys.
+    pub fn chat(&self, surface: &str) -> PathBuf {
+        self.state().join("chat").join(surface)
+    }
+
     /// Files that people handed to a task while it was being worked on.
     pub fn given(&self, task: &TaskId) -> PathBuf {
         self.state().join("given").join(task.as_str())

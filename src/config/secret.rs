@@ -47,7 +47,7 @@ impl Secret {
     }
 
     /// One whose value is known already.
-    pub(super) fn known(value: SecretString) -> Self {
+    pub fn known(value: SecretString) -> Self {
         Self { value: Ok(value) }
     }
 

@@ -1,6 +1,6 @@
 //! Who may do what: three roles, each of which may do all that the one before it may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,23 @@ impl Roles {
     /// Whether an id has any role anywhere.
     pub fn knows(&self, id: &str) -> bool {
         self.everywhere.contains_key(id) || self.of_project.values().any(|roles| roles.contains_key(id))
+    }
+
+    /// Everybody who has a role anywhere.
+    pub fn people(&self) -> BTreeSet<&str> {
+        let of_projects = self.of_project.values().flat_map(BTreeMap::keys);
+        self.everywhere
+            .keys()
+            .chain(of_projects)
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// Everybody who has a role in a project, or, without one, in what concerns the whole instance.
+    pub fn people_of(&self, project: Option<&str>) -> BTreeSet<&str> {
+        let there = project.and_then(|project| self.of_project.get(project));
+        let there = there.into_iter().flat_map(BTreeMap::keys);
+        self.everywhere.keys().chain(there).map(String::as_str).collect()
     }
 
     /// Everybody who has this role everywhere.

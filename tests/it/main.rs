@@ -24,6 +24,8 @@ mod gate;
 mod honest;
 mod liars;
 mod main_job;
+#[cfg(feature = "matrix")]
+mod matrix;
 mod mcp;
 mod messages;
 mod outcomes;

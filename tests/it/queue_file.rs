@@ -470,14 +470,14 @@ fn a_parent_waits_for_its_sub_tasks_so_they_cannot_wait_for_it() {
     };
     let parent = task("p", "- Status: pending\n");
     let fine =
-        parent.clone() + &task("p.a", "- Parent: p\n") + &task("p.b", "- Parent: p\n- Depends On: p.a\n");
+        parent.clone() + &*task("p.a", "- Parent: p\n") + &*task("p.b", "- Parent: p\n- Depends On: p.a\n");
     assert!(held(fine).is_empty());
     assert_eq!(
-        held(parent.clone() + &task("p.a", "- Parent: p\n- Depends On: p\n")),
+        held(parent.clone() + &*task("p.a", "- Parent: p\n- Depends On: p\n")),
         ["p", "p.a"]
     );
     assert_eq!(
-        held(task("a", "- Parent: b\n") + &task("b", "- Parent: a\n")),
+        held(task("a", "- Parent: b\n") + &*task("b", "- Parent: a\n")),
         ["a", "b"]
     );
     assert_eq!(held(task("a", "- Parent: a\n")), ["a"]);

@@ -62,7 +62,7 @@ pub(super) fn escaped(text: &str) -> String {
 pub(super) fn within(text: &str, most: usize) -> String {
     let text = text.trim();
     let (kept, rest) = keep(text, most, |c| escape(c).units());
-    filled(escaped(kept) + &rest)
+    filled(escaped(kept) + rest.as_str())
 }
 
 /// As it is but for control characters, in at most `most` units.

@@ -37,6 +37,15 @@ Examples:
   orchestrator node uncordon host-2
   orchestrator node queue host-1                 host-1 keeps the queue file from now on";
 
+pub(super) const MATRIX: &str = "\
+A surface of kind \"matrix\" ([chat.NAME]; docs/CHAT.md). All but `invite` want the service ended: a device is one process's.
+
+Examples:
+  orchestrator matrix login                      once; the device is kept, the recovery key written down
+  orchestrator matrix bootstrap                  the Space and its rooms, made or found again
+  orchestrator matrix verify                     whether others trust the device
+  orchestrator matrix invite --uses 1 --expires 7d --admin-token ~/admin-token";
+
 pub(super) const TICK: &str = "\
 Examples:
   orchestrator tick              start what may start, then exit

@@ -21,6 +21,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         &[
             "node",
             "slack",
+            "matrix",
             "config",
             "migrate",
             "backup",

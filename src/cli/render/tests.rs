@@ -167,7 +167,7 @@ fn settings_and_migrations_are_tables() {
     };
     let steps = [step(1, Standing::Applied), step(2, Standing::Pending)];
     assert!(!migrations::is_current(&steps) && migrations::is_current(&steps[..1]));
-    let page = settings::settings(&settings, &look(100)) + &migrations::migrations(&steps, &look(100));
+    let page = settings::settings(&settings, &look(100)) + &*migrations::migrations(&steps, &look(100));
     insta::assert_snapshot!(page);
 }
 

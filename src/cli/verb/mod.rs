@@ -9,6 +9,7 @@ mod house;
 mod init;
 mod logs;
 mod look;
+mod matrix;
 mod node;
 mod queue;
 mod run;
@@ -71,6 +72,7 @@ async fn dispatch(args: Args) -> Outcome {
         Verb::Answer(a) => steer::answer(&ground, a).await,
         Verb::Node(verb) => node::node(&ground, verb).await,
         Verb::Slack(verb) => slack::slack(&ground, verb),
+        Verb::Matrix(verb) => matrix::matrix(&ground, verb).await,
         Verb::Config(config) => house::config(&ground, config),
         Verb::Migrate(migrate) => house::migrate(&ground, migrate).await,
         Verb::Backup(args) => backup::backup(&ground, args).await,

@@ -86,7 +86,7 @@ fn shown(text: &str, secret: &Secret) -> String {
             },
         },
     };
-    plain + &absent
+    plain + absent.as_str()
 }
 
 fn prefix(section: &mut Section<'_, '_>) -> Option<String> {

@@ -38,7 +38,7 @@ impl Rig {
         let _ = client.shutdown(Shutdown::Write);
         let mut rest = Vec::new();
         let _ = client.read_to_end(&mut rest);
-        got + &String::from_utf8_lossy(&rest)
+        got + &*String::from_utf8_lossy(&rest)
     }
 
     fn ledger(&self) -> String {

@@ -37,7 +37,7 @@ impl Drive<'_> {
             ..
         } = &child.state
         {
-            line += &match workspace.take_in(id, commit).await {
+            let taken = match workspace.take_in(id, commit).await {
                 Ok(TakenIn::Held) => format!(", commit {commit}, merged into yours"),
                 Ok(TakenIn::Conflict { files }) => format!(
                     ", commit {commit}, not merged: it conflicts with yours in {}",
@@ -52,6 +52,7 @@ impl Drive<'_> {
                 }
                 Err(error) => format!(", commit {commit}, not merged: {error}"),
             };
+            line += taken.as_str();
         }
         Child { line, elsewhere }
     }

@@ -1,14 +1,12 @@
 //! What stands between people and what they are to be told, as `status` and `doctor` show it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::ExposeSecret;
 
 use super::super::instance::Instance;
-use super::super::surface::{Told, flag as standing_flag};
+use super::super::surface::{self, Told, flag as standing_flag};
 use super::super::view::{Problem, SurfaceView};
 use super::doctor::{Finding, Level};
 use super::status::of_file;
-use crate::chat::webhook::Webhook;
 use crate::config::section::{Chat, ChatKind};
 use crate::domain::report::Surface;
 use crate::store::{OutboxKind, StoreError};
@@ -123,7 +121,7 @@ pub(super) async fn findings(instance: &Instance) -> Vec<Finding> {
 }
 
 async fn trouble(instance: &Instance, surface: &Surface, chat: &Chat) -> Result<Option<Trouble>, StoreError> {
-    if let Some(why) = unusable(chat) {
+    if let Some(why) = surface::impediment(chat) {
         return Ok(Some(Trouble {
             code: "chat-unusable",
             message: format!("nobody is told by '{surface}': {why}"),
@@ -145,18 +143,4 @@ async fn trouble(instance: &Instance, surface: &Surface, chat: &Chat) -> Result<
             cure: "see to what it answers; nothing is lost, and what waits is told in a digest",
         }
     }))
-}
-
-fn unusable(chat: &Chat) -> Option<String> {
-    for secret in chat.kind.secrets() {
-        match secret.value() {
-            Err(absent) => return Some(absent.to_string()),
-            Ok(secret) if secret.expose_secret().is_empty() => return Some("its secret is empty".to_owned()),
-            Ok(_) => {}
-        }
-    }
-    match &chat.kind {
-        ChatKind::Webhook { url, secret } => Webhook::new(url, secret.value().ok()?, chat.timeout).err(),
-        ChatKind::Slack(_) | ChatKind::Matrix(_) => None,
-    }
 }

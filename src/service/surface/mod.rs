@@ -37,6 +37,7 @@ use crate::chat::{self, port};
 use crate::config::section::Chat;
 use crate::domain::report::Surface;
 
+pub(in crate::service) use self::open::impediment;
 pub use self::standing::{Standing, Standings, Told, flag};
 
 /// How long a single pass goes on telling.

@@ -331,11 +331,11 @@ impl Fleet {
         let mut scene = String::new();
         for node in &self.nodes {
             let log = fs::read_to_string(node.world.path("up.err")).unwrap_or_default();
-            scene += &format!("--- node {} logs\n{}\n", node.name, tail(log));
+            scene += &*format!("--- node {} logs\n{}\n", node.name, tail(log));
         }
         let status = self.nodes[0].world.run(&["status"]);
-        scene += &format!("--- status\n{}{}\n", status.out, status.err);
-        scene + &format!("--- queue\n{}\n", tail(self.nodes[0].world.queue()))
+        scene += &*format!("--- status\n{}{}\n", status.out, status.err);
+        scene + &*format!("--- queue\n{}\n", tail(self.nodes[0].world.queue()))
     }
 
     /// What is known of a task, for the eyes of whoever looks for a bug.

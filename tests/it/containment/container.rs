@@ -245,7 +245,7 @@ fn a_task_is_done_in_a_container() {
         shown(&world.root().join("workers")),
         shown(&podman.socket)
     );
-    fs::write(&config, text + &more).unwrap();
+    fs::write(&config, text + &*more).unwrap();
     world.worker(
         "work",
         "orchestrator agent log 'Worked in a container.'; echo x > done.txt",

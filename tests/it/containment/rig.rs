@@ -163,7 +163,7 @@ impl Rig {
         let mut whole = String::new();
         for script in scripts {
             let script = script.as_ref();
-            whole += &format!("(\n{script}\n)\necho \"{END}$?\"\n");
+            whole += &*format!("(\n{script}\n)\necho \"{END}$?\"\n");
         }
         let ran = self.run(&whole);
         let parts: Vec<&str> = ran.out.split(END).collect();

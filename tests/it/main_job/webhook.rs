@@ -163,7 +163,7 @@ fn a_task_is_told_from_its_start_to_its_end() {
         text.starts_with("✅ [one] - completed! Validation: ✓ functionality"),
         "{text}"
     );
-    let log = world.log() + &world.done(&["config", "show"]).out;
+    let log = world.log() + &*world.done(&["config", "show"]).out;
     assert!(!log.contains(SECRET), "{log}");
 }
 

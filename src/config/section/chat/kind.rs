@@ -40,7 +40,7 @@ impl ChatKind {
                 let others = others.into_iter().flatten();
                 std::iter::once(&slack.bot_token).chain(others).collect()
             }
-            Self::Matrix(matrix) => matrix.password.iter().collect(),
+            Self::Matrix(matrix) => { matrix.password.iter() }.chain(&matrix.recovery_key).collect(),
         }
     }
 }
@@ -75,6 +75,9 @@ pub struct Matrix {
     pub user: String,
     /// Its password, for the first login; what is kept afterwards is a device of its own.
     pub password: Option<Secret>,
+    /// What recovers the account's keys on a new device, where it is not kept beside the device: needed on every node of a
+    /// fleet but the first.
+    pub recovery_key: Option<Secret>,
     /// The name of the Space.
     pub space: String,
     /// Whether the rooms that it makes are encrypted.
@@ -146,6 +149,7 @@ pub(super) fn matrix(section: &mut Section<'_, '_>) -> Option<ChatKind> {
     let user: Option<String> = section.required("user", "write \"@name:example.org\"");
     let user = user.filter(|user| whole_user(section, user));
     let password = section.secret("password", None);
+    let recovery_key = section.secret("recovery_key", None);
     let space = section.get("space", space);
     let encrypted = section.get("encrypted", encrypted);
     let agents = section.get("agents", no_agents);
@@ -153,6 +157,7 @@ pub(super) fn matrix(section: &mut Section<'_, '_>) -> Option<ChatKind> {
         homeserver: homeserver?,
         user: user?,
         password,
+        recovery_key,
         space,
         encrypted,
         agents,

@@ -66,7 +66,7 @@ pub(super) fn pieces(tokens: &Tokens) -> Vec<Piece> {
         let prefix: String = groups.iter().take(DEEPEST).map(|g| g.name.as_str()).collect();
         let next = call.arguments.end;
         found.push(Piece {
-            name: prefix + &call.name,
+            name: prefix + call.name.as_str(),
             at,
             head: call.table.into_iter().collect(),
             body: call.arguments,
