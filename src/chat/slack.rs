@@ -3,8 +3,8 @@
 //! The models of requests and blocks are the library's (`slack-morphism`); the transport is not. Its HTTP client has no
 //! timeouts and puts bodies into its errors, and brings a second TLS; its Socket Mode starts tasks that outlive whoever
 //! listens, logs the address of the socket (which is good for whoever has it), connects anew in silence, and tells nobody that
-//! it is deaf. So calls go by the HTTP client that every adapter uses ([`api`]), and the socket is one future that ends when
-//! it is dropped and says why when it ends ([`socket`]). What comes in is read by models of our own ([`wire`]), which know what
+//! it is deaf. So calls go by the HTTP client that every adapter uses (`api`), and the socket is one future that ends when
+//! it is dropped and says why when it ends (`socket`). What comes in is read by models of our own (`wire`), which know what
 //! is used and forgive the rest.
 //!
 //! Deliberately absent: trying again (`service::surface`), making channels (people do), and any judgement of who may what.

@@ -290,3 +290,27 @@ async fn no_error_shows_a_token() {
         assert!(!said.contains("s3cret") && !said.contains("127.0.0.1"), "{said}");
     }
 }
+
+/// A Slack that is down, slow, or refuses for long: each try ends in time, and says what to do.
+#[tokio::test]
+async fn it_never_takes_long() {
+    let stage = Stage::set().await;
+    let slack = stage.slack();
+    let limited = vec![("retry-after", "300".to_owned())];
+    for trouble in [
+        Trouble::Slow(Duration::from_secs(10)),
+        Trouble::Refuse(503, Vec::new()),
+        Trouble::Refuse(429, limited),
+    ] {
+        stage.world().always = Some(trouble);
+        let since = std::time::Instant::now();
+        let outcome = slack.post(&main(), &words("x"), "k", None).await;
+        assert!(
+            matches!(outcome, Err(ChatError::Away { .. } | ChatError::Limited { .. })),
+            "{outcome:?}"
+        );
+        assert!(since.elapsed() < Duration::from_secs(3));
+    }
+    stage.world().always = None;
+    slack.post(&main(), &words("x"), "k", None).await.unwrap();
+}

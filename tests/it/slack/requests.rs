@@ -1,13 +1,20 @@
 //! Requests that Slack makes: nothing counts but what it signed, just now, over these very bytes.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use chrono::{TimeDelta, Utc};
 use orchestrator::chat::Chat;
 use orchestrator::chat::heard::What;
 use orchestrator::chat::port::{Reply, Request};
 use orchestrator::chat::slack::Slack;
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Notebook;
 use super::stand_in::acts::{form, signed, signed_with};
@@ -212,6 +219,46 @@ async fn without_a_secret_there_is_no_such_address() {
     );
     let settings = stage.settings("signing_secret = \" \"\napp_token = \"xapp-1\"\n");
     assert!(Slack::new(&settings, Duration::from_secs(1)).is_err());
+}
+
+/// An address on loopback behind which the adapter is, as the service has it.
+async fn address(slack: Arc<Slack>, ear: Arc<Notebook>) -> (String, AbortOnDropHandle<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/chat/slack", listener.local_addr().unwrap());
+    let take = move |headers: HeaderMap, body: Bytes| async move {
+        let named = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.as_str().to_owned(), value.to_str().unwrap().to_owned())
+        };
+        let request = Request {
+            headers: headers.iter().map(named).collect(),
+            body: body.to_vec(),
+            at: Utc::now(),
+        };
+        let reply = slack.request(&request, ear.as_ref()).await;
+        (StatusCode::from_u16(reply.status).unwrap(), reply.body)
+    };
+    let router = axum::Router::new().route("/chat/slack", axum::routing::post(take));
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (url, AbortOnDropHandle::new(serving))
+}
+
+#[tokio::test]
+async fn everything_comes_by_requests_and_again_until_it_is_taken() {
+    let stage = Stage::set().await;
+    let (slack, ear) = (Arc::new(stage.slack_by_requests()), Arc::new(Notebook::default()));
+    let (url, _serving) = address(slack.clone(), ear.clone()).await;
+    stage.tell_by_requests(&url).await;
+    ear.deaf.store(1, Ordering::SeqCst);
+    let id = stage.say(JANE, MAIN, "status");
+    stage.press(JANE, MAIN, &id, "n-1");
+    stage.command(JANE, MAIN, "why fix");
+    slack.canary("n-2").await.unwrap();
+    let taken = |ear: &Notebook| ear.heard().len() == 3 && ear.echoes() == ["n-2"];
+    ear.until(slack.as_ref(), |ear| {
+        taken(ear) && stage.world().pending.is_empty()
+    })
+    .await;
+    assert_eq!(ear.texts().len(), 2);
 }
 
 #[tokio::test]

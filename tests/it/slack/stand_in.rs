@@ -9,6 +9,7 @@ pub mod acts;
 pub mod blocks;
 pub mod methods;
 pub mod pace;
+pub mod requests;
 pub mod socket;
 pub mod world;
 
@@ -75,6 +76,7 @@ impl Stage {
             tokio::spawn(async move { axum::serve(http, router).await.unwrap() }),
             tokio::spawn(socket::serve(sockets, world.clone())),
             tokio::spawn(socket::deliver_again(world.clone())),
+            tokio::spawn(requests::deliver(world.clone())),
         ];
         Self {
             api: format!("{root}/api"),

@@ -67,6 +67,10 @@ pub struct World {
     /// The scopes that its calls needed.
     pub used: BTreeSet<String>,
     pub pace: Pace,
+    /// What goes wrong with every call, until it is taken back.
+    pub always: Option<Trouble>,
+    /// Where events are sent to instead of sockets.
+    pub request_url: Option<String>,
     /// By a part of the path; each once, in this order.
     pub troubles: Vec<(String, Trouble)>,
     /// Every call of the API, with its arguments, and every error that was answered.
@@ -110,6 +114,8 @@ impl World {
             subscribed: texts("/settings/event_subscriptions/bot_events"),
             used: BTreeSet::new(),
             pace: Pace::default(),
+            always: None,
+            request_url: None,
             troubles: Vec::new(),
             calls: Vec::new(),
             errors: Vec::new(),
@@ -187,11 +193,11 @@ impl World {
     }
 
     pub fn trouble_with(&mut self, path: &str) -> Option<Trouble> {
-        let at = self
-            .troubles
-            .iter()
-            .position(|(part, _)| path.contains(part.as_str()))?;
-        Some(self.troubles.remove(at).1)
+        let fits = |(part, _): &(String, Trouble)| path.contains(part.as_str());
+        match self.troubles.iter().position(fits) {
+            Some(at) => Some(self.troubles.remove(at).1),
+            None => self.always.clone(),
+        }
     }
 
     pub fn message(&self, channel: &str, ts: &str) -> Option<&Value> {
@@ -280,20 +286,32 @@ impl World {
     /// Sends what waits. Each envelope goes to one socket.
     pub fn push(&mut self) {
         self.sockets.retain(|socket| !socket.is_closed());
-        let (after, tries) = (self.again_after, self.tries);
-        self.pending.retain(|one| one.tries < tries);
-        let Some(socket) = self.sockets.last().cloned() else {
+        let Some(socket) = self
+            .sockets
+            .last()
+            .filter(|_| self.request_url.is_none())
+            .cloned()
+        else {
             return;
         };
-        for one in &mut self.pending {
-            if one.sent.is_some_and(|sent| sent.elapsed() < after) {
-                continue;
-            }
+        for envelope in self.due() {
+            let _ = socket.send(Order::Send(envelope.to_string()));
+        }
+    }
+
+    /// What is to be sent now; it counts as sent. What was sent too often is given up.
+    pub fn due(&mut self) -> Vec<Value> {
+        let (after, tries) = (self.again_after, self.tries);
+        let waits = |one: &Pending| one.sent.is_some_and(|sent| sent.elapsed() < after);
+        self.pending.retain(|one| one.tries < tries || waits(one));
+        let mut due = Vec::new();
+        for one in self.pending.iter_mut().filter(|one| !waits(one)) {
             one.envelope["retry_attempt"] = json!(one.tries);
             one.tries += 1;
             one.sent = Some(Instant::now());
-            let _ = socket.send(Order::Send(one.envelope.to_string()));
+            due.push(one.envelope.clone());
         }
+        due
     }
 
     pub fn acknowledge(&mut self, id: &str) {
