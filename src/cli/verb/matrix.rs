@@ -104,8 +104,7 @@ mod built {
             .split_once(':')
             .map_or("", |(_, server)| server);
         let link = format!("{}/#/register", invite.element.trim_end_matches('/'));
-        let document =
-            json!({ "version": VERSION, "surface": account.surface.as_str(), "registration": &made, "link": &link });
+        let document = json!({ "version": VERSION, "surface": account.surface.as_str(), "registration": &made, "link": &link });
         ground.show(&document, |_| {
             format!(
                 "{}\ngood for {} until {} UTC: open {link}, choose {server} as homeserver, and give this token when asked for one\n",
@@ -123,8 +122,7 @@ mod built {
     }
 
     fn shown(ground: &Ground, account: &Account, keys: &Keys) -> Outcome {
-        let document =
-            json!({ "version": VERSION, "surface": account.surface.as_str(), "keys": keys, "good": keys.are_good() });
+        let document = json!({ "version": VERSION, "surface": account.surface.as_str(), "keys": keys, "good": keys.are_good() });
         ground.show(&document, |_| page(keys))
     }
 
