@@ -200,12 +200,25 @@ async fn is_signed(client: &Client) -> Result<bool, ChatError> {
 
 async fn sign(client: &Client) -> Result<(), ChatError> {
     let what = "signing the device";
+    // Making or recovering the identity has signed it; only the server's answer says so here.
+    if is_signed_there(client).await? {
+        return Ok(());
+    }
     let device = client.encryption().get_own_device().await;
     let device = device.map_err(|error| fault::away(what, &error.to_string()))?;
     let device = device.ok_or_else(|| fault::away(what, "the server does not tell of it yet"))?;
     { device.verify().await }.map_err(|error| fault::away(what, &error.to_string()))?;
-    match is_signed(client).await? {
+    match is_signed_there(client).await? {
         true => Ok(()),
-        false => Err(fault::away(what, "the signature has not arrived yet")),
+        false => Err(fault::away(what, "the server does not have the signature yet")),
     }
+}
+
+/// The same, after asking the server.
+async fn is_signed_there(client: &Client) -> Result<bool, ChatError> {
+    if let Some(user) = client.user_id() {
+        let asked = client.encryption().request_user_identity(user).await;
+        asked.map_err(|error| fault::of("asking for the account's keys", &error))?;
+    }
+    is_signed(client).await
 }

@@ -19,9 +19,6 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 /// How long anything may take that has to arrive.
 pub const PATIENCE: Duration = Duration::from_secs(45);
 
-/// The name of the homeserver.
-pub const SERVER: &str = "home.test";
-
 /// A homeserver.
 #[derive(Debug, Clone)]
 pub struct Scene {
@@ -157,7 +154,6 @@ impl Scene {
             .unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let mut client = Client {
-            id: account.id.clone(),
             input,
             output: BufReader::new(output).lines(),
             _child: child,
@@ -199,7 +195,6 @@ fn http() -> reqwest::Client {
 
 /// Somebody at an independent client.
 pub struct Client {
-    pub id: String,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
     _child: Child,

@@ -49,7 +49,8 @@ fn before_there_is_anything() {
 
 #[test]
 fn for_the_surface_of_a_configuration() {
-    let both = surface("one", "app_token = \"${NO_SUCH_TOKEN}\"") + &surface("two", "signing_secret = \"s\"");
+    let both = surface("one", "app_token = \"${NO_SUCH_TOKEN}\"")
+        + surface("two", "signing_secret = \"s\"").as_str();
     let dir = instance(&both);
     let several = run(dir.path(), &["slack", "manifest"]);
     assert_eq!(several.status.code(), Some(2));

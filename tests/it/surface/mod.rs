@@ -1,5 +1,7 @@
 //! Chats: what people see there, what they can do there, and what they go through with it.
 
+#[cfg(feature = "matrix")]
+mod matrix;
 mod never_dark;
 mod room;
 mod scene;

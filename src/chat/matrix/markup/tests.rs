@@ -80,24 +80,21 @@ fn words_are_no_markup_and_mention_nobody() {
         Relation::Thread("$root"),
         false,
     );
-    insta::assert_snapshot!(serde_json::to_string_pretty(&content).unwrap(), @r#"
-    {
-      "body": "@room <b>@jane:h</b>\n<a href=\"https://matrix.to/#/@jane:h\">x</a>\nif a < b && c { }",
-      "format": "org.matrix.custom.html",
-      "formatted_body": "@room &lt;b&gt;@jane:h&lt;/b&gt;<br>&lt;a href=\"https://matrix.to/#/@jane:h\"&gt;x&lt;/a&gt;<pre><code>if a &lt; b &amp;&amp; c { }</code></pre>",
-      "m.mentions": {},
-      "m.relates_to": {
-        "event_id": "$root",
-        "is_falling_back": true,
-        "m.in_reply_to": {
-          "event_id": "$root"
+    let wanted = json!({
+        "msgtype": "m.notice",
+        "body": "@room <b>@jane:h</b>\n<a href=\"https://matrix.to/#/@jane:h\">x</a>\nif a < b && c { }",
+        "format": "org.matrix.custom.html",
+        "formatted_body": "@room &lt;b&gt;@jane:h&lt;/b&gt;<br>&lt;a href=\"https://matrix.to/#/@jane:h\"&gt;x&lt;/a&gt;<pre><code>if a &lt; b &amp;&amp; c { }</code></pre>",
+        "m.mentions": {},
+        "org.orchestrator.key": "k:1",
+        "m.relates_to": {
+            "rel_type": "m.thread",
+            "event_id": "$root",
+            "is_falling_back": true,
+            "m.in_reply_to": { "event_id": "$root" },
         },
-        "rel_type": "m.thread"
-      },
-      "msgtype": "m.notice",
-      "org.orchestrator.key": "k:1"
-    }
-    "#);
+    });
+    assert_eq!(content, wanted);
 }
 
 #[test]
