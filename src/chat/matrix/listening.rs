@@ -5,7 +5,6 @@
 //! kept and tried again, and whoever wrote it is told after a while: it is never dropped in silence.
 
 use std::convert::Infallible;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use matrix_sdk::Room;
@@ -93,26 +92,23 @@ async fn run(session: &Session, ear: &dyn Ear) -> Result<Infallible, ChatError> 
             name: name.map_err(|error| fault::of("asking for our name", &error))?,
         },
     };
-    let mut first = { session.first.lock().unwrap_or_else(PoisonError::into_inner) }.take();
     loop {
         let wait = if listening.heard.unread.is_empty() {
             WAIT
         } else {
             SOON
         };
-        let news = match first.take() {
-            Some(news) => news,
-            None => session.sync(listening.heard.since.clone(), wait).await?,
-        };
-        listening.take(news).await?;
+        let news = session.next(wait).await?;
+        listening.take(&news).await?;
+        session.handed();
+        for data in &news.account_data {
+            listening.echo(data.json().get());
+        }
     }
 }
 
 impl Listening<'_> {
-    async fn take(&mut self, news: SyncResponse) -> Result<(), ChatError> {
-        for data in &news.account_data {
-            self.echo(data.json().get());
-        }
+    async fn take(&mut self, news: &SyncResponse) -> Result<(), ChatError> {
         let is_moved = !news.rooms.left.is_empty() || !news.rooms.invited.is_empty();
         people::answer_invitations(self.session, &mut self.answered).await;
         for (id, update) in &news.rooms.joined {
@@ -124,7 +120,7 @@ impl Listening<'_> {
             self.session.look_again().await?;
         }
         self.heal().await?;
-        self.heard.since = Some(news.next_batch);
+        self.heard.since = Some(news.next_batch.clone());
         self.session.keep.keep_heard(&self.heard)
     }
 

@@ -5,7 +5,7 @@
 //! (whoever calls tries again).
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use matrix_sdk::authentication::matrix::MatrixSession;
@@ -15,6 +15,7 @@ use matrix_sdk::encryption::{BackupDownloadStrategy, EncryptionSettings};
 use matrix_sdk::ruma::api::client::filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter};
 use matrix_sdk::ruma::api::client::sync::sync_events::v3::Filter;
 use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, RoomId, UInt};
+use matrix_sdk::store::StateStoreDataKey;
 use matrix_sdk::sync::SyncResponse;
 use matrix_sdk::{Client, Room, RoomState};
 use matrix_sdk_base::crypto::{CollectStrategy, DecryptionSettings, TrustRequirement};
@@ -40,8 +41,8 @@ pub(super) struct Session {
     pub keep: Keep,
     /// What rooms there are, and what for.
     pub bindings: tokio::sync::Mutex<Bindings>,
-    /// What the first sync brought, until somebody listens.
-    pub first: Mutex<Option<SyncResponse>>,
+    /// What the server brought, until it is handed on.
+    news: Mutex<News>,
     /// One talks to the server about news at a time.
     pub turn: tokio::sync::Mutex<()>,
     /// Messages of ours that are there.
@@ -53,6 +54,15 @@ pub(super) struct Session {
     /// The server does not know the device any more.
     pub is_over: std::sync::atomic::AtomicBool,
     _held: Held,
+}
+
+/// What the server brought.
+#[derive(Default)]
+struct News {
+    /// How far it was asked.
+    since: Option<String>,
+    /// What was not handed on yet, the oldest first.
+    waiting: VecDeque<Arc<SyncResponse>>,
 }
 
 /// The last ids of a kind.
@@ -78,7 +88,7 @@ impl Remembered {
         true
     }
 
-    fn all(&self) -> std::sync::MutexGuard<'_, VecDeque<String>> {
+    fn all(&self) -> MutexGuard<'_, VecDeque<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,10 +100,13 @@ impl Session {
         let held = keep.hold()?;
         let client = device(settings, &keep).await?;
         keep.close_to_others()?;
-        identity::ensure(&client, settings, &keep, reset_identity).await?;
+        let heard = keep.heard::<Heard>()?.unwrap_or_default();
         let session = Self {
             bindings: tokio::sync::Mutex::default(),
-            first: Mutex::default(),
+            news: Mutex::new(News {
+                since: heard.since,
+                waiting: VecDeque::new(),
+            }),
             turn: tokio::sync::Mutex::default(),
             alive: Remembered::default(),
             redacted: Remembered::default(),
@@ -104,24 +117,54 @@ impl Session {
             keep,
             _held: held,
         };
-        let heard = session.keep.heard::<Heard>()?.unwrap_or_default();
-        let first = session.sync(heard.since, Duration::ZERO).await?;
+        // It uploads the keys of a new device as well: they can be signed only when they are there.
+        session.ask(Duration::ZERO).await?;
+        identity::ensure(&session.client, settings, &session.keep, reset_identity).await?;
         *session.bindings.lock().await = session.bindings_of_store().await?;
-        *session.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
         Ok(session)
     }
 
-    /// Asks for what is new since `since`, and waits for it at most so long.
-    pub async fn sync(&self, since: Option<String>, wait: Duration) -> Result<SyncResponse, ChatError> {
+    /// The oldest news that was not handed on; where there is none, it is waited for. It stays until [`Session::handed`].
+    pub async fn next(&self, wait: Duration) -> Result<Arc<SyncResponse>, ChatError> {
+        loop {
+            let first = self.news().waiting.front().cloned();
+            match first {
+                Some(news) => return Ok(news),
+                None => self.ask(wait).await?,
+            }
+        }
+    }
+
+    /// The oldest news was handed on.
+    pub fn handed(&self) {
+        self.news().waiting.pop_front();
+    }
+
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for what is new, and waits for it at most so long.
+    async fn ask(&self, wait: Duration) -> Result<(), ChatError> {
+        let before = self.news().waiting.len();
+        let _turn = self.turn.lock().await;
+        if self.news().waiting.len() > before {
+            // Somebody else asked meanwhile.
+            return Ok(());
+        }
+        let since = self.news().since.clone();
         let token = since.map_or(SyncToken::NoToken, SyncToken::Specific);
         let settings = SyncSettings::new().token(token).timeout(wait).filter(filter());
-        let _turn = self.turn.lock().await;
-        self.client.sync_once(settings).await.map_err(|error| {
+        let news = self.client.sync_once(settings).await.map_err(|error| {
             if fault::is_logged_out(error.client_api_error_kind()) {
                 self.end();
             }
             fault::of("asking for news", &error)
-        })
+        })?;
+        let mut all = self.news();
+        all.since = Some(news.next_batch.clone());
+        all.waiting.push_back(Arc::new(news));
+        Ok(())
     }
 
     /// The server has forgotten the device: what is kept of it goes, and the next connection logs in anew.
@@ -160,9 +203,7 @@ impl Session {
             {
                 return Ok(room);
             }
-            let since = self.keep.heard::<Heard>()?.unwrap_or_default().since;
-            // What it brings is asked for again by whoever listens.
-            self.sync(since, Duration::from_millis(200)).await?;
+            self.ask(Duration::from_millis(200)).await?;
         }
         Err(fault::away(
             &format!("the room {id}"),
@@ -206,6 +247,12 @@ async fn device(settings: &Settings, keep: &Keep) -> Result<Client, ChatError> {
             return Err(ChatError::Refused { why });
         }
         let client = client(settings, keep).await?;
+        // The library drops an answer that it has taken before, whether or not anybody heard of it.
+        let forgotten = client
+            .state_store()
+            .remove_kv_data(StateStoreDataKey::SyncToken)
+            .await;
+        forgotten.map_err(|error| fault::away("taking up the device", &error.to_string()))?;
         let restored = client
             .matrix_auth()
             .restore_session(session, Default::default())

@@ -133,8 +133,12 @@ impl Session {
             .account()
             .set_account_data_raw(kind, Raw::from_json(content))
             .await;
-        sent.map(drop)
-            .map_err(|error| fault::of("sending a canary", &error))
+        sent.map(drop).map_err(|error| {
+            if fault::is_logged_out(error.client_api_error_kind()) {
+                self.end();
+            }
+            fault::of("sending a canary", &error)
+        })
     }
 
     /// The transaction id of a key.

@@ -99,8 +99,8 @@ impl Session {
         if let Some(bound) = bindings.get(subject) {
             let room = self.client.get_room(&bound.room);
             match room.filter(|room| !room.is_tombstoned()) {
-                Some(room) if bound.is_joined && bound.is_settled => return Ok(room),
-                Some(_) if !bound.is_joined => return Err(self.lost(subject)),
+                Some(room) if room.state() != RoomState::Joined => return Err(self.lost(subject)),
+                Some(room) if bound.is_settled => return Ok(room),
                 Some(room) => return self.settle(bindings, subject, room).await,
                 None => {}
             }
@@ -187,9 +187,8 @@ impl Session {
             return Ok(());
         }
         let mark = json!(self.settings.names.mark(subject));
-        { room.send_state_event_raw(MARK, "", mark).await }
-            .map(drop)
-            .map_err(|error| fault::of("marking a room", &error))
+        let done = room.send_state_event_raw(MARK, "", mark).await;
+        self.may_be_refused(room, "marking a room", done)
     }
 
     /// Puts the room into the Space, and invites who is missing.
@@ -206,8 +205,7 @@ impl Session {
         if let Subject::Room(_) = subject
             && self.settings.encrypted
         {
-            let done = room.enable_encryption().await;
-            done.map_err(|error| fault::of("encrypting a room", &error))?;
+            self.may_be_refused(&room, "encrypting a room", room.enable_encryption().await)?;
         }
         people::invite_missing(self, &room, subject).await?;
         let since = bindings.get(subject).filter(|bound| bound.room == room.room_id());
@@ -230,21 +228,34 @@ impl Session {
         };
         let child = room.room_id().as_str();
         if !has_state(&space, StateEventType::SpaceChild, child).await {
-            {
-                space
-                    .send_state_event_raw("m.space.child", child, via.clone())
-                    .await
-            }
-            .map_err(|error| fault::of(what, &error))?;
+            let done = space.send_state_event_raw("m.space.child", child, via.clone());
+            self.may_be_refused(&space, what, done.await)?;
         }
         let parent = space.room_id().as_str();
         if !has_state(room, StateEventType::SpaceParent, parent).await {
             let mut content = via;
             content["canonical"] = json!(true);
-            { room.send_state_event_raw("m.space.parent", parent, content).await }
-                .map_err(|error| fault::of(what, &error))?;
+            let done = room.send_state_event_raw("m.space.parent", parent, content).await;
+            self.may_be_refused(room, what, done)?;
         }
         Ok(())
+    }
+
+    /// Whoever upgraded a room may have left the account without rights in it: it can be written in all the same.
+    fn may_be_refused<T>(
+        &self,
+        room: &Room,
+        what: &str,
+        done: matrix_sdk::Result<T>,
+    ) -> Result<(), ChatError> {
+        match done.map_err(|error| fault::of(what, &error)) {
+            Ok(_) => Ok(()),
+            Err(later @ (ChatError::Limited { .. } | ChatError::Away { .. })) => Err(later),
+            Err(error) => {
+                tracing::warn!(room = %room.room_id(), user = %self.user(), %error, "the account lacks a right");
+                Ok(())
+            }
+        }
     }
 
     /// What a room's mark says, where the account itself wrote it.

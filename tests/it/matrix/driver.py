@@ -50,7 +50,8 @@ class Driver:
         await client.send_to_device_messages()
 
     async def sync(self, timeout=0, full=False):
-        answer = await self.client.sync(timeout=timeout, full_state=full)
+        much = {"room": {"timeline": {"limit": 1000}}}
+        answer = await self.client.sync(timeout=timeout, full_state=full, sync_filter=much)
         await self.settle()
         return {"next": getattr(answer, "next_batch", None), "invited": sorted(self.client.invited_rooms)}
 

@@ -176,7 +176,7 @@ async fn a_device_that_the_server_forgot_is_logged_in_anew() {
     let said = stage.jane.say(&room, "are you there?").await;
     let after = {
         // The first call finds out; those after it have a new device.
-        let _ = stage.bot.room(&Purpose::Instance).await;
+        let _ = stage.bot.canary("x").await;
         stage.settled().await;
         stage.jane.sync().await;
         stage.jane.say(&room, "and now?").await

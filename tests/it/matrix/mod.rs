@@ -5,6 +5,7 @@ mod rooms;
 mod said;
 pub mod scene;
 mod told;
+mod verbs;
 
 use orchestrator::chat::Chat;
 use orchestrator::chat::matrix::Matrix;

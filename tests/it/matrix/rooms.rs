@@ -163,7 +163,7 @@ async fn an_upgraded_room_is_followed() {
     let Some(stage) = Stage::new().await else { return };
     let purpose = Purpose::Project("site".to_owned());
     let path = format!("/_matrix/client/v3/rooms/{}/upgrade", stage.room);
-    let (status, made) = stage.as_bot("POST", &path, json!({"new_version": "11"})).await;
+    let (status, made) = stage.as_bot("POST", &path, json!({"new_version": "12"})).await;
     assert_eq!(status, 200, "{made}");
     let new = made["replacement_room"].as_str().unwrap();
     stage.settled().await;
