@@ -75,14 +75,14 @@ fn a_task_is_shown_asks_is_answered_and_is_done() {
     );
     let world = scene.stage.world();
     assert!(world.pings.is_empty(), "{:?}", world.pings);
-    assert_eq!(
-        world
-            .ours(MAIN)
-            .iter()
-            .filter(|message| message["thread_ts"].is_null() || message["thread_ts"] == message["ts"])
-            .count(),
-        1
-    );
+    let in_room = |message: &&&Value| message["thread_ts"].is_null() || message["thread_ts"] == message["ts"];
+    let ours = world.ours(MAIN);
+    let cards = ours
+        .iter()
+        .filter(in_room)
+        .filter(|message| has(message, "paint"))
+        .count();
+    assert_eq!(cards, 1, "{ours:#?}");
 }
 
 #[test]
