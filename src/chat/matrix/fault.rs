@@ -63,7 +63,11 @@ pub(super) fn is_logged_out(kind: Option<&ErrorKind>) -> bool {
 
 /// Whether an alias is taken already.
 pub(super) fn is_taken(error: &Error) -> bool {
-    matches!(error.client_api_error_kind(), Some(ErrorKind::RoomInUse))
+    let answer = error.as_client_api_error();
+    // Synapse says 409 where somebody was quicker by less than it takes to make a room.
+    answer.is_some_and(|answer| {
+        matches!(answer.error_kind(), Some(ErrorKind::RoomInUse)) || answer.status_code.as_u16() == 409
+    })
 }
 
 /// Whether that very reaction is there already.

@@ -88,11 +88,9 @@ impl Keep {
         self.write(SESSION, session)
     }
 
-    /// Forgets the device: session, databases and how far it has heard. The recovery key stays.
+    /// Forgets the device: session and databases. The recovery key stays, and how far was heard: that is of the account.
     pub fn forget_device(&self) -> Result<(), ChatError> {
-        for name in [SESSION, HEARD] {
-            gone(std::fs::remove_file(self.folder.join(name))).map_err(|error| self.away(&error))?;
-        }
+        gone(std::fs::remove_file(self.folder.join(SESSION))).map_err(|error| self.away(&error))?;
         gone(std::fs::remove_dir_all(self.store())).map_err(|error| self.away(&error))
     }
 

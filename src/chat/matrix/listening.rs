@@ -145,20 +145,24 @@ impl Listening<'_> {
 
     async fn room(&mut self, room: &Room, update: &JoinedRoomUpdate) -> Result<(), ChatError> {
         let timeline = &update.timeline;
-        let gap = match (timeline.limited, &timeline.prev_batch, &self.heard.since) {
-            (true, Some(from), Some(to)) => match self.between(room, from, to).await {
-                Ok(events) => events,
-                Err(later @ (ChatError::Away { .. } | ChatError::Limited { .. })) => return Err(later),
-                Err(error) => {
-                    tracing::error!(room = %room.room_id(), %error, "what was said meanwhile cannot be read");
-                    Vec::new()
-                }
-            },
-            _ => Vec::new(),
+        let is_new = self.session.is_new();
+        let gap = match (&timeline.prev_batch, &self.heard.since) {
+            (_, Some(to)) if is_new => self.between(room, None, to).await,
+            (Some(from), Some(to)) if timeline.limited => self.between(room, Some(from), to).await,
+            _ => Ok(Vec::new()),
         };
-        let new = match self.heard.since {
-            Some(_) => timeline.events.as_slice(),
-            None => after_receipt(self.session, room, &timeline.events).await,
+        let gap = match gap {
+            Err(later @ (ChatError::Away { .. } | ChatError::Limited { .. })) => return Err(later),
+            Err(error) => {
+                tracing::error!(room = %room.room_id(), %error, "what was said meanwhile cannot be read");
+                Vec::new()
+            }
+            Ok(events) => events,
+        };
+        let new = match (is_new, &self.heard.since) {
+            (false, _) => timeline.events.as_slice(),
+            (true, Some(_)) => &[],
+            (true, None) => after_receipt(self.session, room, &timeline.events).await,
         };
         for event in gap.iter().chain(new) {
             self.event(room, event).await?;
@@ -167,7 +171,12 @@ impl Listening<'_> {
     }
 
     /// What the server left out, in order.
-    async fn between(&self, room: &Room, from: &str, to: &str) -> Result<Vec<TimelineEvent>, ChatError> {
+    async fn between(
+        &self,
+        room: &Room,
+        from: Option<&str>,
+        to: &str,
+    ) -> Result<Vec<TimelineEvent>, ChatError> {
         let mut options = MessagesOptions::backward().from(from);
         options.to = Some(to.to_owned());
         options.limit = UInt::from(100_u32);

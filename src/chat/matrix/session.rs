@@ -5,6 +5,7 @@
 //! (whoever calls tries again).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use matrix_sdk::encryption::{BackupDownloadStrategy, EncryptionSettings};
 use matrix_sdk::ruma::api::client::filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter};
 use matrix_sdk::ruma::api::client::sync::sync_events::v3::Filter;
 use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, RoomId, UInt};
-use matrix_sdk::store::StateStoreDataKey;
+use matrix_sdk::store::{RoomLoadSettings, StateStoreDataKey};
 use matrix_sdk::sync::SyncResponse;
 use matrix_sdk::{Client, Room, RoomState};
 use matrix_sdk_base::crypto::{CollectStrategy, DecryptionSettings, TrustRequirement};
@@ -52,7 +53,9 @@ pub(super) struct Session {
     /// Cards on which the emoji to decide with were put.
     pub offered: Remembered,
     /// The server does not know the device any more.
-    pub is_over: std::sync::atomic::AtomicBool,
+    is_over: AtomicBool,
+    /// The first news of a new device were not handed on yet: they have all there is, and not what is new.
+    is_new: AtomicBool,
     _held: Held,
 }
 
@@ -98,20 +101,29 @@ impl Session {
     pub async fn open(settings: &Settings, reset_identity: bool) -> Result<Self, ChatError> {
         let keep = Keep::new(settings.folder.clone());
         let held = keep.hold()?;
+        let is_new = keep.session::<MatrixSession>()?.is_none();
         let client = device(settings, &keep).await?;
+        let is_new = is_new
+            || client
+                .state_store()
+                .get_room_infos(&RoomLoadSettings::default())
+                .await
+                .is_ok_and(|rooms| rooms.is_empty());
         keep.close_to_others()?;
         let heard = keep.heard::<Heard>()?.unwrap_or_default();
         let session = Self {
             bindings: tokio::sync::Mutex::default(),
+            // A new device knows no rooms: it asks for all of them, whatever was heard before.
             news: Mutex::new(News {
-                since: heard.since,
+                since: heard.since.filter(|_| !is_new),
                 waiting: VecDeque::new(),
             }),
+            is_new: AtomicBool::new(is_new),
             turn: tokio::sync::Mutex::default(),
             alive: Remembered::default(),
             redacted: Remembered::default(),
             offered: Remembered::default(),
-            is_over: std::sync::atomic::AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             settings: settings.clone(),
             client,
             keep,
@@ -138,6 +150,12 @@ impl Session {
     /// The oldest news was handed on.
     pub fn handed(&self) {
         self.news().waiting.pop_front();
+        self.is_new.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the news at hand are the first of a new device.
+    pub fn is_new(&self) -> bool {
+        self.is_new.load(Ordering::SeqCst)
     }
 
     fn news(&self) -> MutexGuard<'_, News> {
@@ -169,7 +187,7 @@ impl Session {
 
     /// The server has forgotten the device: what is kept of it goes, and the next connection logs in anew.
     pub fn end(&self) {
-        self.is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.is_over.store(true, Ordering::SeqCst);
         if let Err(error) = self.keep.forget_device() {
             tracing::warn!(%error, "what is kept of a device that the server forgot cannot be removed");
         }
@@ -177,7 +195,7 @@ impl Session {
 
     /// Whether [`Session::end`] was called.
     pub fn is_over(&self) -> bool {
-        self.is_over.load(std::sync::atomic::Ordering::SeqCst)
+        self.is_over.load(Ordering::SeqCst)
     }
 
     /// A room that we are in.

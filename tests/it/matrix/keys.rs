@@ -23,6 +23,10 @@ async fn every_message_is_read_over_rotations_and_restarts() {
         let room = stage.room.clone();
         stage.jane.say(&room, &line).await;
         said.push(line);
+        if number % 20 == 0 {
+            // One answer of the server has a hundred events at most.
+            stage.jane.sync().await;
+        }
         if number % (messages / rotations) == 7 {
             // Both sides change their keys: hers by command, the bot's by somebody who comes and goes.
             stage.jane.ask(json!({"do": "rotate", "room": room})).await;

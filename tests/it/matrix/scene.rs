@@ -171,7 +171,10 @@ impl Scene {
     pub async fn request(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let url = format!("{}{path}", self.url);
-        let mut request = http().request(method.clone(), url).bearer_auth(token);
+        let mut request = http().request(method.clone(), url);
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
         if method != reqwest::Method::GET {
             request = request.json(&body);
         }
