@@ -110,7 +110,8 @@ pub(super) fn slack(section: &mut Section<'_, '_>) -> Option<ChatKind> {
     let app_token = section.secret("app_token", None);
     let signing_secret = section.secret("signing_secret", None);
     if app_token.is_none() && signing_secret.is_none() {
-        let help = "for Socket Mode write app_token = \"${SLACK_APP_TOKEN}\"; for requests by HTTP, signing_secret";
+        let help =
+            "for Socket Mode write app_token = \"${SLACK_APP_TOKEN}\"; for requests by HTTP, signing_secret";
         let at = section.origin();
         section.fault(at, "nothing can be heard of it", Some(help.to_owned()));
     }

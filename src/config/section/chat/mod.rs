@@ -103,7 +103,8 @@ impl Chat {
 
     /// Whether it is told of this.
     pub fn wants(&self, project: &str, report: &Report) -> bool {
-        self.shows(project) && (self.reports.is_empty() || self.reports.iter().any(|one| one == report.word()))
+        self.shows(project)
+            && (self.reports.is_empty() || self.reports.iter().any(|one| one == report.word()))
     }
 
     /// Whether it is told of anything of this project.
