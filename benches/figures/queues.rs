@@ -261,7 +261,7 @@ async fn lifecycle(server: &Server, way: Ending) -> anyhow::Result<Ours> {
 
 /// Rows of all tables of a task's path.
 const ROWS: &str = "SELECT ((SELECT count(*) FROM definition) + (SELECT count(*) FROM task) + (SELECT count(*) FROM attempt) \
-    + (SELECT count(*) FROM attempt_live) + (SELECT count(*) FROM gate) + (SELECT count(*) FROM receipt) \
+    + (SELECT count(*) FROM gate) + (SELECT count(*) FROM receipt) \
     + (SELECT count(*) FROM event_log) + (SELECT count(*) FROM outbox))::float8";
 
 async fn single(server: &Server) -> anyhow::Result<f64> {

@@ -97,11 +97,15 @@ async fn fill(store: &dyn Store, conn: &mut PgConnection) -> anyhow::Result<()> 
     for (model, n) in [(archived, ARCHIVED), (pending, PENDING), (running, RUNNING)] {
         copy(conn, &format!("job-{model}"), &format!("of-{model}"), n).await?;
     }
-    run(
-        conn,
-        "SET session_replication_role = DEFAULT; VACUUM ANALYZE; CHECKPOINT",
-    )
-    .await
+    // Each by itself: the server cleans up in no transaction, and several statements at once are one.
+    for sql in [
+        "SET session_replication_role = DEFAULT",
+        "VACUUM ANALYZE",
+        "CHECKPOINT",
+    ] {
+        run(conn, sql).await?;
+    }
+    Ok(())
 }
 
 /// Copies of the rows of a task; the columns that are generated are left to the server.
@@ -115,7 +119,7 @@ async fn copy(conn: &mut PgConnection, model: &str, name: &str, n: usize) -> any
     };
     let same = |table: &str, columns: &str| of(table, columns, columns);
     let task = "version, epoch, seq, definition_hash, project, priority, created_at, updated_at, body_version, done_gate, state, history";
-    let attempt = "epoch, n, started_at, ended_at, outcome, reason, opening, report";
+    let attempt = "epoch, n, started_at, ended_at, outcome, reason, opening, report, beat_at, progress_pct";
     let gate = "attempt, epoch, commit_id, tree, verdict, started_at, ended_at";
     let event = "version, epoch, at, kind, from_state, to_state, why";
     for sql in [
@@ -132,7 +136,6 @@ async fn copy(conn: &mut PgConnection, model: &str, name: &str, n: usize) -> any
         ),
         same("task", task),
         same("attempt", attempt),
-        same("attempt_live", "epoch, beat_at, progress_pct"),
     ] {
         run(conn, &sql).await?;
     }

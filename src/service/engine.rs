@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use futures_util::future::try_join;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -130,6 +131,7 @@ impl Engine {
         self.assume_duties();
         self.note_signs(false).await;
         self.answer_errands();
+        self.claim_what_is_assessed_at_once().await?;
         self.perform().await
     }
 
@@ -215,10 +217,11 @@ impl Engine {
         }
         let written = self.instance.store.data_version().await?;
         if self.written != Some(written) {
-            let (tasks, seen) = self.instance.store.changed_since(self.seen).await?;
+            let changed = self.instance.store.changed_since(self.seen);
+            let ((tasks, seen), stopped) = try_join(changed, self.instance.stopped()).await?;
             self.seen = seen;
             tasks.into_iter().for_each(|t| self.board.put(t));
-            self.stopped = self.instance.stopped().await?.is_some();
+            self.stopped = stopped.is_some();
             self.learn_keeper().await?;
             // Not before all of it is taken in: what could not be read now is read with the next pass.
             self.written = Some(written);

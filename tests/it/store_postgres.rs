@@ -167,10 +167,34 @@ const CHEATS: &[(&str, &str)] = &[
         "INSERT INTO attempt SELECT task_id, 8 + k, 8 + k, 0, NULL, NULL, NULL, opening, NULL FROM attempt, \
          generate_series(1, 2) AS k WHERE task_id = 'done'",
     ),
+    (
+        "an attempt opened beside the open one",
+        "INSERT INTO attempt (task_id, epoch, n, started_at, opening) SELECT task_id, 2, 2, 0, opening FROM attempt \
+         WHERE task_id = 'working'",
+    ),
+    (
+        "the next attempt opened with its task's step, the last one still open",
+        "WITH step AS (UPDATE task SET version = version + 1, epoch = 2, seq = seq + 1000, \
+         xact = pg_current_xact_id()::text::bigint WHERE id = 'working' RETURNING id) \
+         INSERT INTO attempt (task_id, epoch, n, started_at, opening) SELECT id, 2, 2, 0, '{}' FROM step",
+    ),
+    (
+        "an epoch left while its attempt is open",
+        "UPDATE task SET version = version + 1, epoch = 2, seq = seq + 1000 WHERE id = 'working'",
+    ),
+    (
+        "an attempt with the number of another",
+        "INSERT INTO attempt (task_id, epoch, n, started_at, ended_at, outcome, opening) \
+         SELECT task_id, 2, n, 0, 1, 'done', opening FROM attempt WHERE task_id = 'done'",
+    ),
+    (
+        "an attempt of a task that is not there",
+        "INSERT INTO attempt (task_id, epoch, n, started_at, ended_at, outcome, opening) VALUES ('nobody', 1, 1, 0, 1, 'done', '{}')",
+    ),
 ];
 
-/// A task in the gate (`judged`, with a failed gate of its own), one that was never tried (`new`), and a completed one
-/// (`done`); with the numbers of the two gates.
+/// A task in the gate (`judged`, with a failed gate of its own), one that was never tried (`new`), one at work (`working`), and a
+/// completed one (`done`); with the numbers of the two gates.
 async fn a_court() -> (Fresh, u64, u64) {
     let fresh = fresh().await;
     let mut failed = retry(&fresh.validating("judged").await, Outcome::GateFailed);
@@ -179,6 +203,7 @@ async fn a_court() -> (Fresh, u64, u64) {
     fresh.commit(&failed).await.unwrap();
     fresh.completed("done").await;
     fresh.admitted("new").await;
+    fresh.claimed("working").await;
     let failed = fresh.store.latest_gate(&id("judged")).await.unwrap().unwrap().seq;
     let passed = fresh.store.latest_gate(&id("done")).await.unwrap().unwrap().seq;
     (fresh, failed, passed)

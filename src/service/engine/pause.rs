@@ -44,6 +44,9 @@ impl Engine {
         if !self.pending.is_empty() {
             return Some(self.instance.clock.now() + STORE_PAUSE);
         }
+        if !self.errands.is_empty() {
+            return Some(self.instance.clock.now());
+        }
         let stale_after = self.dispatcher.policy().heartbeat_stale_after;
         let mine = self.board.live().filter(|task| self.awaits(task));
         let due = mine.filter_map(|task| match &task.state {

@@ -1,6 +1,12 @@
 //! Who is assessed and who is claimed in a pass.
 
-use super::Engine;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Engine, Input};
+use crate::domain::effect::Duty;
 use crate::domain::event::Event;
 use crate::domain::id::TaskId;
 use crate::domain::node::Crew;
@@ -9,6 +15,9 @@ use crate::domain::ready::{self, DependencyState, Used};
 use crate::domain::task::Task;
 use crate::service::family;
 use crate::store::StoreError;
+
+/// How long a pass waits for the assessments that it began.
+const GLANCE: Duration = Duration::from_millis(5);
 
 impl Engine {
     /// Assesses what is eligible and claims what is due, as far as slots go.
@@ -51,6 +60,32 @@ impl Engine {
             }
             self.apply(&id, Event::Claimed(route)).await?;
         }
+        Ok(())
+    }
+
+    /// An assessment is a look at some files. Whoever waits for one is claimed in the pass that began it, before people are told
+    /// and files are written; one that takes longer is taken in by the next pass.
+    pub(super) async fn claim_what_is_assessed_at_once(&mut self) -> Result<(), StoreError> {
+        let assessed = { self.running.iter() }.filter(|(_, running)| running.duty == Duty::Assess);
+        let mut awaited: BTreeSet<TaskId> = assessed.map(|(id, _)| id.clone()).collect();
+        if awaited.is_empty() {
+            return Ok(());
+        }
+        let reports = async {
+            while !awaited.is_empty()
+                && let Some(input) = self.inbox.recv().await
+            {
+                if let Input::Event(id, _) = &input {
+                    awaited.remove(id);
+                }
+                self.note(input);
+            }
+        };
+        // What has come until then is noted.
+        let _late = timeout(GLANCE, reports).await;
+        self.take_in_inputs().await?;
+        self.schedule().await?;
+        self.assume_duties();
         Ok(())
     }
 

@@ -25,6 +25,7 @@ use super::error::{CommitError, StoreError};
 use super::record::OutboxKind;
 use super::row::{body, int, micros, rank, word};
 use crate::domain::decide::{AttemptChange, Decision, GateRecord};
+use crate::domain::gate::Verdict;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::AttemptReport;
 use crate::domain::task::{Attempt, End, State};
@@ -44,6 +45,26 @@ pub(super) struct Head {
 
 /// The heads of those tasks of a group that are in the store, by id.
 pub(super) type Heads = HashMap<String, Head>;
+
+/// The head that a change is made on: as it was read, or as the change supposes it.
+#[derive(Debug, Clone, Copy)]
+struct Base<'h> {
+    version: u64,
+    epoch: u64,
+    definition_hash: &'h str,
+    proven: bool,
+}
+
+impl<'h> From<&'h Head> for Base<'h> {
+    fn from(head: &'h Head) -> Self {
+        Self {
+            version: head.version,
+            epoch: head.epoch,
+            definition_hash: &head.definition_hash,
+            proven: head.proven,
+        }
+    }
+}
 
 /// A decision on its way to the disk, its bodies in JSON already: that is done by whoever commits, not by the one writer.
 #[derive(Debug)]
@@ -109,6 +130,11 @@ impl Change {
         &self.decision.task.id
     }
 
+    /// Whether its task is new.
+    pub(super) fn is_admission(&self) -> bool {
+        self.expected.is_none()
+    }
+
     /// The leadership that it was decided under, where it is a leader's to decide.
     pub(super) fn led(&self) -> Option<u64> {
         self.decision.led
@@ -119,7 +145,19 @@ impl Change {
     /// # Errors
     /// [`CommitError::Unknown`], [`CommitError::Conflict`] or [`CommitError::Fenced`].
     pub(super) fn check(&self, heads: &Heads) -> Result<(), CommitError> {
-        let head = match (heads.get(self.id().as_str()), self.expected) {
+        self.fits(heads.get(self.id().as_str()).map(Base::from))
+    }
+
+    /// As [`Change::check`], on what the change supposes: only what contradicts itself is refused.
+    ///
+    /// # Errors
+    /// [`CommitError::Fenced`].
+    pub(super) fn check_supposed(&self) -> Result<(), CommitError> {
+        self.fits(self.supposed())
+    }
+
+    fn fits(&self, head: Option<Base<'_>>) -> Result<(), CommitError> {
+        let head = match (head, self.expected) {
             (None, None) => return Ok(()),
             (None, Some(_)) => return Err(CommitError::Unknown),
             (Some(head), Some(expected)) if head.version == expected => head,
@@ -141,6 +179,17 @@ impl Change {
             return Err(self.fenced());
         }
         Ok(())
+    }
+
+    /// The head that most changes are made on: the version that it names, the wording that it has, an epoch that it may follow.
+    fn supposed(&self) -> Option<Base<'_>> {
+        let Decision { task, gate, .. } = &self.decision;
+        self.expected.map(|version| Base {
+            version,
+            epoch: gate.as_ref().map_or(task.epoch, |gate| gate.epoch),
+            definition_hash: &task.definition_hash,
+            proven: false,
+        })
     }
 
     /// What it means that the attempt's row was not as the change supposes.
@@ -178,12 +227,27 @@ impl<'a> Batch<'a> {
     ) -> Result<Self, StoreError> {
         let mut batch = Self::default();
         for (change, seq) in changes {
-            batch.add(change, seq, heads.get(change.id().as_str()))?;
+            batch.add(change, seq, heads.get(change.id().as_str()).map(Base::from))?;
         }
         Ok(batch)
     }
 
-    fn add(&mut self, change: &'a Change, seq: i64, head: Option<&Head>) -> Result<(), StoreError> {
+    /// As [`Batch::of`], for changes whose heads nobody read: each is taken to start from what it supposes. The statements that
+    /// write must find version, wording and epoch so, and a number of rows that is lower tells that one of them is not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] where a value has no JSON.
+    pub(super) fn supposing(
+        changes: impl IntoIterator<Item = (&'a Change, i64)>,
+    ) -> Result<Self, StoreError> {
+        let mut batch = Self::default();
+        for (change, seq) in changes {
+            batch.add(change, seq, change.supposed())?;
+        }
+        Ok(batch)
+    }
+
+    fn add(&mut self, change: &'a Change, seq: i64, head: Option<Base<'_>>) -> Result<(), StoreError> {
         let Decision {
             task,
             entry,
@@ -195,6 +259,7 @@ impl<'a> Batch<'a> {
         let at = micros(entry.at);
         if head.is_none_or(|head| head.definition_hash != task.definition_hash) {
             self.definitions.push(DefinitionRow {
+                is_first: head.is_none(),
                 task: id,
                 hash: &task.definition_hash,
                 body: body(&task.definition)?,
@@ -222,7 +287,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The task's row.
-    fn write(&mut self, change: &'a Change, seq: i64, head: Option<&Head>) {
+    fn write(&mut self, change: &'a Change, seq: i64, head: Option<Base<'_>>) {
         let task = &change.decision.task;
         let step = Step {
             id: &change.id,
@@ -247,13 +312,22 @@ impl<'a> Batch<'a> {
             });
             return;
         };
-        let proof = proof(&task.state);
+        let gate = change.decision.gate.as_ref();
+        let proof = proof(&task.state, gate.map(|gate| (gate, seq)));
+        let held = gate.map(|gate| int(gate.epoch));
         if proof.is_none() && !head.proven && head.definition_hash == task.definition_hash {
-            self.moved.push(MovedRow { step, expected });
+            let hash = &task.definition_hash;
+            self.moved.push(MovedRow {
+                step,
+                expected,
+                held,
+                hash,
+            });
         } else {
             self.rewritten.push(RewrittenRow {
                 step,
                 expected,
+                held,
                 wording,
                 proof,
             });
@@ -349,8 +423,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What the end of a task must be proven by; none where it is not completed.
-fn proof(state: &State) -> Option<Proof<'_>> {
+/// What the end of a task must be proven by; none where it is not completed. A run of the gate that comes with it may be the proof.
+fn proof<'a>(state: &'a State, run: Option<(&GateRecord, i64)>) -> Option<Proof<'a>> {
     match state {
         State::Ended {
             end:
@@ -365,6 +439,13 @@ fn proof(state: &State) -> Option<Proof<'_>> {
             attempt: i64::from(*attempt),
             epoch: int(*epoch),
             commit,
+            gate: run
+                .filter(|(gate, _)| {
+                    gate.verdict == Verdict::Passed
+                        && (gate.attempt, gate.epoch) == (*attempt, *epoch)
+                        && gate.report.commit == *commit
+                })
+                .map(|(_, seq)| seq),
         }),
         _ => None,
     }

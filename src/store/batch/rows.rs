@@ -6,6 +6,8 @@ use std::sync::Arc;
 /// A wording of a task.
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct DefinitionRow<'a> {
+    /// Whether the task is new too: then no other row can be in its place.
+    pub(in crate::store) is_first: bool,
     pub(in crate::store) task: &'a Arc<str>,
     pub(in crate::store) hash: &'a str,
     pub(in crate::store) body: String,
@@ -58,6 +60,9 @@ pub(in crate::store) struct AdmittedRow<'a> {
 pub(in crate::store) struct MovedRow<'a> {
     pub(in crate::store) step: Step<'a>,
     pub(in crate::store) expected: i64,
+    /// The epoch that the row must have, where the step is of one: a run of the gate is its attempt's.
+    pub(in crate::store) held: Option<i64>,
+    pub(in crate::store) hash: &'a str,
 }
 
 /// A task whose whole row is written, from version `expected`.
@@ -65,6 +70,8 @@ pub(in crate::store) struct MovedRow<'a> {
 pub(in crate::store) struct RewrittenRow<'a> {
     pub(in crate::store) step: Step<'a>,
     pub(in crate::store) expected: i64,
+    /// The epoch that the row must have, where the step is of one.
+    pub(in crate::store) held: Option<i64>,
     pub(in crate::store) wording: Wording<'a>,
     /// What a completed task needs a passed gate of; the newest is referred to, and where there is none the schema refuses.
     pub(in crate::store) proof: Option<Proof<'a>>,
@@ -76,6 +83,8 @@ pub(in crate::store) struct Proof<'a> {
     pub(in crate::store) attempt: i64,
     pub(in crate::store) epoch: i64,
     pub(in crate::store) commit: &'a str,
+    /// The run of the gate itself, where it is of the same change.
+    pub(in crate::store) gate: Option<i64>,
 }
 
 /// An attempt that opens.

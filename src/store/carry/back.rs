@@ -1,24 +1,14 @@
 //! The way back: rows of a server into an embedded store, each read back and compared.
-//!
-//! Several tables of a server may be one of the embedded store: what they have in common is the key that joins them.
 
 use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
-use super::tables::{FLAGS, Kind, SUMMARIES, TABLES, Table, Value};
+use super::tables::{FLAGS, Kind, SUMMARIES, Table, Value, tables};
 use super::{Carried, CarryError, Tally, same, source, target};
 use crate::store::error::StoreError;
 
 /// Rows of one statement.
 const AT_ONCE: usize = 500;
-
-/// A table of the embedded store, and what of a server it is.
-struct Home {
-    name: &'static str,
-    columns: Vec<(&'static str, Kind)>,
-    /// The tables of the server, joined.
-    from: String,
-}
 
 /// Pours every table, in one transaction of the embedded store.
 pub(super) async fn pour_all(
@@ -35,8 +25,8 @@ pub(super) async fn pour_all(
     sqlx::raw_sql(summaries).execute(&mut *transaction).await?;
     let mut carried = Vec::new();
     for home in homes() {
-        let written = pour(from, &home, &mut transaction).await?;
-        let found = tally(&mut transaction, &home).await?;
+        let written = pour(from, home, &mut transaction).await?;
+        let found = tally(&mut transaction, home).await?;
         carried.push(same(home.name, written, found)?);
     }
     let broken = sqlx::query("PRAGMA foreign_key_check")
@@ -50,66 +40,32 @@ pub(super) async fn pour_all(
     Ok(carried)
 }
 
-/// The tables of the embedded store. A completed task is refused without its gate, so gates come first.
-fn homes() -> Vec<Home> {
-    let mut homes: Vec<Home> = Vec::new();
-    for table in TABLES.iter().chain([&SUMMARIES]) {
-        match homes.iter_mut().find(|home| home.name == table.from) {
-            Some(home) => home.join(table),
-            None => homes.push(Home {
-                name: table.from,
-                columns: table.columns.to_vec(),
-                from: table.name.to_owned(),
-            }),
-        }
-    }
-    homes.push(Home {
-        name: FLAGS.name,
-        columns: FLAGS.columns.to_vec(),
-        from: format!("{} AS flag", FLAGS.from),
-    });
+/// The tables, gates first: the embedded store refuses a completed task without its gate.
+fn homes() -> Vec<&'static Table> {
+    let mut homes: Vec<_> = tables().chain([&SUMMARIES]).collect();
     homes.sort_by_key(|home| home.name != "gate");
     homes
 }
 
-impl Home {
-    fn join(&mut self, table: &Table) {
-        let (key, own): (Vec<_>, Vec<_>) = table
-            .columns
-            .iter()
-            .copied()
-            .partition(|column| self.columns.contains(column));
-        let key: Vec<&str> = key.iter().map(|(name, _)| *name).collect();
-        self.from = format!(
-            "{} LEFT JOIN {} USING ({})",
-            self.from,
-            table.name,
-            key.join(", ")
-        );
-        self.columns.extend(own);
-    }
-
-    /// The table, without what is the store's own.
-    fn rows(&self) -> &'static str {
-        if self.name == FLAGS.name {
-            FLAGS.from
-        } else {
-            self.name
-        }
+/// The rows of a table, without what is the store's own.
+fn rows(home: &Table) -> String {
+    match home.name == FLAGS.name {
+        true => format!("{} AS flag", FLAGS.from),
+        false => home.name.to_owned(),
     }
 }
 
-async fn pour(from: &mut PgConnection, home: &Home, to: &mut SqliteConnection) -> Result<Tally, CarryError> {
+async fn pour(from: &mut PgConnection, home: &Table, to: &mut SqliteConnection) -> Result<Tally, CarryError> {
     let columns: Vec<String> = home
         .columns
         .iter()
-        .map(|(name, kind)| read(name, *kind))
+        .map(|(name, kind)| target::read(name, *kind))
         .collect();
-    let sql = format!("SELECT {} FROM {}", columns.join(", "), home.from);
+    let sql = format!("SELECT {} FROM {}", columns.join(", "), rows(home));
     let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(from);
     let (mut tally, mut part) = (Tally::default(), Vec::with_capacity(AT_ONCE));
     while let Some(row) = rows.try_next().await? {
-        let values = target::values(&row, &home.columns)?;
+        let values = target::values(&row, home.columns)?;
         tally.add(&values);
         part.push(values);
         if part.len() == AT_ONCE {
@@ -120,15 +76,7 @@ async fn pour(from: &mut PgConnection, home: &Home, to: &mut SqliteConnection) -
     Ok(tally)
 }
 
-/// An attempt that nothing was seen of yet has no row of what was seen.
-fn read(name: &str, kind: Kind) -> String {
-    match name {
-        "transcript_offset" => "coalesce(transcript_offset, 0) AS transcript_offset".to_owned(),
-        name => target::read(name, kind),
-    }
-}
-
-async fn write(to: &mut SqliteConnection, home: &Home, rows: Vec<Vec<Value>>) -> Result<(), CarryError> {
+async fn write(to: &mut SqliteConnection, home: &Table, rows: Vec<Vec<Value>>) -> Result<(), CarryError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -142,7 +90,7 @@ async fn write(to: &mut SqliteConnection, home: &Home, rows: Vec<Vec<Value>>) ->
     );
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for row in rows {
-        for (value, (name, kind)) in row.into_iter().zip(&home.columns) {
+        for (value, (name, kind)) in row.into_iter().zip(home.columns) {
             query = match kind {
                 Kind::Int => query.bind(number::<i64>(value, name)?),
                 Kind::Real => query.bind(number::<f64>(value, name)?),
@@ -164,13 +112,13 @@ fn number<N: std::str::FromStr>(value: Value, column: &str) -> Result<Option<N>,
         .transpose()
 }
 
-async fn tally(to: &mut SqliteConnection, home: &Home) -> Result<Tally, CarryError> {
+async fn tally(to: &mut SqliteConnection, home: &Table) -> Result<Tally, CarryError> {
     let names: Vec<&str> = home.columns.iter().map(|(name, _)| *name).collect();
-    let sql = format!("SELECT {} FROM {}", names.join(", "), home.rows());
+    let sql = format!("SELECT {} FROM {}", names.join(", "), rows(home));
     let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(to);
     let mut tally = Tally::default();
     while let Some(row) = rows.try_next().await? {
-        tally.add(&source::values(&row, &home.columns)?);
+        tally.add(&source::values(&row, home.columns)?);
     }
     Ok(tally)
 }

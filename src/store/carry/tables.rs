@@ -31,7 +31,7 @@ pub(super) type Value = Option<String>;
 use Kind::{Int, Json, Jsonb, Real, Stamp, Text};
 
 /// In an order in which each finds what it refers to; the proof of completed tasks is checked at the end.
-pub(super) static TABLES: [Table; 12] = [
+pub(super) static TABLES: [Table; 11] = [
     Table {
         name: "definition",
         from: "definition",
@@ -74,14 +74,6 @@ pub(super) static TABLES: [Table; 12] = [
             ("reason", Text),
             ("opening", Json),
             ("report", Json),
-        ],
-    },
-    Table {
-        name: "attempt_live",
-        from: "attempt",
-        columns: &[
-            ("task_id", Text),
-            ("epoch", Int),
             ("beat_at", Int),
             ("progress_pct", Int),
             ("phase", Text),

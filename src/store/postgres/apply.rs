@@ -1,12 +1,16 @@
 //! The statements of a group's changes: one a table, whatever the number of changes.
 //!
 //! No statement names what a partial index is about: after an ANALYZE of a full backlog the planner would expect none of the rows
-//! there and try the whole index for each change.
+//! there and try the whole index for each change. What holds for all rows of a statement (its transaction) is asked once.
+//!
+//! Nearly always a change finds its task as it supposes it, so it is written on that supposition, and the statements look whether
+//! it holds. Where it does not, the heads are read and locked first, which tells whose it was that did not.
 
 use std::borrow::Cow;
 
 use sqlx::PgConnection;
 
+use super::fault::{self, After};
 use super::text::{searchable, text};
 use super::work::{Answer, Outcome, Work};
 use crate::domain::outcome::Outcome as AttemptOutcome;
@@ -20,12 +24,14 @@ use crate::store::row::{BODY_VERSION, int, micros, nat, word};
 
 pub(super) const HEADS: &str = "SELECT id, version, epoch, definition_hash, done_gate IS NOT NULL FROM task \
     WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+const DEFINE_FIRST: &str = "INSERT INTO definition (task_id, hash, body_version, body) \
+    SELECT c.task_id, c.hash, $4, c.body::json FROM unnest($1::text[], $2::text[], $3::text[]) AS c (task_id, hash, body)";
 const DEFINE: &str = "INSERT INTO definition (task_id, hash, body_version, body) \
     SELECT c.task_id, c.hash, $4, c.body::json FROM unnest($1::text[], $2::text[], $3::text[]) AS c (task_id, hash, body) \
     ON CONFLICT (task_id, hash) DO NOTHING";
-const LOG: &str = "INSERT INTO event_log (seq, task_id, version, epoch, at, kind, from_state, to_state, why) \
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
-    $8::text[], $9::text[])";
+const LOG: &str = "INSERT INTO event_log (seq, task_id, version, epoch, at, kind, from_state, to_state, why, xact) \
+    SELECT c.*, (SELECT pg_current_xact_id()::text::bigint) FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], \
+    $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[]) AS c";
 const ADMIT: &str = "INSERT INTO task (id, version, epoch, seq, updated_at, state, history, definition_hash, project, priority, \
     created_at, body_version) SELECT c.id, c.version, c.epoch, c.seq, c.updated_at, c.state::jsonb, c.history::json, c.hash, \
     c.project, c.priority, c.created_at, $12 \
@@ -33,24 +39,28 @@ const ADMIT: &str = "INSERT INTO task (id, version, epoch, seq, updated_at, stat
     $9::text[], $10::bigint[], $11::bigint[]) \
     AS c (id, version, epoch, seq, updated_at, state, history, hash, project, priority, created_at) ORDER BY c.id COLLATE \"C\"";
 pub(super) const MOVE: &str = "UPDATE task t SET version = c.version, epoch = c.epoch, seq = c.seq, updated_at = c.updated_at, \
-    xact = pg_current_xact_id()::text::bigint, state = c.state::jsonb, history = c.history::json, body_version = $9 \
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bigint[]) \
-    AS c (id, version, epoch, seq, updated_at, state, history, expected) WHERE t.id = c.id AND t.version = c.expected";
-/// A completed task refers to the newest passed gate of its attempt and commit, or to none, which the schema refuses.
+    xact = (SELECT pg_current_xact_id()::text::bigint), state = c.state::jsonb, history = c.history::json, body_version = $11 \
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], \
+    $9::bigint[], $10::text[]) AS c (id, version, epoch, seq, updated_at, state, history, expected, held, hash) \
+    WHERE t.id = c.id AND t.version = c.expected AND t.epoch = coalesce(c.held, t.epoch) AND t.definition_hash = c.hash \
+    AND t.done_gate IS NULL";
+/// A completed task refers to the run of the gate that comes with it, or to the newest passed one of its attempt and commit, or to
+/// none, which the schema refuses.
 const REWRITE: &str = "UPDATE task t SET version = c.version, epoch = c.epoch, seq = c.seq, updated_at = c.updated_at, \
-    xact = pg_current_xact_id()::text::bigint, state = c.state::jsonb, history = c.history::json, definition_hash = c.hash, project = c.project, \
-    priority = c.priority, body_version = $15, done_gate = CASE WHEN c.proof_commit IS NOT NULL THEN \
+    xact = (SELECT pg_current_xact_id()::text::bigint), state = c.state::jsonb, history = c.history::json, \
+    definition_hash = c.hash, project = c.project, \
+    priority = c.priority, body_version = $17, done_gate = CASE WHEN c.proof_gate IS NOT NULL THEN c.proof_gate \
+    WHEN c.proof_commit IS NOT NULL THEN \
     (SELECT max(g.seq) FROM gate g WHERE g.task_id = c.id AND g.attempt = c.proof_attempt AND g.epoch = c.proof_epoch \
     AND g.commit_id = c.proof_commit AND g.verdict = 'passed') END \
     FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], \
-    $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[]) \
-    AS c (id, version, epoch, seq, updated_at, state, history, expected, hash, project, priority, proof_attempt, proof_epoch, \
-    proof_commit) WHERE t.id = c.id AND t.version = c.expected";
-const OPEN: &str = "WITH opened AS (INSERT INTO attempt (task_id, epoch, n, started_at, opening) \
-    SELECT c.task_id, c.epoch, c.n, c.started_at, c.opening::json \
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[]) \
-    AS c (task_id, epoch, n, started_at, opening)) \
-    INSERT INTO attempt_live (task_id, epoch, session) SELECT * FROM unnest($1::text[], $2::bigint[], $6::text[])";
+    $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::text[], $16::bigint[]) \
+    AS c (id, version, epoch, seq, updated_at, state, history, expected, held, hash, project, priority, proof_attempt, \
+    proof_epoch, proof_commit, proof_gate) WHERE t.id = c.id AND t.version = c.expected AND t.epoch = coalesce(c.held, t.epoch)";
+const OPEN: &str = "INSERT INTO attempt (task_id, epoch, n, started_at, opening, session) \
+    SELECT c.task_id, c.epoch, c.n, c.started_at, c.opening::json, c.session \
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[]) \
+    AS c (task_id, epoch, n, started_at, opening, session)";
 pub(super) const CLOSE: &str = "UPDATE attempt a SET ended_at = c.at, outcome = c.outcome, reason = c.reason, \
     report = c.report::json FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[]) \
     AS c (task_id, epoch, at, outcome, reason, report) \
@@ -81,6 +91,8 @@ pub(super) enum Stop {
     Sql(sqlx::Error),
     /// One of its changes writes to an attempt that is not the open one; which, only each alone can tell.
     Fenced,
+    /// One of its tasks is not as its change supposes; which, and how it is, their heads tell.
+    Otherwise,
     /// The store.
     Store(StoreError),
 }
@@ -91,30 +103,65 @@ impl From<sqlx::Error> for Stop {
     }
 }
 
+impl Stop {
+    /// Whether another try that reads the heads first could tell more, or go through.
+    pub(super) fn heads_tell_more(&self) -> bool {
+        match self {
+            Self::Otherwise => true,
+            Self::Sql(error) => fault::after(error) == After::Again || fault::is_a_rule(error),
+            Self::Fenced | Self::Store(_) => false,
+        }
+    }
+}
+
+/// When a group looks whether its tasks are as its changes suppose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Their heads are read and locked first.
+    Before,
+    /// The statements that write them look; nothing tells what it is that they did not find.
+    Within,
+}
+
 /// Applies the changes of a group, each under its number. Answers what came of each; work that is no change of a task has no
 /// answer here.
 pub(super) async fn changes(
     conn: &mut PgConnection,
     works: &[&Work],
     numbers: &[i64],
+    look: Look,
 ) -> Result<Vec<Option<Outcome>>, Stop> {
     let mut answers: Vec<Option<Outcome>> = works.iter().map(|_| None).collect();
     let changes: Vec<&Change> = works.iter().filter_map(|work| work.change()).collect();
     if changes.is_empty() {
         return Ok(answers);
     }
-    let heads = lock(conn, &changes).await?;
+    let heads = match look {
+        Look::Before => Some(lock(conn, &changes).await?),
+        Look::Within => None,
+    };
     let mut numbers = numbers.iter().copied();
     let mut allowed: Vec<(&Change, i64)> = Vec::with_capacity(changes.len());
     for (work, answer) in works.iter().zip(&mut answers) {
         let Some(change) = work.change() else { continue };
         let seq = numbers.next().ok_or(Stop::Store(StoreError::Closed))?;
-        *answer = Some(change.check(&heads).map(|()| {
+        let checked = match &heads {
+            Some(heads) => change.check(heads),
+            None => change.check_supposed(),
+        };
+        *answer = Some(checked.map(|()| {
             allowed.push((change, seq));
             Answer::Committed(Committed { seq: nat(seq) })
         }));
     }
-    let batch = Batch::of(allowed, &heads).map_err(Stop::Store)?;
+    let batch = match &heads {
+        Some(heads) => Batch::of(allowed, heads),
+        None => Batch::supposing(allowed),
+    };
+    let mut batch = batch.map_err(Stop::Store)?;
+    // As the heads are locked: so that no two groups wait for each other in a circle.
+    batch.moved.sort_unstable_by_key(|row| row.step.id);
+    batch.rewritten.sort_unstable_by_key(|row| row.step.id);
     write(conn, &batch).await?;
     Ok(answers)
 }
@@ -151,17 +198,17 @@ async fn write(conn: &mut PgConnection, batch: &Batch<'_>) -> Result<(), Stop> {
 }
 
 /// A column of rows.
-fn col<'r, R, C>(rows: &'r [R], value: impl Fn(&'r R) -> C) -> Vec<C> {
+pub(super) fn col<'r, R, C>(rows: &'r [R], value: impl Fn(&'r R) -> C) -> Vec<C> {
     rows.iter().map(value).collect()
 }
 
 /// A column of what is shared and holds no NUL: names of tasks, JSON.
-fn shared<'r, R>(rows: &'r [R], value: impl Fn(&'r R) -> &'r str) -> Vec<&'r str> {
+pub(super) fn shared<'r, R>(rows: &'r [R], value: impl Fn(&'r R) -> &'r str) -> Vec<&'r str> {
     rows.iter().map(value).collect()
 }
 
 /// A column of text.
-fn words<'r, R>(rows: &'r [R], value: impl Fn(&'r R) -> &'r str) -> Vec<Cow<'r, str>> {
+pub(super) fn words<'r, R>(rows: &'r [R], value: impl Fn(&'r R) -> &'r str) -> Vec<Cow<'r, str>> {
     rows.iter().map(|row| text(value(row))).collect()
 }
 
@@ -169,7 +216,9 @@ async fn define(conn: &mut PgConnection, rows: &[DefinitionRow<'_>]) -> Result<(
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(DEFINE)
+    // What is of a new task meets nothing that could be there already.
+    let first = rows.iter().all(|row| row.is_first);
+    sqlx::query(if first { DEFINE_FIRST } else { DEFINE })
         .bind(shared(rows, |r| r.task))
         .bind(words(rows, |r| r.hash))
         .bind(col(rows, |r| r.body.as_str()))
@@ -281,6 +330,8 @@ async fn advance(conn: &mut PgConnection, rows: &[MovedRow<'_>]) -> Result<(), S
         .bind(col(rows, |r| searchable(r.step.state)))
         .bind(shared(rows, |r| r.step.history))
         .bind(col(rows, |r| r.expected))
+        .bind(col(rows, |r| r.held))
+        .bind(words(rows, |r| r.hash))
         .bind(BODY_VERSION)
         .execute(conn)
         .await?;
@@ -300,12 +351,14 @@ async fn rewrite(conn: &mut PgConnection, rows: &[RewrittenRow<'_>]) -> Result<(
         .bind(col(rows, |r| searchable(r.step.state)))
         .bind(shared(rows, |r| r.step.history))
         .bind(col(rows, |r| r.expected))
+        .bind(col(rows, |r| r.held))
         .bind(words(rows, |r| r.wording.hash))
         .bind(words(rows, |r| r.wording.project))
         .bind(col(rows, |r| r.wording.priority))
         .bind(col(rows, |r| r.proof.map(|proof| proof.attempt)))
         .bind(col(rows, |r| r.proof.map(|proof| proof.epoch)))
         .bind(col(rows, |r| r.proof.map(|proof| text(proof.commit))))
+        .bind(col(rows, |r| r.proof.and_then(|proof| proof.gate)))
         .bind(BODY_VERSION)
         .execute(conn)
         .await?;
@@ -358,7 +411,7 @@ async fn refuse(conn: &mut PgConnection, rows: &[RefusedRow<'_>]) -> Result<(), 
     all_of(rows.len(), done.rows_affected())
 }
 
-async fn owe(conn: &mut PgConnection, rows: &[EffectRow<'_>]) -> Result<(), Stop> {
+pub(super) async fn owe(conn: &mut PgConnection, rows: &[EffectRow<'_>]) -> Result<(), Stop> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -373,13 +426,11 @@ async fn owe(conn: &mut PgConnection, rows: &[EffectRow<'_>]) -> Result<(), Stop
     Ok(())
 }
 
-/// Their heads are locked by this very transaction, so only a fault of the database can keep one from changing.
+/// Fewer rows than changes: one of them found its task otherwise.
 fn changed(wanted: usize, done: u64) -> Result<(), Stop> {
     match done == wanted as u64 {
         true => Ok(()),
-        false => Err(Stop::Store(StoreError::Damaged {
-            reason: "a task that was read and locked did not change".to_owned(),
-        })),
+        false => Err(Stop::Otherwise),
     }
 }
 

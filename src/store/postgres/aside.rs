@@ -14,11 +14,13 @@ use crate::store::error::StoreError;
 /// Where the migrations are run to learn what they make.
 const SCRATCH: &str = "orchestrator_scratch";
 
-/// What moves: tables, sequences of their own, functions. Indexes, triggers and owned sequences go with their tables.
+/// What moves: tables, views, sequences of their own, functions. Indexes, triggers and owned sequences go with their tables.
 const MOVES: &str = "SELECT format('ALTER TABLE %I.%I SET SCHEMA %I', n.nspname, c.relname, $2) FROM pg_class c \
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') \
     AND (c.relname = ANY($3) OR c.relname ~ '^[a-z_]+_[0-9]{8}$' AND EXISTS (SELECT FROM pg_inherits i \
     JOIN pg_class p ON p.oid = i.inhparent WHERE i.inhrelid = c.oid AND p.relname = ANY($3))) \
+    UNION ALL SELECT format('ALTER VIEW %I.%I SET SCHEMA %I', n.nspname, c.relname, $2) FROM pg_class c \
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'v' AND c.relname = ANY($3) \
     UNION ALL SELECT format('ALTER SEQUENCE %I.%I SET SCHEMA %I', n.nspname, c.relname, $2) FROM pg_class c \
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'S' AND c.relname = ANY($3) \
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')) \
@@ -29,7 +31,7 @@ const PRESENT: &str = "SELECT string_agg(name, ', ' ORDER BY name) FROM node \
     WHERE NOT is_gone AND lease_until > clock_timestamp()";
 /// What the migrations make, by name.
 const NAMES: &str = "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = $1::text::regnamespace \
-    AND c.relkind IN ('r', 'p', 'S') \
+    AND c.relkind IN ('r', 'p', 'v', 'S') \
     UNION SELECT p.proname::text FROM pg_proc p WHERE p.pronamespace = $1::text::regnamespace";
 
 /// The nodes that are at work on a store, by name; none where nobody is.

@@ -9,13 +9,15 @@ use crate::store::error::StoreError;
 use crate::store::record::{AttemptFacts, AttemptRecord};
 use crate::store::row::{AttemptRow, FactsRow, task_id};
 
-const OPEN_FACTS: &str =
-    "SELECT l.* FROM attempt a JOIN attempt_live l USING (task_id, epoch) WHERE a.ended_at IS NULL";
-const FACTS: &str = "SELECT * FROM attempt_live WHERE task_id = $1 ORDER BY epoch DESC LIMIT 1";
-const ATTEMPTS: &str = "SELECT a.task_id, a.ended_at, a.outcome, a.reason, a.opening::text AS opening, \
-    a.report::text AS report, l.epoch, l.beat_at, l.progress_pct, l.phase, l.transcript_offset, l.session, l.cost_usd, \
-    l.input_tokens, l.output_tokens FROM attempt a JOIN attempt_live l USING (task_id, epoch) \
-    WHERE a.task_id = ANY($1) ORDER BY a.task_id, a.epoch";
+/// An attempt is open only under its task's own epoch.
+const OPEN_FACTS: &str = "SELECT a.task_id, a.epoch, a.beat_at, a.progress_pct, a.phase, a.transcript_offset, a.session, \
+    a.cost_usd, a.input_tokens, a.output_tokens FROM task t JOIN attempt a ON a.task_id = t.id AND a.epoch = t.epoch \
+    WHERE t.live AND t.epoch > 0 AND a.ended_at IS NULL";
+const FACTS: &str = "SELECT epoch, beat_at, progress_pct, phase, transcript_offset, session, cost_usd, input_tokens, \
+    output_tokens FROM attempt WHERE task_id = $1 ORDER BY epoch DESC LIMIT 1";
+const ATTEMPTS: &str = "SELECT task_id, ended_at, outcome, reason, opening::text AS opening, report::text AS report, epoch, \
+    beat_at, progress_pct, phase, transcript_offset, session, cost_usd, input_tokens, output_tokens FROM attempt \
+    WHERE task_id = ANY($1) ORDER BY task_id, epoch";
 
 #[derive(sqlx::FromRow)]
 struct OpenRow {

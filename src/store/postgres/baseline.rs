@@ -32,6 +32,8 @@ const DESCRIBE: &str = "\
     UNION ALL SELECT 'constraint ' || c.relname || ' ' || o.conname || ' ' || replace(pg_get_constraintdef(o.oid), $1::text || '.', '') \
     FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid \
     WHERE c.relnamespace = $1::text::regnamespace AND o.contype <> 'n' \
+    UNION ALL SELECT 'view ' || c.relname || ' ' || md5(replace(pg_get_viewdef(c.oid), $1::text || '.', '')) FROM pg_class c \
+    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'v' \
     UNION ALL SELECT 'trigger ' || c.relname || ' ' || replace(pg_get_triggerdef(t.oid), $1::text || '.', '') \
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = $1::text::regnamespace AND NOT t.tgisinternal \
     UNION ALL SELECT 'function ' || p.proname || ' ' || md5(p.prosrc) FROM pg_proc p WHERE p.pronamespace = $1::text::regnamespace \

@@ -50,6 +50,11 @@ fn untrusted(error: &sqlx::Error) -> Option<String> {
     }
 }
 
+/// Whether a rule of the schema refused something.
+pub(super) fn is_a_rule(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code.starts_with("23"))
+}
+
 fn code(error: &sqlx::Error) -> Option<&str> {
     let db = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
     Some(db.code())

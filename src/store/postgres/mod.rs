@@ -18,6 +18,7 @@ mod figures;
 mod gates;
 mod herald;
 mod instance;
+mod intake;
 pub(in crate::store) mod migrate;
 mod open;
 mod outbox;

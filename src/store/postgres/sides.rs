@@ -11,18 +11,16 @@ use crate::domain::id::TaskId;
 use crate::store::record::{Beat, Mirrored, ProgressMark, TO};
 use crate::store::row::{int, micros};
 
-pub(super) const BEAT: &str = "UPDATE attempt_live l SET beat_at = greatest(l.beat_at, c.at), \
-    progress_pct = coalesce(c.pct, l.progress_pct), phase = coalesce(c.phase, l.phase) \
+pub(super) const BEAT: &str = "UPDATE attempt a SET beat_at = greatest(a.beat_at, c.at), \
+    progress_pct = coalesce(c.pct, a.progress_pct), phase = coalesce(c.phase, a.phase) \
     FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[]) AS c (task_id, epoch, at, pct, phase) \
-    WHERE l.task_id = c.task_id AND l.epoch = c.epoch AND EXISTS (SELECT FROM attempt a \
-    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL) RETURNING l.task_id, l.epoch";
-const MARK: &str = "UPDATE attempt_live l SET transcript_offset = greatest(l.transcript_offset, c.read), \
-    session = coalesce(c.session, l.session), cost_usd = coalesce(c.cost, l.cost_usd), \
-    input_tokens = coalesce(c.input, l.input_tokens), output_tokens = coalesce(c.output, l.output_tokens) \
+    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL RETURNING a.task_id, a.epoch";
+const MARK: &str = "UPDATE attempt a SET transcript_offset = greatest(a.transcript_offset, c.read), \
+    session = coalesce(c.session, a.session), cost_usd = coalesce(c.cost, a.cost_usd), \
+    input_tokens = coalesce(c.input, a.input_tokens), output_tokens = coalesce(c.output, a.output_tokens) \
     FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::float8[], $6::bigint[], $7::bigint[]) \
     AS c (task_id, epoch, read, session, cost, input, output) \
-    WHERE l.task_id = c.task_id AND l.epoch = c.epoch AND EXISTS (SELECT FROM attempt a \
-    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL) RETURNING l.task_id, l.epoch";
+    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL RETURNING a.task_id, a.epoch";
 const SET_FLAG: &str = "INSERT INTO flag (name, value, set_at) VALUES ($1, $2::text::json, $3) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = excluded.set_at";
 const TELL: &str = "INSERT INTO mirror (task_id, version, body) SELECT c.task_id, c.version, c.body::json \

@@ -24,9 +24,10 @@ macro_rules! select_tasks {
 }
 
 const LIVE: &str = select_tasks!("WHERE t.live ORDER BY t.id");
-/// Which tasks transactions from a mark on have written about.
-const WRITTEN_SINCE: &str = "SELECT DISTINCT task_id FROM event_log WHERE xact >= $1";
-pub(super) const CHANGED: &str = select_tasks!("WHERE t.id = ANY($1) ORDER BY t.seq");
+/// Those that transactions from a mark on have written about, found first: by their ids, whatever their number.
+pub(super) const CHANGED: &str = select_tasks!(
+    "WHERE t.id = ANY(ARRAY(SELECT DISTINCT task_id FROM event_log WHERE xact >= $1)) ORDER BY t.seq"
+);
 const STANDINGS: &str = "SELECT id, kind FROM task WHERE id = ANY($1)";
 const ONE: &str = select_tasks!("WHERE t.id = $1");
 const EVENTS: &str = "SELECT * FROM event_log WHERE task_id = $1 ORDER BY version DESC LIMIT $2";
@@ -39,17 +40,17 @@ const LIVE_PAGE: &str = select_tasks!(
     "WHERE t.live AND t.seq < $1 AND ($3::text IS NULL OR t.project = $3) ORDER BY t.seq DESC LIMIT $2"
 );
 const ENDED_PAGE: &str =
-    select_tasks!("WHERE NOT t.live AND t.seq < $1 AND $3::text IS NULL ORDER BY t.seq DESC LIMIT $2");
+    select_tasks!("WHERE t.ended_seq < $1 AND $3::text IS NULL ORDER BY t.ended_seq DESC LIMIT $2");
 const ENDED_PROJECT_PAGE: &str =
-    select_tasks!("WHERE NOT t.live AND t.project = $3 AND t.seq < $1 ORDER BY t.seq DESC LIMIT $2");
+    select_tasks!("WHERE t.project = $3 AND t.ended_seq < $1 ORDER BY t.ended_seq DESC LIMIT $2");
 const PAGE: &str = select_tasks!(
     "WHERE t.id IN ((SELECT id FROM task WHERE live AND seq < $1 AND $3::text IS NULL ORDER BY seq DESC LIMIT $2) \
-     UNION ALL (SELECT id FROM task WHERE NOT live AND seq < $1 ORDER BY seq DESC LIMIT $2)) \
+     UNION ALL (SELECT id FROM task WHERE ended_seq < $1 ORDER BY ended_seq DESC LIMIT $2)) \
      ORDER BY t.seq DESC LIMIT $2"
 );
 const PROJECT_PAGE: &str = select_tasks!(
     "WHERE t.id IN ((SELECT id FROM task WHERE live AND project = $3 AND seq < $1 ORDER BY seq DESC LIMIT $2) \
-     UNION ALL (SELECT id FROM task WHERE NOT live AND project = $3 AND seq < $1 ORDER BY seq DESC LIMIT $2)) \
+     UNION ALL (SELECT id FROM task WHERE project = $3 AND ended_seq < $1 ORDER BY ended_seq DESC LIMIT $2)) \
      ORDER BY t.seq DESC LIMIT $2"
 );
 
@@ -106,23 +107,17 @@ impl PostgresStore {
     /// numbers. What was written by a transaction that was over when the mark was taken is told once; what was written beside
     /// one that still ran may be told again.
     pub(super) async fn changed_since(&self, mark: u64) -> Result<(Vec<Task>, u64), StoreError> {
-        // Taken first: what is over by now is seen by the reading that follows.
-        let next = self.newest_seq().await?;
-        let ids: Vec<String> = self
+        // Both readings are of one moment, or the mark is of an earlier one: what is over by then is seen.
+        let (next, rows) = self
             .read(|pool| async move {
+                let mut conn = pool.acquire().await?;
+                let next: i64 = sqlx::query_scalar(MARK).fetch_one(&mut *conn).await?;
                 // Planned for its mark: one plan for all marks would expect a third of the log behind each.
-                let since = sqlx::query_scalar(WRITTEN_SINCE).persistent(false);
-                since.bind(int(mark)).fetch_all(&pool).await
+                let since = sqlx::query_as(CHANGED).persistent(false).bind(int(mark));
+                Ok((next, since.fetch_all(&mut *conn).await?))
             })
             .await?;
-        if ids.is_empty() {
-            return Ok((Vec::new(), next));
-        }
-        let ids = &ids;
-        let rows = self
-            .read(|pool| async move { sqlx::query_as(CHANGED).bind(ids).fetch_all(&pool).await })
-            .await?;
-        Ok((tasks(rows)?, next))
+        Ok((tasks(rows)?, nat(next)))
     }
 
     pub(super) async fn newest_seq(&self) -> Result<u64, StoreError> {

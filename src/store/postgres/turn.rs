@@ -10,8 +10,9 @@ use sqlx::types::Uuid;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-use super::apply::{self, Stop};
+use super::apply::{self, Look, Stop};
 use super::fault::{self, After};
+use super::intake::{self, Turn};
 use super::server::{Patience, Server};
 use super::sides;
 use super::work::{Outcome, Work};
@@ -84,8 +85,9 @@ impl Hand {
     pub(super) async fn persist(&mut self, works: &[&Work]) -> Result<Vec<Outcome>, Trouble> {
         let mut patience = Patience::of(PATIENCE);
         let mut tries = 0;
+        let mut look = Look::Within;
         loop {
-            let error = match self.once(works).await {
+            let error = match self.once(works, look).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Failed::Unknown(error, outcomes)) => {
                     self.drop_connection();
@@ -100,6 +102,11 @@ impl Hand {
                     self.step_in().await.map_err(Trouble::Store)?;
                     continue;
                 }
+                Err(Failed::Stop(stop)) if look == Look::Within && stop.heads_tell_more() => {
+                    look = Look::Before;
+                    continue;
+                }
+                Err(Failed::Stop(Stop::Otherwise)) => return Err(Trouble::Store(torn())),
                 Err(Failed::Stop(Stop::Fenced)) => return Err(Trouble::Refused(fenced(works))),
                 Err(Failed::Stop(Stop::Store(error))) if error.is_of_one_task() => {
                     return Err(Trouble::Refused(error.into()));
@@ -123,13 +130,13 @@ impl Hand {
     }
 
     /// One try. Whatever way it ends, the connection that is left has no transaction open.
-    async fn once(&mut self, works: &[&Work]) -> Result<Vec<Outcome>, Failed> {
+    async fn once(&mut self, works: &[&Work], look: Look) -> Result<Vec<Outcome>, Failed> {
         let server = self.server.clone();
         let term = term_of(works)?;
         let longest = server.longest() + ON_THE_WAY;
         let (id, commits) = (self.id, self.commits);
         let mut conn = self.connection().await?;
-        let sent = timeout(longest, transact(&mut conn, works, id, commits, term)).await;
+        let sent = timeout(longest, transact(&mut conn, works, (id, commits, term), look)).await;
         let outcomes = match sent {
             // The transaction was not committed: dropping its connection ends it.
             Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
@@ -268,9 +275,8 @@ fn term_of(works: &[&Work]) -> Result<i64, Failed> {
 async fn transact(
     conn: &mut PgConnection,
     works: &[&Work],
-    id: Uuid,
-    commits: i64,
-    term: i64,
+    turn: Turn,
+    look: Look,
 ) -> Result<Vec<Outcome>, Failed> {
     let changes = works.iter().filter(|work| work.task().is_some()).count();
     // A sign of life that is lost with the server's power is followed by the next one; nothing else may be lost.
@@ -280,6 +286,15 @@ async fn transact(
         "BEGIN"
     };
     sqlx::raw_sql(begin).execute(&mut *conn).await?;
+    let (id, commits, term) = turn;
+    if look == Look::Within
+        && let Some(new) = intake::only_new(works)
+    {
+        return match intake::take_in(conn, &new, turn).await.map_err(Failed::Stop)? {
+            Some(outcomes) => Ok(outcomes),
+            None => Err(why_not(conn, id, commits).await?),
+        };
+    }
     let numbers: Option<Vec<i64>> = sqlx::query_scalar(TURN)
         .bind(id)
         .bind(commits)
@@ -291,7 +306,7 @@ async fn transact(
     let Some(numbers) = numbers else {
         return Err(why_not(conn, id, commits).await?);
     };
-    let mut answers = apply::changes(conn, works, &numbers)
+    let mut answers = apply::changes(conn, works, &numbers, look)
         .await
         .map_err(Failed::Stop)?;
     sides::sides(conn, works, &mut answers).await?;
@@ -313,6 +328,13 @@ async fn why_not(conn: &mut PgConnection, id: Uuid, commits: i64) -> Result<Fail
     } else {
         Failed::OutOfStep
     })
+}
+
+/// Heads that are locked by this very transaction cannot change under it.
+fn torn() -> StoreError {
+    StoreError::Damaged {
+        reason: "a task that was read and locked did not change".to_owned(),
+    }
 }
 
 /// The refusal of a change alone that writes to an attempt which is not the open one.

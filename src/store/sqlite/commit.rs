@@ -185,7 +185,7 @@ pub(super) static ADVANCE: Bulk = Bulk::new(
 
 async fn advance(conn: &mut SqliteConnection, rows: &[MovedRow<'_>]) -> Result<u64, StoreError> {
     ADVANCE
-        .run(conn, rows, |query, MovedRow { step, expected }| {
+        .run(conn, rows, |query, MovedRow { step, expected, .. }| {
             query
                 .bind(step.id.clone())
                 .bind(expected)

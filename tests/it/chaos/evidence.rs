@@ -107,7 +107,8 @@ impl Evidence {
         .await?;
         Ok(Self {
             tasks: sqlx::query_as(
-                "SELECT id, version, epoch, kind, done_gate, done_attempt, done_epoch, done_commit FROM task ORDER BY id",
+                "SELECT id, version, epoch, kind, done_gate, (state #>> '{end,attempt}')::bigint AS done_attempt, \
+                 (state #>> '{end,epoch}')::bigint AS done_epoch, state #>> '{end,commit}' AS done_commit FROM task ORDER BY id",
             )
             .fetch_all(&mut *conn)
             .await?,
