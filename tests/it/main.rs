@@ -44,6 +44,7 @@ mod security;
 mod service_faults;
 mod simulation;
 mod store;
+mod store_cheats;
 mod store_fresh;
 mod store_history;
 mod store_outages;
