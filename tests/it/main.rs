@@ -47,6 +47,7 @@ mod service_faults;
 mod simulation;
 mod slack;
 mod store;
+mod store_cheats;
 mod store_fresh;
 mod store_history;
 mod store_outages;

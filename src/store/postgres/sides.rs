@@ -14,13 +14,16 @@ use crate::store::row::{int, micros};
 pub(super) const BEAT: &str = "UPDATE attempt a SET beat_at = greatest(a.beat_at, c.at), \
     progress_pct = coalesce(c.pct, a.progress_pct), phase = coalesce(c.phase, a.phase) \
     FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[]) AS c (task_id, epoch, at, pct, phase) \
-    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL RETURNING a.task_id, a.epoch";
+    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL";
 const MARK: &str = "UPDATE attempt a SET transcript_offset = greatest(a.transcript_offset, c.read), \
     session = coalesce(c.session, a.session), cost_usd = coalesce(c.cost, a.cost_usd), \
     input_tokens = coalesce(c.input, a.input_tokens), output_tokens = coalesce(c.output, a.output_tokens) \
     FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::float8[], $6::bigint[], $7::bigint[]) \
     AS c (task_id, epoch, read, session, cost, input, output) \
-    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL RETURNING a.task_id, a.epoch";
+    WHERE a.task_id = c.task_id AND a.epoch = c.epoch AND a.outcome IS NULL";
+/// Which of some attempts are open: asked only where fewer rows were changed than attempts named.
+const OPEN: &str = "SELECT a.task_id, a.epoch FROM unnest($1::text[], $2::bigint[]) AS c (task_id, epoch) JOIN attempt a \
+    ON a.task_id = c.task_id AND a.epoch = c.epoch WHERE a.outcome IS NULL";
 const SET_FLAG: &str = "INSERT INTO flag (name, value, set_at) VALUES ($1, $2::text::json, $3) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = excluded.set_at";
 const TELL: &str = "INSERT INTO mirror (task_id, version, body) SELECT c.task_id, c.version, c.body::json \
@@ -36,8 +39,20 @@ const HAND_OUT: &str = "INSERT INTO outbox (key, task_id, kind, payload, created
     FROM unnest($1::bigint[], $2::text[]) AS p (seq, surface) JOIN outbox o ON o.seq = p.seq WHERE o.done_at IS NULL \
     ORDER BY o.seq ON CONFLICT (key) DO NOTHING";
 
-/// The rows that a statement found.
-type Found = HashSet<(String, i64)>;
+/// The attempts that a statement found open.
+enum Found {
+    All,
+    Only(HashSet<(String, i64)>),
+}
+
+impl Found {
+    fn has(&self, id: &TaskId, epoch: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(rows) => rows.contains(&(id.to_string(), int(epoch))),
+        }
+    }
+}
 
 /// Does what a group has beside its changes, and answers it where it stood.
 pub(super) async fn sides(
@@ -100,9 +115,27 @@ async fn put_performed(conn: &mut PgConnection, seqs: &[i64], at: i64) -> Result
     Ok(())
 }
 
+/// Those that were changed stay open and locked until the commit, and none opens again: the answer is of the change's own moment.
+async fn found(
+    conn: &mut PgConnection,
+    done: u64,
+    ids: Vec<&str>,
+    epochs: Vec<i64>,
+) -> Result<Found, sqlx::Error> {
+    if done == ids.len() as u64 {
+        return Ok(Found::All);
+    }
+    let rows: Vec<(String, i64)> = sqlx::query_as(OPEN)
+        .bind(ids)
+        .bind(epochs)
+        .fetch_all(conn)
+        .await?;
+    Ok(Found::Only(rows.into_iter().collect()))
+}
+
 fn missing<'a>(found: &Found, asked: impl Iterator<Item = (&'a TaskId, u64)>) -> Vec<TaskId> {
     asked
-        .filter(|(id, epoch)| !found.contains(&(id.to_string(), int(*epoch))))
+        .filter(|(id, epoch)| !found.has(id, *epoch))
         .map(|(id, _)| id.clone())
         .collect()
 }
@@ -122,19 +155,21 @@ async fn put_beats(conn: &mut PgConnection, works: &[&Work]) -> Result<Found, sq
         held.phase = beat.phase.clone().or(held.phase.take());
     }
     if merged.is_empty() {
-        return Ok(Found::new());
+        return Ok(Found::All);
     }
     let of = || merged.values();
     let pct = |beat: &Beat| beat.pct.map(|pct| i64::from(pct.min(100)));
-    let rows: Vec<(String, i64)> = sqlx::query_as(BEAT)
-        .bind(of().map(|b| b.task.to_string()).collect::<Vec<_>>())
-        .bind(of().map(|b| int(b.epoch)).collect::<Vec<_>>())
+    let ids: Vec<&str> = of().map(|b| b.task.as_str()).collect();
+    let epochs: Vec<i64> = of().map(|b| int(b.epoch)).collect();
+    let done = sqlx::query(BEAT)
+        .bind(&ids)
+        .bind(&epochs)
         .bind(of().map(|b| micros(b.at)).collect::<Vec<_>>())
         .bind(of().map(pct).collect::<Vec<_>>())
         .bind(of().map(|b| b.phase.as_deref().map(text)).collect::<Vec<_>>())
-        .fetch_all(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(rows.into_iter().collect())
+    found(conn, done.rows_affected(), ids, epochs).await
 }
 
 async fn put_marks(conn: &mut PgConnection, works: &[&Work]) -> Result<Found, sqlx::Error> {
@@ -153,20 +188,22 @@ async fn put_marks(conn: &mut PgConnection, works: &[&Work]) -> Result<Found, sq
         held.output_tokens = mark.output_tokens.or(held.output_tokens);
     }
     if merged.is_empty() {
-        return Ok(Found::new());
+        return Ok(Found::All);
     }
     let of = || merged.values();
-    let rows: Vec<(String, i64)> = sqlx::query_as(MARK)
-        .bind(of().map(|m| m.task.to_string()).collect::<Vec<_>>())
-        .bind(of().map(|m| int(m.epoch)).collect::<Vec<_>>())
+    let ids: Vec<&str> = of().map(|m| m.task.as_str()).collect();
+    let epochs: Vec<i64> = of().map(|m| int(m.epoch)).collect();
+    let done = sqlx::query(MARK)
+        .bind(&ids)
+        .bind(&epochs)
         .bind(of().map(|m| int(m.transcript_offset)).collect::<Vec<_>>())
         .bind(of().map(|m| m.session.as_deref().map(text)).collect::<Vec<_>>())
         .bind(of().map(|m| m.cost_usd).collect::<Vec<_>>())
         .bind(of().map(|m| m.input_tokens.map(int)).collect::<Vec<_>>())
         .bind(of().map(|m| m.output_tokens.map(int)).collect::<Vec<_>>())
-        .fetch_all(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(rows.into_iter().collect())
+    found(conn, done.rows_affected(), ids, epochs).await
 }
 
 async fn put_flag(
