@@ -264,3 +264,37 @@ fn the_image_is_small_and_nobody_s_root() {
     }
     assert!(!last.contains("\nADD ") && !last.contains("curl"), "{last}");
 }
+
+/// The homeserver at home: pinned, without a password of its own, and its templates ask for nothing that init.sh does not make.
+#[test]
+fn the_homeserver_at_home_is_pinned_and_has_no_secret_in_a_file() {
+    let compose = yaml(&text("matrix/compose.yaml"));
+    let services = compose["services"].as_object().unwrap();
+    assert_eq!(services.len(), 7);
+    for (name, service) in services {
+        let image = service["image"].as_str().unwrap();
+        assert!(is_pinned(&image.replace(":v", ":")), "{name}: {image}");
+        assert_eq!(service["cap_drop"], serde_json::json!(["ALL"]), "{name}");
+        let variables = service["environment"].as_object().into_iter().flatten();
+        // The key of LiveKit is a name; its secret is the other one.
+        for (variable, value) in variables.filter(|(name, _)| *name != "LIVEKIT_KEY") {
+            secrets_are_references(variable, value.as_str().unwrap_or_default());
+        }
+    }
+    let init = text("matrix/init.sh");
+    let templates = [
+        "homeserver.yaml",
+        "element.json",
+        "livekit.yaml",
+        "turnserver.conf",
+    ];
+    for template in templates.map(|name| text(&format!("matrix/{name}.template"))) {
+        let is_name =
+            |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        let names: Vec<&str> = template.split('@').filter(is_name).collect();
+        assert!(!names.is_empty());
+        for name in names {
+            assert!(init.contains(name), "init.sh does not make {name}");
+        }
+    }
+}

@@ -271,10 +271,8 @@ impl Listening<'_> {
             match readable(&room, &unread.event).await {
                 Some(event) => {
                     let value = serde_json::from_str(event.raw().json().get()).unwrap_or_default();
-                    if let Err(error) = self.hand_on(&room, &event, &value).await {
-                        // What is left is kept as it was: nothing is written down now.
-                        return Err(error);
-                    }
+                    // Where that fails, what is left is kept as it was: nothing is written down now.
+                    self.hand_on(&room, &event, &value).await?;
                 }
                 None => {
                     if !unread.told && unread.at.elapsed() > PATIENCE {

@@ -242,7 +242,7 @@ fn filter() -> Filter {
     state.lazy_load_options = LazyLoadOptions::Enabled {
         include_redundant_members: false,
     };
-    timeline.lazy_load_options = state.lazy_load_options.clone();
+    timeline.lazy_load_options = state.lazy_load_options;
     let mut room = RoomFilter::default();
     room.timeline = timeline;
     room.state = state;

@@ -6,6 +6,7 @@
 //! upgraded room is followed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use matrix_sdk::deserialized_responses::RawAnySyncOrStrippedState;
 use matrix_sdk::ruma::api::client::room::create_room::v3::Request as CreateRoom;
@@ -20,6 +21,11 @@ use super::names::{MARK, Mark, Subject};
 use super::session::Session;
 use super::{fault, people};
 use crate::chat::ChatError;
+
+/// How often a room is tried that cannot be entered, before it counts as one that the account was removed from.
+const TRIES: usize = 10;
+/// Between two of these.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The rooms of the instance.
 pub(super) type Bindings = BTreeMap<Subject, Bound>;
@@ -147,10 +153,14 @@ impl Session {
             }
             Err(error) => return Err(fault::of_http("asking for an alias", &error)),
         };
-        match self.enter(&found).await? {
-            Some(room) => Ok(Some(room)),
-            None => Err(self.lost(subject)),
+        // Whoever makes it just now has its alias before the account is in it.
+        for _ in 0..TRIES {
+            if let Some(room) = self.enter(&found).await? {
+                return Ok(Some(room));
+            }
+            tokio::time::sleep(PAUSE).await;
         }
+        Err(self.lost(subject))
     }
 
     /// A room that the account is in, or can enter.

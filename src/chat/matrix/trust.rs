@@ -48,9 +48,7 @@ async fn of_device(
     sender: &UserId,
 ) -> Option<Distrust> {
     let first = of_state(&info.verification_state);
-    if first.is_none() {
-        return None;
-    }
+    first?;
     let asked = session.client.encryption().request_user_identity(sender).await;
     let session_id = info.session_id();
     let (Ok(_), Some(session_id)) = (asked, session_id) else {
