@@ -24,6 +24,7 @@ fn task(verb: TaskVerb, of: Option<&str>, words: &str) -> Read {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn what_people_write() {
     let new = |text: &str| Read::Order(Order::New { text: text.into() });
     let rows = [

@@ -66,7 +66,7 @@ fn view(surface: &Surface, standing: &str, told: Told) -> SurfaceView {
 /// A chat that is not heard by a service that has run for a while.
 async fn deaf(instance: &Instance) -> Result<Vec<Trouble>, StoreError> {
     let mut all = Vec::new();
-    for (surface, _) in &instance.config.chat {
+    for surface in instance.config.chat.keys() {
         let Some((at, told)) = told(instance, surface).await? else {
             continue;
         };
