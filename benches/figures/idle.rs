@@ -43,7 +43,7 @@ fn beside_workers() -> anyhow::Result<Vec<Figure>> {
     let script = format!("#!/bin/sh\necho $$ | tee -a '{pids}/pids'\nexec sleep 600\n");
     fs::write(&worker, script)?;
     fs::set_permissions(&worker, fs::Permissions::from_mode(0o755))?;
-    let sections = section("one", None) + &section("two", None);
+    let sections = section("one", None) + section("two", None).as_str();
     let queue = format!("# Jobs\n\n## Active Tasks\n\n{sections}## Archived Tasks\n");
     let scene = Scene::make(2, &worker.display().to_string(), &queue)?;
     let up = Up::start(&scene)?;

@@ -11,7 +11,9 @@ pub fn statement() -> String {
         ("memory", memory()),
         (
             "kernel",
-            first_words("/proc/sys/kernel/ostype", 1) + " " + &first_words("/proc/sys/kernel/osrelease", 1),
+            first_words("/proc/sys/kernel/ostype", 1)
+                + " "
+                + first_words("/proc/sys/kernel/osrelease", 1).as_str(),
         ),
         ("compiler", said("rustc", &["--version"])),
         (

@@ -66,6 +66,7 @@ async fn words_threads_answers_and_reactions_are_handed_on() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 async fn what_is_said_by_whom_is_believed() {
     let Some(mut stage) = Stage::new().await else {
         return;
@@ -226,6 +227,7 @@ async fn what_could_not_be_written_down_comes_again() {
 
 /// Row S17: strangers' invitations are declined, at a rate; those of people with a role are followed.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 async fn invitations_of_strangers_are_declined() {
     let Some(stage) = Stage::new().await else { return };
     let mallory = stage.scene.account("mallory").await;

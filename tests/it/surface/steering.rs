@@ -4,6 +4,7 @@ use super::scene::{OPERATOR, OWNER, Scene, VIEWER};
 use crate::main_job::world::section;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_order_is_answered() {
     let scene = Scene::new();
     scene.world.worker("idle", "echo hello from the worker; sleep 60");
