@@ -188,10 +188,14 @@ pub(super) fn thread(row: &CardRow) -> Place {
 
 /// What buttons carry while a task is in its present state: an earlier nonce is kept as long as that is the same.
 pub(super) fn nonce(task: &Task, earlier: Option<&str>) -> String {
-    let since = task.state.since().timestamp_micros().to_string();
-    match earlier.filter(|earlier| earlier.split_once('.').is_some_and(|(_, of)| of == since)) {
+    // A worker that was claimed and one that runs are the same to whoever presses.
+    let state = match task.state.attempt() {
+        Some(attempt) => format!("{}-{}", task.state.name(), attempt.epoch),
+        None => task.state.since().timestamp_micros().to_string(),
+    };
+    match earlier.filter(|earlier| earlier.split_once('.').is_some_and(|(_, of)| of == state)) {
         Some(earlier) => earlier.to_owned(),
-        None => format!("{}.{since}", Uuid::new_v4().simple()),
+        None => format!("{}.{state}", Uuid::new_v4().simple()),
     }
 }
 
