@@ -55,6 +55,7 @@ mod store_output;
 mod store_postgres;
 mod store_sides;
 mod store_sqlite;
+mod store_talk;
 mod store_tasks;
 mod store_tls;
 mod store_walk;

@@ -83,7 +83,10 @@ fn a_gateway_never_leads_nor_works_and_answers() {
     assert_eq!(fleet.until_at_it(&a, "t", 1), "a");
     let page = g.until("it tells of the task", || {
         let (_, page) = get(port, "/metrics")?;
-        (figure(&page, "orchestrator_tasks{state=\"running\"}") == Some(1.0)).then_some(page)
+        // The list of nodes is read less often than the tasks.
+        let knows_the_node = figure(&page, "orchestrator_slots ").is_some_and(|slots| slots > 0.0);
+        let runs = figure(&page, "orchestrator_tasks{state=\"running\"}") == Some(1.0);
+        (runs && knows_the_node).then_some(page)
     });
     assert_figures(&page);
     assert_eq!(g.task("t")["state"], "in-progress");
