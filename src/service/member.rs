@@ -249,6 +249,11 @@ impl Member {
             .map(|(term, _)| term)
     }
 
+    /// Whether it led when it last heard from the database.
+    pub fn led_last(&self) -> bool {
+        self.held().leads.is_some()
+    }
+
     /// Who was there when it last looked.
     pub fn nodes(&self) -> Vec<Node> {
         self.held().nodes.clone()

@@ -68,6 +68,8 @@ struct Listening<'a> {
     session: &'a Session,
     ear: &'a dyn Ear,
     heard: Heard,
+    /// What the ear could not take: how far it has heard is not written down before.
+    untaken: Vec<HeardEvent>,
     answered: Answered,
     listener: Listener,
 }
@@ -86,6 +88,7 @@ async fn run(session: &Session, ear: &dyn Ear) -> Result<Infallible, ChatError> 
         session,
         ear,
         heard: session.keep.heard::<Heard>()?.unwrap_or_default(),
+        untaken: Vec::new(),
         answered: Answered::default(),
         listener: Listener {
             id: session.user().to_string(),
@@ -93,10 +96,9 @@ async fn run(session: &Session, ear: &dyn Ear) -> Result<Infallible, ChatError> 
         },
     };
     loop {
-        let wait = if listening.heard.unread.is_empty() {
-            WAIT
-        } else {
-            SOON
+        let wait = match listening.heard.unread.is_empty() && listening.untaken.is_empty() {
+            true => WAIT,
+            false => SOON,
         };
         let news = session.next(wait).await?;
         listening.take(&news).await?;
@@ -121,7 +123,23 @@ impl Listening<'_> {
         }
         self.heal().await?;
         self.heard.since = Some(news.next_batch.clone());
-        self.session.keep.keep_heard(&self.heard)
+        match self.is_all_taken().await {
+            true => self.session.keep.keep_heard(&self.heard),
+            // The next look tries again; whoever starts anew hears it once more.
+            false => Ok(()),
+        }
+    }
+
+    /// Hands on again what the ear could not take, in order.
+    async fn is_all_taken(&mut self) -> bool {
+        while let Some(heard) = self.untaken.first() {
+            if let Err(deaf) = self.ear.hear(heard.clone()).await {
+                tracing::debug!(%deaf, waiting = self.untaken.len(), "what was heard waits");
+                return false;
+            }
+            self.untaken.remove(0);
+        }
+        true
     }
 
     fn echo(&self, data: &str) {
@@ -211,7 +229,7 @@ impl Listening<'_> {
         self.hand_on(room, event, &value).await
     }
 
-    async fn hand_on(&self, room: &Room, event: &TimelineEvent, value: &Value) -> Result<(), ChatError> {
+    async fn hand_on(&mut self, room: &Room, event: &TimelineEvent, value: &Value) -> Result<(), ChatError> {
         let Some(said) = hearing::said(value, &self.listener, people::is_of_two(room)) else {
             return Ok(());
         };
@@ -237,8 +255,11 @@ impl Listening<'_> {
             purpose,
             what: said.what,
         };
-        let taken = self.ear.hear(heard).await;
-        taken.map_err(|deaf| fault::away("handing on what was heard", &deaf.to_string()))
+        if let Err(deaf) = self.ear.hear(heard.clone()).await {
+            tracing::warn!(room = %room.room_id(), event = heard.event, %deaf, "it is handed on again");
+            self.untaken.push(heard);
+        }
+        Ok(())
     }
 
     fn keep_unread(&mut self, room: &Room, event: Value) {

@@ -315,7 +315,11 @@ impl Session {
 
     fn request(&self, subject: &Subject, space: Option<&OwnedRoomId>) -> Result<CreateRoom, ChatError> {
         let names = &self.settings.names;
-        let mut state = vec![json!({ "type": MARK, "state_key": "", "content": names.mark(subject) })];
+        let mut state = vec![
+            json!({ "type": MARK, "state_key": "", "content": names.mark(subject) }),
+            // The preset lets guests in.
+            json!({ "type": "m.room.guest_access", "state_key": "", "content": { "guest_access": "forbidden" } }),
+        ];
         if subject != &Subject::Space {
             if self.settings.encrypted {
                 let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });

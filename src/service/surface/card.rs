@@ -103,6 +103,7 @@ fn facts(task: &Task, view: &TaskView, now: DateTime<Utc>) -> Vec<Fact> {
             (view.cost_usd > 0.0).then(|| format!("${:.2}", view.cost_usd)),
         ),
         ("Gate", gate(view)),
+        ("Answer", asks(task).then(|| "write it in this thread".to_owned())),
     ];
     let shown = rows.into_iter().filter_map(|(name, value)| Some((name, value?)));
     shown
@@ -111,6 +112,17 @@ fn facts(task: &Task, view: &TaskView, now: DateTime<Utc>) -> Vec<Fact> {
             value,
         })
         .collect()
+}
+
+/// Whether its worker has asked something, and waits.
+fn asks(task: &Task) -> bool {
+    matches!(
+        task.state,
+        State::Blocked {
+            block: Block::Question { .. },
+            ..
+        }
+    )
 }
 
 fn gate(view: &TaskView) -> Option<String> {

@@ -200,6 +200,7 @@ impl Clerk {
             }
         }
         store.told(&self.open.surface, &row.event, clock.now()).await?;
+        self.open.standing.waiting.end(&row.event, clock.now());
         Ok(Ok(()))
     }
 

@@ -1,7 +1,8 @@
 //! An ear: it takes what people say and press, shows them that it was heard, and knows whether it still hears at all.
 //!
-//! Invariants: what is for us is acknowledged at once, whatever the store or the work takes; an event is acknowledged to the
-//! service only when it is written down; the standing of a surface is a round trip, not an open socket.
+//! Invariants: what is for us is acknowledged at once and once, whatever the store or the work takes; an event is acknowledged
+//! to the service only when it is written down; the standing of a surface is a round trip, not an open socket; who cannot reach
+//! the fleet's database goes on listening until somebody else leads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,12 +13,16 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Open;
-use crate::chat::heard::{Heard, What};
+use super::outage::Outage;
+use crate::chat::heard::{Distrust, Heard, What};
 use crate::chat::message::Purpose;
 use crate::chat::{Chat, ChatError, Deaf, Ear};
+use crate::store::StoreError;
 
 /// How long an event may take to be written down before the service is to bring it again.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(500);
+/// The same, right after the store did not answer: others wait behind.
+const SHORT: Duration = Duration::from_millis(100);
 /// How long an acknowledgement may take.
 const ACKNOWLEDGED: Duration = Duration::from_secs(5);
 /// The first pause after a connection ended; it doubles.
@@ -36,16 +41,16 @@ const WRITTEN: TimeDelta = TimeDelta::seconds(20);
 /// Listens for as long as the service runs.
 pub(super) async fn listen(open: Open, chat: Arc<dyn Chat>) {
     let clock = open.instance.clock.clone();
-    let mut pause = PAUSE;
+    let (mut pause, mut outage) = (PAUSE, Outage::default());
     loop {
-        if !open.is_ours() {
+        if !open.listens() {
             clock.sleep(Duration::from_secs(1)).await;
             continue;
         }
         let (since, listener) = (clock.now(), Listener::new(&open));
         let why = tokio::select! {
             error = chat.listen(&listener) => error,
-            why = watch(&open, chat.as_ref()) => why,
+            why = watch(&open, chat.as_ref(), &mut outage) => why,
         };
         tracing::warn!(surface = %open.surface, %why, "not listening; connecting again");
         open.standing.is_deaf(why.to_string());
@@ -58,13 +63,13 @@ pub(super) async fn listen(open: Open, chat: Arc<dyn Chat>) {
 }
 
 /// Makes round trips, and ends where one does not come back, or where the surface is another node's.
-async fn watch(open: &Open, chat: &dyn Chat) -> ChatError {
+async fn watch(open: &Open, chat: &dyn Chat, outage: &mut Outage) -> ChatError {
     let clock = &open.instance.clock;
     let (mut sent, mut written) = (clock.now() - CANARY, clock.now() - WRITTEN);
     let mut waits: Option<DateTime<Utc>> = None;
     loop {
         let now = clock.now();
-        if !open.is_ours() {
+        if !open.listens() {
             return away("another node listens");
         }
         if open.standing.heard_echo_since(sent) {
@@ -85,7 +90,8 @@ async fn watch(open: &Open, chat: &dyn Chat) -> ChatError {
         }
         if now - written >= WRITTEN {
             written = now;
-            open.write_down().await;
+            let answers = open.write_down().await;
+            outage.look(answers, clock.now(), chat).await;
         }
         clock.sleep_until(now + LOOK).await;
     }
@@ -96,14 +102,21 @@ fn away(why: &str) -> ChatError {
 }
 
 impl Open {
-    /// For `status`, which may be asked of another process.
-    async fn write_down(&self) {
+    /// For `status`, which may be asked of another process. Whether the store took it.
+    async fn write_down(&self) -> bool {
         let now = self.instance.clock.now();
         let told = serde_json::to_value(self.standing.told(now)).ok();
         let flag = super::standing::flag(&self.surface);
-        if let Err(error) = self.instance.store.set_flag(&flag, told, now).await {
-            tracing::debug!(surface = %self.surface, %error, "its standing was not written down");
+        match timeout(ACKNOWLEDGED, self.instance.store.set_flag(&flag, told, now)).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => {
+                tracing::debug!(surface = %self.surface, %error, "its standing was not written down")
+            }
+            Err(_late) => {
+                tracing::debug!(surface = %self.surface, "its standing was not written down in time")
+            }
         }
+        false
     }
 }
 
@@ -132,56 +145,86 @@ impl Listener {
     }
 
     /// Likewise, by what is written down.
-    async fn is_of_a_card(&self, heard: &Heard) -> bool {
+    async fn is_of_a_card(&self, heard: &Heard) -> Result<bool, String> {
         let message = match &heard.what {
             What::Reaction { on, .. } => Some(on),
             _ => heard.thread.as_ref(),
         };
         let Some(message) = message else {
-            return false;
+            return Ok(false);
         };
-        let found = self
-            .open
-            .instance
-            .store
-            .card_at(&self.open.surface, message)
-            .await;
-        found.is_ok_and(|card| card.is_some())
+        let (store, surface) = (&self.open.instance.store, &self.open.surface);
+        let card = in_time(&self.open, self.patience(), store.card_at(surface, message)).await?;
+        Ok(card.is_some())
     }
+
+    /// How long the store is waited for: hardly, where it did not answer just now, because others would wait behind.
+    fn patience(&self) -> Duration {
+        match self.open.standing.store_failed() {
+            true => SHORT,
+            false => PATIENCE,
+        }
+    }
+
+    /// Shows that it was heard, once, and that somebody waits.
+    fn acknowledge(&self, heard: &Heard, since: Instant) {
+        // Programs are not answered: two of them would never end.
+        let is_program = heard.who.distrust == Some(Distrust::Bot);
+        let (standing, now) = (&self.open.standing, self.open.instance.clock.now());
+        if !is_program && standing.waiting.begin(heard, now) {
+            standing.acknowledge(heard.clone(), since);
+        }
+    }
+}
+
+/// Writes an event down, for the clerk.
+pub(super) async fn write_down(open: &Open, heard: &Heard) -> Result<(), String> {
+    let body = serde_json::to_value(heard).map_err(|error| error.to_string())?;
+    let (store, now) = (&open.instance.store, open.instance.clock.now());
+    in_time(
+        open,
+        PATIENCE,
+        store.hear(&open.surface, &heard.event, &body, now),
+    )
+    .await?;
+    open.standing.heard.notify_one();
+    // Whoever is not told looks by itself.
+    let _late = timeout(PATIENCE, store.announce()).await;
+    Ok(())
+}
+
+async fn in_time<T>(
+    open: &Open,
+    patience: Duration,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, String> {
+    let answer = match timeout(patience, asked).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_late) => Err("the store does not answer".to_owned()),
+    };
+    open.standing.store_answers(answer.is_ok());
+    answer
 }
 
 #[async_trait]
 impl Ear for Listener {
     async fn hear(&self, heard: Heard) -> Result<(), Deaf> {
         let since = Instant::now();
-        let (open, now) = (&self.open, self.open.instance.clock.now());
-        open.standing.listens(now);
-        // Programs are not answered: two of them would never end.
-        let is_program = heard.who.distrust == Some(crate::chat::heard::Distrust::Bot);
-        let ours = self.is_ours(&heard);
-        if ours && !is_program {
-            open.standing.acknowledge(heard.clone(), since);
+        let standing = &self.open.standing;
+        standing.listens(self.open.instance.clock.now());
+        if !self.is_ours(&heard) && !self.is_of_a_card(&heard).await.map_err(Deaf)? {
+            return Ok(());
         }
-        let written = async {
-            if !ours && !self.is_of_a_card(&heard).await {
-                return Ok(());
-            }
-            if !ours && !is_program {
-                open.standing.acknowledge(heard.clone(), since);
-            }
-            let body = serde_json::to_value(&heard).map_err(|error| error.to_string())?;
-            let store = &open.instance.store;
-            let taken = store.hear(&open.surface, &heard.event, &body, now).await;
-            taken.map_err(|error| error.to_string())
+        self.acknowledge(&heard, since);
+        let written = match standing.waiting.why_behind(&heard.event) {
+            // In the order in which it was said.
+            Some(why) => Err(why),
+            None => write_down(&self.open, &heard).await,
         };
-        match timeout(PATIENCE, written).await {
-            Ok(Ok(())) => {}
-            Ok(Err(why)) => return Err(Deaf(why)),
-            Err(_late) => return Err(Deaf("the store does not answer".to_owned())),
-        }
-        open.standing.heard.notify_one();
-        open.instance.store.announce().await;
-        Ok(())
+        written.map_err(|why| {
+            standing.waiting.is_unwritten(&heard.event, &why);
+            Deaf(why)
+        })
     }
 
     fn echo(&self, nonce: &str) {

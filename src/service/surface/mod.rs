@@ -1,7 +1,7 @@
 //! Surfaces: where people are told of tasks, and steer them.
 //!
 //! Each surface has loops of its own: a courier brings what the outbox holds for it and keeps its cards current, an ear takes
-//! what people say and press, a clerk does what they want and answers. Invariants: nothing that decides or works ever waits
+//! what people say and press, a clerk does what they want and answers, and whoever waits is told so. Invariants: nothing that decides or works ever waits
 //! for a surface; what could not be told stays in the store; what was heard is written down before it is acted on, and is
 //! answered, also after a restart. In a fleet the leader's surfaces work. Deliberately absent: which report goes to which
 //! surface ([`super::outbox`]), words and limits of the services (`chat`).
@@ -18,8 +18,10 @@ mod ear;
 mod files;
 mod open;
 mod order;
+mod outage;
 mod post;
 mod standing;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +94,7 @@ impl Surfaces {
             if let Tongue::Chat(chat) = tongue {
                 instance.surfaces.speak(&open.surface, chat.clone());
                 all.spawn(end(ack::acknowledge(open.clone(), chat.clone()).boxed()));
+                all.spawn(end(waiting::keep(open.clone(), chat.clone()).boxed()));
                 all.spawn(end(ear::listen(open.clone(), chat.clone()).boxed()));
                 all.spawn(end(Clerk::new(open, chat).keep().boxed()));
             }
@@ -164,5 +167,12 @@ impl Open {
     fn is_ours(&self) -> bool {
         let member = self.instance.member.as_ref();
         member.is_none_or(|member| member.leads().is_some())
+    }
+
+    /// Whether it is listened to here: also while nobody leads because the database is out of reach, so that whoever writes is
+    /// told so.
+    fn listens(&self) -> bool {
+        let member = self.instance.member.as_ref();
+        member.is_none_or(|member| member.led_last())
     }
 }

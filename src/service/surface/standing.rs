@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::Tongue;
+use super::waiting::Waiting;
 use crate::chat::Chat;
 use crate::chat::heard::Heard;
 use crate::chat::pace::Pace;
 use crate::domain::report::Surface;
 
+/// For so long after it failed the store is not waited for.
+const FAILED: Duration = Duration::from_secs(5);
 /// So many of the latest acknowledgements count.
 const SAMPLES: usize = 1000;
 
@@ -72,6 +75,10 @@ pub struct Standing {
     pub(super) heard: Notify,
     /// What was heard and is to be acknowledged, since when.
     to_acknowledge: (Mutex<VecDeque<(Heard, Instant)>>, Notify),
+    /// Who waits for an answer.
+    pub(super) waiting: Waiting,
+    /// When the store did not take what was heard.
+    store_failed: Mutex<Option<Instant>>,
     /// Messages of ours that are cards.
     cards: Mutex<HashSet<String>>,
     facts: Mutex<Facts>,
@@ -102,7 +109,7 @@ pub struct Told {
     pub round_trip_s: Option<f64>,
     /// How soon people were acknowledged: the 99th percentile of the latest, in seconds.
     pub ack_p99_s: Option<f64>,
-    /// The longest that a working task showed no sign of life there, in seconds.
+    /// The longest that a working task showed no sign of life there, or that somebody waited for an answer or a sign, in seconds.
     pub longest_silence_s: f64,
     /// For how long all this was looked at, in seconds.
     #[serde(default)]
@@ -116,6 +123,8 @@ impl Standing {
             pace: Mutex::new(Pace::new(per_minute, now)),
             heard: Notify::new(),
             to_acknowledge: (Mutex::default(), Notify::new()),
+            waiting: Waiting::default(),
+            store_failed: Mutex::default(),
             cards: Mutex::default(),
             facts: Mutex::default(),
         }
@@ -166,6 +175,21 @@ impl Standing {
         let mut facts = self.facts();
         facts.silence = silence;
         facts.longest_silence = facts.longest_silence.max(silence);
+    }
+
+    /// For how long somebody has waited for an answer without a sign.
+    pub(super) fn people_wait(&self, silence: TimeDelta) {
+        let mut facts = self.facts();
+        facts.longest_silence = facts.longest_silence.max(silence.to_std().unwrap_or_default());
+    }
+
+    /// Whether the store did not answer just now.
+    pub(super) fn store_failed(&self) -> bool {
+        locked(&self.store_failed).is_some_and(|at| at.elapsed() < FAILED)
+    }
+
+    pub(super) fn store_answers(&self, answers: bool) {
+        *locked(&self.store_failed) = (!answers).then(Instant::now);
     }
 
     pub(super) fn sent_canary(&self, nonce: &str, at: DateTime<Utc>) {

@@ -14,7 +14,7 @@ mod processes;
 mod story;
 mod takeover;
 mod upgrade;
-mod wire;
+pub mod wire;
 
 use fault::Fault;
 

@@ -337,9 +337,13 @@ impl Chat for Room {
             match heard {
                 Some(heard) => {
                     if let Err(deaf) = ear.hear(heard.clone()).await {
-                        let mut book = self.book();
-                        book.refused.push(deaf);
-                        book.inbound.push_back(heard);
+                        {
+                            let mut book = self.book();
+                            book.refused.push(deaf);
+                            book.inbound.push_back(heard);
+                        }
+                        // As services do, it brings an event again a little later.
+                        tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                 }
                 None if echo.is_none() => self.said.notified().await,

@@ -55,6 +55,8 @@ impl Turn {
                 return clock.sleep(Duration::from_secs(2)).await;
             }
         };
+        // From here on its own message shows that it goes on.
+        self.open.standing.waiting.end(&self.heard.event, begun);
         let said = {
             let mut asking = std::pin::pin!(self.ask());
             loop {
