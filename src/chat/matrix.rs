@@ -16,6 +16,7 @@ mod markup;
 mod names;
 mod people;
 pub mod registration;
+mod retention;
 mod session;
 mod telling;
 mod topology;
@@ -35,6 +36,7 @@ use tokio::sync::Mutex;
 
 pub use identity::Keys;
 use names::{Names, Subject};
+use retention::Retention;
 use session::Session;
 
 use super::heard::{Attached, Heard};
@@ -54,6 +56,7 @@ struct Settings {
     encrypted: bool,
     agents: Vec<String>,
     roles: Roles,
+    retention: Retention,
     folder: PathBuf,
     timeout: Duration,
 }
@@ -102,6 +105,10 @@ impl Matrix {
             encrypted: config.encrypted,
             agents: config.agents.clone(),
             roles: roles.clone(),
+            retention: Retention {
+                everywhere: config.retention,
+                of_project: config.project_retention.clone(),
+            },
             folder,
             timeout,
         };

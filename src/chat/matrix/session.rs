@@ -1,7 +1,7 @@
 //! A connected device: logged in once, kept over restarts, alone in its process.
 //!
 //! Invariants: the session is on disk before it is used; a device that the server has forgotten is logged in anew and its
-//! databases are thrown away, since they are worth nothing without it; every request is bounded in time and tried once
+//! databases are thrown away, since they are worth nothing without it, and so is a device whose keys are gone; every request is bounded in time and tried once
 //! (whoever calls tries again).
 
 use std::collections::VecDeque;
@@ -263,6 +263,10 @@ async fn device(settings: &Settings, keep: &Keep) -> Result<Client, ChatError> {
                 settings.folder.display()
             );
             return Err(ChatError::Refused { why });
+        }
+        if !keep.has_keys() {
+            tracing::warn!("the keys of the device are gone; another one is logged in");
+            return log_in(settings, keep).await;
         }
         let client = client(settings, keep).await?;
         // The library drops an answer that it has taken before, whether or not anybody heard of it.
