@@ -15,6 +15,7 @@ mod listening;
 mod markup;
 mod names;
 mod people;
+mod reading_back;
 pub mod registration;
 mod retention;
 mod session;

@@ -53,12 +53,17 @@ impl Homeserver {
     fn start() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("figures-matrix-").tempdir()?;
         let at = folder.path().join("homeserver");
-        let said = std::process::Command::new(script()).arg("start").arg(at).output()?;
+        let said = std::process::Command::new(script())
+            .arg("start")
+            .arg(at)
+            .output()?;
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
         let value = |name: &str| {
             let prefix = format!("export {name}=");
             let found = text.lines().find_map(|line| line.strip_prefix(&prefix));
-            found.map(str::to_owned).context(String::from_utf8_lossy(&said.stderr).into_owned())
+            found
+                .map(str::to_owned)
+                .context(String::from_utf8_lossy(&said.stderr).into_owned())
         };
         Ok(Self {
             url: value(URL)?,
@@ -78,13 +83,19 @@ impl Homeserver {
         let signed = format!("{nonce}\n{name}\n{PASSWORD}\nnotadmin");
         // HMAC-SHA1, as the homeserver asks for it; nothing else here needs that hash.
         let words = "import hmac, sys; a = sys.argv; print(hmac.new(a[1].encode(), a[2].replace(chr(10), chr(0)).encode(), 'sha1').hexdigest())";
-        let mac = Command::new(&self.python).args(["-c", words, &self.secret, &signed]).output().await?;
+        let mac = Command::new(&self.python)
+            .args(["-c", words, &self.secret, &signed])
+            .output()
+            .await?;
         let mac = String::from_utf8(mac.stdout)?;
         let wanted = json!({
             "nonce": nonce, "username": name, "password": PASSWORD, "admin": false, "mac": mac.trim(),
         });
         let made: Value = http.post(&url).json(&wanted).send().await?.json().await?;
-        Ok(made["user_id"].as_str().with_context(|| made.to_string())?.to_owned())
+        Ok(made["user_id"]
+            .as_str()
+            .with_context(|| made.to_string())?
+            .to_owned())
     }
 }
 
@@ -103,7 +114,10 @@ fn script() -> PathBuf {
 
 /// From the commit of each report until the client has decrypted it.
 pub(super) async fn times(homeserver: &Homeserver) -> anyhow::Result<Vec<Duration>> {
-    let (bot, jane) = (homeserver.register("bot").await?, homeserver.register("jane").await?);
+    let (bot, jane) = (
+        homeserver.register("bot").await?,
+        homeserver.register("jane").await?,
+    );
     let mut client = Client::start(homeserver, &jane).await?;
     let outside = tempfile::tempdir()?;
     let scene = scene(

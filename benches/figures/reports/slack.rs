@@ -41,15 +41,16 @@ pub(super) async fn times() -> anyhow::Result<Vec<Duration>> {
     )?;
     block_in_place(|| work(&scene))?;
     serving.abort();
-    let arrivals = std::mem::take(&mut book.lock().map_err(|_| anyhow::anyhow!("the server panicked"))?.arrivals);
+    let arrivals = std::mem::take(
+        &mut book
+            .lock()
+            .map_err(|_| anyhow::anyhow!("the server panicked"))?
+            .arrivals,
+    );
     held_against(&scene, &arrivals).await
 }
 
-async fn take(
-    State(book): State<Arc<Mutex<Book>>>,
-    Path(method): Path<String>,
-    body: Bytes,
-) -> Json<Value> {
+async fn take(State(book): State<Arc<Mutex<Book>>>, Path(method): Path<String>, body: Bytes) -> Json<Value> {
     let at = Utc::now().timestamp_micros();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Ok(mut book) = book.lock() else {

@@ -54,9 +54,7 @@ pub(super) async fn ensure(session: &Session, room: &Room, subject: &Subject) ->
 }
 
 async fn written(room: &Room) -> Result<Option<u64>, ChatError> {
-    let found = room
-        .get_state_event(StateEventType::from(RETENTION), "")
-        .await;
+    let found = room.get_state_event(StateEventType::from(RETENTION), "").await;
     let found = found.map_err(|error| fault::of("reading how long a room keeps what is said", &error))?;
     let Some(RawAnySyncOrStrippedState::Sync(raw)) = found else {
         return Ok(None);

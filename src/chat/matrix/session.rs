@@ -24,6 +24,7 @@ use secrecy::ExposeSecret;
 
 use super::keep::{Held, Keep};
 use super::listening::Heard;
+use super::reading_back::ReadBack;
 use super::topology::Bindings;
 use super::{Settings, fault, identity};
 use crate::chat::ChatError;
@@ -46,6 +47,8 @@ pub(super) struct Session {
     news: Mutex<News>,
     /// One talks to the server about news at a time.
     pub turn: tokio::sync::Mutex<()>,
+    /// What was looked for among what is in the rooms.
+    pub read_back: ReadBack,
     /// Messages of ours that are there.
     pub alive: Remembered,
     /// Messages that were taken back.
@@ -120,6 +123,7 @@ impl Session {
             }),
             is_new: AtomicBool::new(is_new),
             turn: tokio::sync::Mutex::default(),
+            read_back: ReadBack::default(),
             alive: Remembered::default(),
             redacted: Remembered::default(),
             offered: Remembered::default(),

@@ -121,10 +121,7 @@ async fn a_server_that_stumbles_loses_nothing_that_was_said() {
     }
     assert_eq!(stage.ear.words(), wanted);
     let all = stage.ear.all();
-    assert!(
-        all.iter().all(|heard| heard.who.distrust.is_none()),
-        "{all:#?}"
-    );
+    assert!(all.iter().all(|heard| heard.who.distrust.is_none()), "{all:#?}");
 }
 
 /// The device's keys are gone, and nothing else: it is not the same device any more, whatever its name.

@@ -39,7 +39,7 @@ enum Moment {
 
 impl Moment {
     fn of(dice: &mut Dice) -> Self {
-        let (nth, soon) = (dice.roll(5), Duration::from_millis(dice.roll(40) as u64));
+        let (nth, soon) = (dice.roll(10), Duration::from_millis(dice.roll(40) as u64));
         match dice.roll(4) {
             0 => Self::After(Duration::from_millis(50 + dice.roll(3_000) as u64)),
             1 => Self::Before(nth),
@@ -117,9 +117,11 @@ impl Story {
         if self.waiting().await < FULL {
             self.add_task();
         }
-        let words = format!("!why k{}", self.dice.roll(self.tasks));
-        let asked = self.jane.say(&self.room, &words).await;
-        self.asked.push(asked);
+        if self.unanswered().await < FULL {
+            let words = format!("!why k{}", self.dice.roll(self.tasks));
+            let asked = self.jane.say(&self.room, &words).await;
+            self.asked.push(asked);
+        }
         let moment = Moment::of(&mut self.dice);
         match moment {
             Moment::After(_) => {}
@@ -200,8 +202,10 @@ impl Story {
 
     /// Reports that were not told yet.
     async fn waiting(&self) -> i64 {
-        self.count("SELECT count(*) FROM outbox WHERE done_at IS NULL AND (kind = 'report' OR kind = 'to:home')")
-            .await
+        self.count(
+            "SELECT count(*) FROM outbox WHERE done_at IS NULL AND (kind = 'report' OR kind = 'to:home')",
+        )
+        .await
     }
 
     /// Questions that were not answered yet, or not even heard.

@@ -78,11 +78,7 @@ fn of_cards(written: &Written<'_>, ours: &[&Value]) -> Vec<String> {
         }
     }
     if posted.len() > written.cards.len() {
-        wrong.push(format!(
-            "{} cards of {} tasks",
-            posted.len(),
-            written.cards.len()
-        ));
+        wrong.push(format!("{} cards of {} tasks", posted.len(), written.cards.len()));
     }
     wrong
 }
@@ -133,12 +129,16 @@ mod tests {
             ("t:2@home was told before an earlier one of t", |room| {
                 room.swap(1, 3);
             }),
-            ("2 cards of 1 tasks", |room| room.push(event("$d", "card:t:2@home"))),
+            ("2 cards of 1 tasks", |room| {
+                room.push(event("$d", "card:t:2@home"))
+            }),
             ("the card of t is not there", |room| drop(room.remove(0))),
             ("$q was answered 2 times", |room| {
                 room.push(event("$b", "whisper:$q:1"));
             }),
-            ("cannot be read: \"$1\"", |room| room[1]["readable"] = json!(false)),
+            ("cannot be read: \"$1\"", |room| {
+                room[1]["readable"] = json!(false)
+            }),
         ];
         for (what, plant) in plants {
             let mut room = room();
