@@ -22,8 +22,8 @@ pub use secrets::clean;
 /// The variable that wins over `logging.level`.
 pub const VARIABLE: &str = "ORCHESTRATOR_LOG";
 
-/// A library that tells its own life at `info`; directives that name it still win.
-const QUIET: &str = "tokio_cron_scheduler=warn";
+/// Libraries that tell their own life at `info`, and as an error what is ours to judge; directives that name them still win.
+const QUIET: &str = "tokio_cron_scheduler=warn,matrix_sdk=warn,matrix_sdk::http_client=off,matrix_sdk_base=warn,matrix_sdk_crypto=warn";
 
 /// Logging could not be set up.
 #[derive(Debug, thiserror::Error)]

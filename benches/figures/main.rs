@@ -24,6 +24,7 @@ mod peers;
 mod queue;
 mod queues;
 mod reach;
+mod reports;
 mod scale;
 mod scene;
 mod server;
@@ -42,7 +43,7 @@ struct Section {
     run: fn(&crowd::Crowds) -> anyhow::Result<Vec<Figure>>,
 }
 
-const SECTIONS: [Section; 16] = [
+const SECTIONS: [Section; 17] = [
     Section {
         name: "parse",
         run: |_| queue::figures(),
@@ -74,6 +75,10 @@ const SECTIONS: [Section; 16] = [
     Section {
         name: "spawn",
         run: |_| spawn::figures(),
+    },
+    Section {
+        name: "reports",
+        run: |_| reports::figures(),
     },
     Section {
         name: "lifecycle",

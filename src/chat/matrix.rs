@@ -15,7 +15,9 @@ mod listening;
 mod markup;
 mod names;
 mod people;
+mod reading_back;
 pub mod registration;
+mod retention;
 mod session;
 mod telling;
 mod topology;
@@ -35,6 +37,7 @@ use tokio::sync::Mutex;
 
 pub use identity::Keys;
 use names::{Names, Subject};
+use retention::Retention;
 use session::Session;
 
 use super::heard::{Attached, Heard};
@@ -54,6 +57,7 @@ struct Settings {
     encrypted: bool,
     agents: Vec<String>,
     roles: Roles,
+    retention: Retention,
     folder: PathBuf,
     timeout: Duration,
 }
@@ -102,6 +106,10 @@ impl Matrix {
             encrypted: config.encrypted,
             agents: config.agents.clone(),
             roles: roles.clone(),
+            retention: Retention {
+                everywhere: config.retention,
+                of_project: config.project_retention.clone(),
+            },
             folder,
             timeout,
         };

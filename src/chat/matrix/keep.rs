@@ -23,6 +23,8 @@ const HEARD: &str = "heard.json";
 const RECOVERY: &str = "recovery-key.txt";
 /// The library's databases.
 const STORE: &str = "store";
+/// The one of them that holds the device's keys.
+const KEYS: &str = "matrix-sdk-crypto.sqlite3";
 /// Held while a process uses the device.
 const LOCK: &str = "lock";
 
@@ -45,6 +47,11 @@ impl Keep {
     /// Where the library's databases are.
     pub fn store(&self) -> PathBuf {
         self.folder.join(STORE)
+    }
+
+    /// Whether the device's own keys are there: without them it is none, whatever else is kept of it.
+    pub fn has_keys(&self) -> bool {
+        self.store().join(KEYS).exists()
     }
 
     /// Where the recovery key is.

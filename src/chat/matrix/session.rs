@@ -1,7 +1,7 @@
 //! A connected device: logged in once, kept over restarts, alone in its process.
 //!
 //! Invariants: the session is on disk before it is used; a device that the server has forgotten is logged in anew and its
-//! databases are thrown away, since they are worth nothing without it; every request is bounded in time and tried once
+//! databases are thrown away, since they are worth nothing without it, and so is a device whose keys are gone; every request is bounded in time and tried once
 //! (whoever calls tries again).
 
 use std::collections::VecDeque;
@@ -24,6 +24,7 @@ use secrecy::ExposeSecret;
 
 use super::keep::{Held, Keep};
 use super::listening::Heard;
+use super::reading_back::ReadBack;
 use super::topology::Bindings;
 use super::{Settings, fault, identity};
 use crate::chat::ChatError;
@@ -46,6 +47,8 @@ pub(super) struct Session {
     news: Mutex<News>,
     /// One talks to the server about news at a time.
     pub turn: tokio::sync::Mutex<()>,
+    /// What was looked for among what is in the rooms.
+    pub read_back: ReadBack,
     /// Messages of ours that are there.
     pub alive: Remembered,
     /// Messages that were taken back.
@@ -120,6 +123,7 @@ impl Session {
             }),
             is_new: AtomicBool::new(is_new),
             turn: tokio::sync::Mutex::default(),
+            read_back: ReadBack::default(),
             alive: Remembered::default(),
             redacted: Remembered::default(),
             offered: Remembered::default(),
@@ -263,6 +267,10 @@ async fn device(settings: &Settings, keep: &Keep) -> Result<Client, ChatError> {
                 settings.folder.display()
             );
             return Err(ChatError::Refused { why });
+        }
+        if !keep.has_keys() {
+            tracing::warn!("the keys of the device are gone; another one is logged in");
+            return log_in(settings, keep).await;
         }
         let client = client(settings, keep).await?;
         // The library drops an answer that it has taken before, whether or not anybody heard of it.

@@ -4,30 +4,23 @@
 //! message; where an earlier try may have come from another device, the room is read back for the key first; what is put
 //! beside a message (an emoji to tap, a typing notice) never makes the message fail.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use matrix_sdk::Room;
-use matrix_sdk::deserialized_responses::TimelineEvent;
-use matrix_sdk::room::MessagesOptions;
 use matrix_sdk::ruma::api::client::receipt::create_receipt::v3::ReceiptType;
 use matrix_sdk::ruma::events::GlobalAccountDataEventType;
 use matrix_sdk::ruma::events::receipt::ReceiptThread;
 use matrix_sdk::ruma::serde::Raw;
-use matrix_sdk::ruma::{EventId, OwnedEventId, OwnedTransactionId, UInt};
+use matrix_sdk::ruma::{EventId, OwnedEventId, OwnedTransactionId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::fault;
 use super::markup::{self, Relation};
-use super::names::{CANARY, KEY};
+use super::names::CANARY;
 use super::session::Session;
 use crate::chat::ChatError;
 use crate::chat::heard::{Heard, What};
 use crate::chat::message::{Message, Place, Text};
-
-/// How much the clocks here and there may differ.
-const SKEW: TimeDelta = TimeDelta::minutes(5);
-/// Pages of a hundred events that are read back.
-const PAGES: usize = 20;
 
 impl Session {
     pub async fn post(
@@ -243,63 +236,6 @@ impl Session {
         }
         self.alive.add(id);
         Ok(())
-    }
-
-    /// The message that was posted under a key since shortly before `tried`.
-    async fn find(&self, room: &Room, key: &str, tried: DateTime<Utc>) -> Result<Option<String>, ChatError> {
-        let oldest = (tried - SKEW).timestamp_millis();
-        let mut unread = Vec::new();
-        let mut from: Option<String> = None;
-        for _ in 0..PAGES {
-            let mut options = MessagesOptions::backward().from(from.as_deref());
-            options.limit = UInt::from(100_u32);
-            let page = room.messages(options).await;
-            let page = page.map_err(|error| fault::of("reading back", &error))?;
-            for event in &page.chunk {
-                if self.is_posted(event, key) {
-                    return Ok(event.event_id().map(|id| id.to_string()));
-                }
-                if event.kind.is_utd() && event.sender().as_ref() == Some(self.user()) {
-                    unread.push(event.clone());
-                }
-            }
-            let last = page.chunk.last().and_then(TimelineEvent::timestamp_raw);
-            let is_enough = last.is_none_or(|at| i64::from(at.get()) < oldest);
-            match page.end {
-                Some(end) if !is_enough => from = Some(end),
-                _ => break,
-            }
-        }
-        self.find_unread(room, key, &unread).await
-    }
-
-    /// The same among what an earlier device of ours sent, with its keys from the backup.
-    async fn find_unread(
-        &self,
-        room: &Room,
-        key: &str,
-        unread: &[TimelineEvent],
-    ) -> Result<Option<String>, ChatError> {
-        if unread.is_empty() {
-            return Ok(None);
-        }
-        let backups = self.client.encryption().backups();
-        let fetched = backups.download_room_keys_for_room(room.room_id()).await;
-        fetched.map_err(|error| fault::of("fetching room keys from the backup", &error))?;
-        for event in unread {
-            let tried = room.decrypt_event(event.raw().cast_ref_unchecked(), None).await;
-            if let Ok(event) = tried
-                && self.is_posted(&event, key)
-            {
-                return Ok(event.event_id().map(|id| id.to_string()));
-            }
-        }
-        Ok(None)
-    }
-
-    fn is_posted(&self, event: &TimelineEvent, key: &str) -> bool {
-        let value: Value = serde_json::from_str(event.raw().json().get()).unwrap_or_default();
-        value["sender"] == self.user().as_str() && value["content"][KEY] == key
     }
 }
 

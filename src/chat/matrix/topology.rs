@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::names::{MARK, Mark, Subject};
+use super::retention::{self, RETENTION};
 use super::session::Session;
 use super::{fault, people};
 use crate::chat::ChatError;
@@ -217,6 +218,7 @@ impl Session {
         {
             self.may_be_refused(&room, "encrypting a room", room.enable_encryption().await)?;
         }
+        retention::ensure(self, &room, subject).await?;
         people::invite_missing(self, &room, subject).await?;
         let since = bindings.get(subject).filter(|bound| bound.room == room.room_id());
         let bound = Bound {
@@ -252,7 +254,7 @@ impl Session {
     }
 
     /// Whoever upgraded a room may have left the account without rights in it: it can be written in all the same.
-    fn may_be_refused<T>(
+    pub(super) fn may_be_refused<T>(
         &self,
         room: &Room,
         what: &str,
@@ -352,6 +354,7 @@ fn powers(subject: &Subject) -> Value {
             "m.room.power_levels": 100,
             "m.room.history_visibility": 100,
             "m.room.encryption": 100,
+            RETENTION: 100,
             "m.room.server_acl": 100,
             "m.room.tombstone": 100,
             "m.room.canonical_alias": 50,

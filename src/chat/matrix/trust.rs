@@ -13,6 +13,7 @@ use matrix_sdk::ruma::UserId;
 use super::hearing::Said;
 use super::session::Session;
 use crate::chat::heard::{Distrust, What};
+use crate::domain::role::Roles;
 
 /// Why what was said is not obeyed, if anything speaks against it.
 pub(super) async fn distrust(
@@ -24,7 +25,7 @@ pub(super) async fn distrust(
     let Ok(sender) = UserId::parse(&said.sender) else {
         return Some(Distrust::Unknown);
     };
-    if sender.server_name() != session.user().server_name() && !session.settings.roles.knows(&said.sender) {
+    if is_foreign(&sender, session.user(), &session.settings.roles) {
         return Some(Distrust::Foreign);
     }
     match &event.kind {
@@ -39,6 +40,11 @@ pub(super) async fn distrust(
             Err(_) => Some(Distrust::Unknown),
         },
     }
+}
+
+/// Whether somebody is of another server, and nobody who was written down, to the letter.
+fn is_foreign(sender: &UserId, ours: &UserId, roles: &Roles) -> bool {
+    sender.server_name() != ours.server_name() && !roles.knows(sender.as_str())
 }
 
 async fn of_device(
@@ -74,7 +80,39 @@ fn of_state(state: &VerificationState) -> Option<Distrust> {
 
 #[cfg(test)]
 mod tests {
+    use matrix_sdk::ruma::user_id;
+
     use super::*;
+    use crate::domain::role::Role;
+
+    #[test]
+    fn an_id_that_looks_like_another_is_another() {
+        let mut roles = Roles::default();
+        for id in ["@jane:home.example", "@ann:friends.example"] {
+            roles.give(None, id, Role::Owner);
+        }
+        let ours = user_id!("@bot:home.example");
+        let rows = [
+            ("@jane:home.example", false, true),
+            ("@ann:friends.example", false, true),
+            // Of our own server: known by its id, and without a role.
+            ("@Jane:home.example", false, false),
+            ("@jane.:home.example", false, false),
+            ("@jаne:home.example", false, false),
+            ("@jane:home.example.evil.example", true, false),
+            ("@jane:home.exampie", true, false),
+            ("@jane:HOME.example", true, false),
+            ("@jane:home.example:8448", true, false),
+            ("@ann:home.example", false, false),
+            ("@ann:friends.example.org", true, false),
+            ("@bot:friends.example", true, false),
+        ];
+        for (id, foreign, known) in rows {
+            let sender = UserId::parse(id).unwrap();
+            assert_eq!(is_foreign(&sender, ours, &roles), foreign, "{id}");
+            assert_eq!(roles.knows(id), known, "{id}");
+        }
+    }
 
     #[test]
     fn a_device_that_its_owner_did_not_sign_is_not_trusted() {

@@ -49,13 +49,13 @@ impl Open {
             let place = self.place(chat, &Purpose::Instance).await?;
             return chat.post(&place, &line(item), &item.key, tried).await.map(drop);
         };
-        let row = self.card_of(chat, &task, item, tried).await?;
+        let row = self.card_of(chat, &task, since, tried).await?;
         let posted = self.post_line(chat, &row, item, tried).await;
         let row = match posted {
             // Somebody deleted the card: it is made anew, once.
             Err(ChatError::Gone { .. }) => {
                 let row = self
-                    .post_card(chat, &task, &format!("card-again:{}", item.key), tried)
+                    .post_card(chat, &task, &format!("card-again:{}", item.key), tried, since)
                     .await?;
                 self.post_line(chat, &row, item, tried).await?;
                 row
@@ -113,7 +113,7 @@ impl Open {
         &self,
         chat: &dyn Chat,
         task: &Task,
-        item: &Item,
+        since: DateTime<Utc>,
         tried: Option<DateTime<Utc>>,
     ) -> Result<CardRow, ChatError> {
         let store = &self.instance.store;
@@ -131,8 +131,15 @@ impl Open {
                 Ok(row)
             }
             None => {
-                self.post_card(chat, task, &format!("card:{}", item.key), tried)
-                    .await
+                // Of the task, not of the report: a process that died may have posted it with a report that was told in a
+                // digest meanwhile.
+                let key = format!(
+                    "card:{}:{}@{}",
+                    task.id,
+                    task.created_at.timestamp_micros(),
+                    self.surface
+                );
+                self.post_card(chat, task, &key, tried, since).await
             }
         }
     }
@@ -143,6 +150,7 @@ impl Open {
         task: &Task,
         key: &str,
         tried: Option<DateTime<Utc>>,
+        since: DateTime<Utc>,
     ) -> Result<CardRow, ChatError> {
         let now = self.instance.clock.now();
         let purpose = Purpose::Project(task.definition.project.clone());
@@ -157,15 +165,16 @@ impl Open {
         let shown = card::digest(&card);
         let message = chat.post(&place, &Message::Card(card), key, tried).await?;
         self.standing.learn_card(&message);
+        // What an earlier try posted shows what was so then.
+        let is_new = tried.is_none() && task.created_at >= since;
         let row = CardRow {
             surface: self.surface.clone(),
             task: task.id.clone(),
             room: place.room,
             message,
-            // What an earlier try posted shows what was so then.
-            shown: if tried.is_some() { String::new() } else { shown },
+            shown: if is_new { shown } else { String::new() },
             nonce,
-            is_over: tried.is_none() && task.state.is_ended(),
+            is_over: is_new && task.state.is_ended(),
             posted_at: now,
             edited_at: now,
         };

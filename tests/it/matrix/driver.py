@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import sys
+import time
 import traceback
 
 from Crypto.PublicKey import ECC
@@ -27,11 +28,13 @@ class Driver:
         self.client = AsyncClient(homeserver, user, store_path=store, config=config)
         self.events = {}
         self.order = []
+        self.at = {}
         self.client.add_event_callback(self.take, Event)
 
     def take(self, room, event):
         if event.event_id not in self.events:
             self.order.append((room.room_id, event.event_id))
+            self.at[event.event_id] = time.time()
         self.events[event.event_id] = event
 
     async def login(self, password):
@@ -147,7 +150,7 @@ class Driver:
         return True
 
     async def read(self, room):
-        """All that was seen of a room, in order; what cannot be decrypted says so."""
+        """All that was seen of a room, in order, with when it was there; what cannot be decrypted says so."""
         seen = []
         for of, event_id in self.order:
             if of != room:
@@ -156,12 +159,14 @@ class Driver:
             if isinstance(event, MegolmEvent):
                 try:
                     event = self.events[event_id] = self.client.decrypt_event(event)
+                    self.at[event_id] = time.time()
                 except Exception:
                     pass
             source = event.source
             seen.append(
                 {
                     "event_id": event_id,
+                    "at": self.at[event_id],
                     "sender": event.sender,
                     "type": source.get("type"),
                     "content": source.get("content", {}),

@@ -1,6 +1,12 @@
 //! The adapter of Matrix against a real homeserver, read and written to by an independent client.
 
+mod between;
+mod faults;
 mod keys;
+mod kills;
+mod once;
+mod powers;
+mod retention;
 mod rooms;
 mod said;
 pub mod scene;
@@ -11,11 +17,14 @@ use orchestrator::chat::Chat;
 use orchestrator::chat::matrix::Matrix;
 use orchestrator::chat::message::{Message, Place, Purpose, Text};
 
+use between::Between;
 use scene::{Account, Client, Notebook, Scene};
 
 /// A bot and one owner in the room of a project.
 struct Stage {
     scene: Scene,
+    /// The homeserver as the bot sees it.
+    through: Scene,
     account: Account,
     folder: tempfile::TempDir,
     bot: Matrix,
@@ -28,14 +37,28 @@ struct Stage {
 impl Stage {
     async fn new() -> Option<Self> {
         let scene = Scene::shared()?;
+        Some(Self::of(scene.clone(), scene).await)
+    }
+
+    /// The bot alone has something between itself and its homeserver.
+    async fn behind() -> Option<(Self, Between)> {
+        let scene = Scene::shared()?;
+        let between = Between::before(&scene.url);
+        let mut through = scene.clone();
+        through.url.clone_from(&between.url);
+        Some((Self::of(scene, through).await, between))
+    }
+
+    async fn of(scene: Scene, through: Scene) -> Self {
         let (account, owner) = tokio::join!(scene.account("bot"), scene.account("jane"));
         let folder = tempfile::tempdir().unwrap();
         let mut jane = scene.person(&owner).await;
-        let bot = scene.bot(&account, &[&owner.id], &folder.path().join("state"));
+        let bot = through.bot(&account, &[&owner.id], &folder.path().join("state"));
         let room = bot.room(&Purpose::Project("site".to_owned())).await.unwrap();
         jane.join(&room).await;
         let stage = Self {
             scene,
+            through,
             account,
             folder,
             bot,
@@ -45,7 +68,7 @@ impl Stage {
             ear: Notebook::default(),
         };
         stage.settled().await;
-        Some(stage)
+        stage
     }
 
     /// Listens until it knows what there was until now: a canary comes back.
@@ -64,7 +87,7 @@ impl Stage {
     fn restart(self) -> Self {
         let Self { bot, .. } = self;
         drop(bot);
-        let bot = self.scene.bot(
+        let bot = self.through.bot(
             &self.account,
             &[&self.owner.id],
             &self.folder.path().join("state"),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Stage;
 
 impl Stage {
-    async fn as_bot(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn as_bot(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let token = self.bot.kept_token().unwrap().unwrap();
         self.scene
             .request(token.expose_secret(), method, path, body)
@@ -26,7 +26,7 @@ impl Stage {
         rooms.map(|room| room.as_str().unwrap().to_owned()).collect()
     }
 
-    async fn state(&self, room: &str, kind: &str, key: &str) -> Value {
+    pub(super) async fn state(&self, room: &str, kind: &str, key: &str) -> Value {
         let path = format!("/_matrix/client/v3/rooms/{room}/state/{kind}/{key}");
         self.as_bot("GET", &path, Value::Null).await.1
     }

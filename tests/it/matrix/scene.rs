@@ -1,6 +1,7 @@
 //! The scene: a real homeserver (Synapse) that all tests share, users of their own for each, the bot, and people at an
 //! independent client. Usable by whoever tests the whole path.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Mutex;
@@ -131,6 +132,8 @@ impl Scene {
             space: "Lab".to_owned(),
             encrypted: true,
             agents: vec!["kevin".to_owned()],
+            retention: None,
+            project_retention: BTreeMap::new(),
         }
     }
 

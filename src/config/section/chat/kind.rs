@@ -1,9 +1,11 @@
 //! What is particular to each kind of surface.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::config::reader::Section;
 use crate::config::secret::Secret;
+use crate::config::section::longer_than_zero;
 
 /// The kinds of surface.
 #[derive(Debug, Clone)]
@@ -84,6 +86,10 @@ pub struct Matrix {
     pub encrypted: bool,
     /// Named agents that have a room of their own.
     pub agents: Vec<String>,
+    /// How long the homeserver is to keep what is said in each room; its own measure where it is not set.
+    pub retention: Option<Duration>,
+    /// The same in the rooms of single projects.
+    pub project_retention: BTreeMap<String, Duration>,
 }
 
 /// Of the whole workspace.
@@ -144,7 +150,10 @@ pub(super) fn slack(section: &mut Section<'_, '_>) -> Option<ChatKind> {
     })))
 }
 
-pub(super) fn matrix(section: &mut Section<'_, '_>) -> Option<ChatKind> {
+pub(super) fn matrix(
+    section: &mut Section<'_, '_>,
+    project_retention: BTreeMap<String, Duration>,
+) -> Option<ChatKind> {
     let homeserver = address(section, "homeserver", "write \"https://matrix.example.org\"");
     let user: Option<String> = section.required("user", "write \"@name:example.org\"");
     let user = user.filter(|user| whole_user(section, user));
@@ -153,6 +162,7 @@ pub(super) fn matrix(section: &mut Section<'_, '_>) -> Option<ChatKind> {
     let space = section.get("space", space);
     let encrypted = section.get("encrypted", encrypted);
     let agents = section.get("agents", no_agents);
+    let retention = retention(section);
     Some(ChatKind::Matrix(Box::new(Matrix {
         homeserver: homeserver?,
         user: user?,
@@ -161,7 +171,20 @@ pub(super) fn matrix(section: &mut Section<'_, '_>) -> Option<ChatKind> {
         space,
         encrypted,
         agents,
+        retention,
+        project_retention,
     })))
+}
+
+/// How long what is said is kept: of a surface, or of one project in it.
+pub(super) fn retention(section: &mut Section<'_, '_>) -> Option<Duration> {
+    let time: Option<Duration> = section.maybe("retention");
+    let wrong = time.and_then(|time| longer_than_zero(&time).err());
+    if let Some(wrong) = &wrong {
+        let at = section.origin_of("retention");
+        section.fault(at, format!("retention: {wrong}"), None);
+    }
+    time.filter(|_| wrong.is_none())
 }
 
 fn whole_user(section: &mut Section<'_, '_>, user: &str) -> bool {

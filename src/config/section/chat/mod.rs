@@ -87,8 +87,14 @@ impl Chat {
         };
         let (kind, roles) = match kind {
             KindName::Webhook => (kind::webhook(section), Roles::default()),
-            KindName::Slack => (kind::slack(section), roles(section)),
-            KindName::Matrix => (kind::matrix(section), roles(section)),
+            KindName::Slack => (kind::slack(section), roles(section, |_, _| {})),
+            KindName::Matrix => {
+                let mut retention = BTreeMap::new();
+                let roles = roles(section, |section, project| {
+                    retention.extend(kind::retention(section).map(|time| (project.to_owned(), time)));
+                });
+                (kind::matrix(section, retention), roles)
+            }
         };
         let projects = section.get("projects", all);
         let reports: Vec<String> = section.get("reports", all);
@@ -137,13 +143,14 @@ fn time_of_day(section: &mut Section<'_, '_>) -> Option<NaiveTime> {
     time
 }
 
-/// Everywhere, and in `[chat.NAME.project.PROJECT]`.
-fn roles(section: &mut Section<'_, '_>) -> Roles {
+/// Everywhere, and in `[chat.NAME.project.PROJECT]`, where `besides` reads what else there is of a kind.
+fn roles(section: &mut Section<'_, '_>, mut besides: impl FnMut(&mut Section<'_, '_>, &str)) -> Roles {
     let mut roles = Roles::default();
     give(section, None, &mut roles);
     for (project, _) in section.names("project") {
         section.named("project", &project, |section| {
             give(section, Some(&project), &mut roles);
+            besides(section, &project);
         });
     }
     roles
