@@ -1,5 +1,6 @@
 //! Chats: what people see there, what they can do there, and what they go through with it.
 
+mod alike;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod never_dark;
