@@ -236,6 +236,7 @@ impl Listening<'_> {
             room: room.room_id().to_string(),
             purpose,
             what: said.what,
+            answer_at: None,
         };
         let taken = self.ear.hear(heard).await;
         taken.map_err(|deaf| fault::away("handing on what was heard", &deaf.to_string()))

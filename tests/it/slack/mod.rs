@@ -144,6 +144,7 @@ fn said_by_jane(message: &str) -> Heard {
             addressed: true,
             files: Vec::new(),
         },
+        answer_at: None,
     }
 }
 

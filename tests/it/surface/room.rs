@@ -182,6 +182,7 @@ impl Room {
             thread: thread.map(str::to_owned),
             message: Some(id),
             what,
+            answer_at: None,
         }
     }
 

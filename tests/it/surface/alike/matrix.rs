@@ -96,7 +96,10 @@ fn harm(content: &Value) -> Vec<String> {
         all.push(format!("mentions: {}", content["m.mentions"]));
     }
     let html = content["formatted_body"].as_str().unwrap_or_default();
-    let tags = html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default());
+    let tags = html
+        .split('<')
+        .skip(1)
+        .map(|rest| rest.split('>').next().unwrap_or_default());
     let strange = tags.filter(|tag| !TAGS.contains(tag) && !matches!(*tag, "pre" | "/pre"));
     all.extend(strange.map(|tag| format!("<{tag}>")));
     all
@@ -216,13 +219,13 @@ impl Stage for Homeserver {
     async fn whispered(&mut self, heard: &Heard) -> Vec<String> {
         let of = heard.message.clone().unwrap();
         let answers = move |ours: &[Value]| -> Vec<String> {
-            let to = |event: &&Value| {
-                event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == of.as_str()
-            };
+            let to =
+                |event: &&Value| event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == of.as_str();
             let words = ours.iter().filter(to).filter_map(|event| event["words"].as_str());
             words.map(str::to_owned).collect()
         };
-        self.until(|ours| Some(answers(ours)).filter(|told| !told.is_empty())).await
+        self.until(|ours| Some(answers(ours)).filter(|told| !told.is_empty()))
+            .await
     }
 
     async fn files(&mut self) -> Vec<(Option<String>, String, String)> {

@@ -24,9 +24,18 @@ impl Memory {
         match message {
             Message::Text(text) => format!("{}\n{}", text.text, text.code.as_deref().unwrap_or_default()),
             Message::Card(card) => {
-                let facts = card.facts.iter().map(|fact| format!("{}: {}", fact.name, fact.value));
+                let facts = card
+                    .facts
+                    .iter()
+                    .map(|fact| format!("{}: {}", fact.name, fact.value));
                 let facts: Vec<String> = facts.collect();
-                format!("{} {}\n{}\n{}", card.title, card.task, card.state, facts.join("\n"))
+                format!(
+                    "{} {}\n{}\n{}",
+                    card.title,
+                    card.task,
+                    card.state,
+                    facts.join("\n")
+                )
             }
         }
     }

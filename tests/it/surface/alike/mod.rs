@@ -21,7 +21,8 @@ use self::stage::{Notebook, Stage, all, hear, see};
 const HOSTILE: &str = "<!channel> <@U0JANE> @room @everyone <https://evil.example|Approve> [ok](https://evil.example) \
      <a href=\"https://evil.example\">ok</a> <img src=x> **bold** _so_ ~gone~ `x` > quoted &amp; \"'\\ {{task}} $HOME";
 /// Code with its own fence, markup, and lines.
-const CODE: &str = "```rust\nfn main() { println!(\"<b>{}</b>\", 1 & 2); }\n```\n\n    four spaces\n<!here> * not a list";
+const CODE: &str =
+    "```rust\nfn main() { println!(\"<b>{}</b>\", 1 & 2); }\n```\n\n    four spaces\n<!here> * not a list";
 
 fn card(state: &str, buttons: &[Verb]) -> Message {
     Message::Card(Card {
@@ -68,7 +69,11 @@ fn is_gone<T>(done: &Result<T, ChatError>) -> bool {
 async fn a_card_is_kept_current_and_its_history_is_its_thread() {
     for mut stage in all().await {
         let (name, place) = (stage.name(), room(stage.as_ref()).await);
-        assert_eq!(room(stage.as_ref()).await, place, "{name}: the same room each time");
+        assert_eq!(
+            room(stage.as_ref()).await,
+            place,
+            "{name}: the same room each time"
+        );
         let (chat, queued) = (stage.chat(), card("queued", &[Verb::Pause, Verb::Cancel]));
         let id = chat.post(&place, &queued, "fix-api:card", None).await.unwrap();
         let thread = in_thread(&place, &id);
@@ -77,7 +82,9 @@ async fn a_card_is_kept_current_and_its_history_is_its_thread() {
         chat.edit(&place.room, &id, &card("in progress", &[Verb::Cancel]))
             .await
             .unwrap();
-        chat.edit(&place.room, &id, &card("completed", &[])).await.unwrap();
+        chat.edit(&place.room, &id, &card("completed", &[]))
+            .await
+            .unwrap();
         let seen = see(stage.as_mut(), |seen| {
             seen.iter().any(|one| one.id == reply) && seen.iter().any(|one| one.words.contains("completed"))
         })
@@ -91,7 +98,10 @@ async fn a_card_is_kept_current_and_its_history_is_its_thread() {
         }
         assert!(!shown.words.contains("queued"), "{name}: {shown:?}");
         assert_eq!((&told.id, told.thread.as_ref()), (&reply, Some(&id)), "{name}");
-        assert!(told.words.contains("🚀 [fix-api] - spawning haiku agent"), "{name}: {told:?}");
+        assert!(
+            told.words.contains("🚀 [fix-api] - spawning haiku agent"),
+            "{name}: {told:?}"
+        );
     }
 }
 
@@ -100,9 +110,17 @@ async fn the_same_key_is_one_message_also_after_a_restart() {
     for mut stage in all().await {
         let (name, place) = (stage.name(), room(stage.as_ref()).await);
         let tried = Some(Utc::now() - TimeDelta::seconds(5));
-        let id = stage.chat().post(&place, &words("once"), "k:1", None).await.unwrap();
+        let id = stage
+            .chat()
+            .post(&place, &words("once"), "k:1", None)
+            .await
+            .unwrap();
         let thread = in_thread(&place, &id);
-        let below = stage.chat().post(&thread, &words("below"), "k:2", None).await.unwrap();
+        let below = stage
+            .chat()
+            .post(&thread, &words("below"), "k:2", None)
+            .await
+            .unwrap();
         for restarted in [false, true] {
             if restarted {
                 stage.restart().await;
@@ -112,7 +130,11 @@ async fn the_same_key_is_one_message_also_after_a_restart() {
             let again = stage.chat().post(&thread, &words("below"), "k:2", tried).await;
             assert_eq!(again.as_ref(), Ok(&below), "{name}, restarted: {restarted}");
         }
-        let other = stage.chat().post(&place, &words("once"), "k:3", tried).await.unwrap();
+        let other = stage
+            .chat()
+            .post(&place, &words("once"), "k:3", tried)
+            .await
+            .unwrap();
         let seen = see(stage.as_mut(), |seen| seen.iter().any(|one| one.id == other)).await;
         let ids: Vec<&String> = seen.iter().map(|one| &one.id).collect();
         assert_eq!(ids, [&id, &below, &other], "{name}");
@@ -139,10 +161,18 @@ async fn hostile_words_and_code_are_shown_as_they_are_and_do_nothing() {
         let said_id = chat.post(&thread, &said, "said", None).await.unwrap();
         let seen = see(stage.as_mut(), |seen| seen.iter().any(|one| one.id == said_id)).await;
         let one = |id: &str| seen.iter().find(|one| one.id == id).unwrap();
-        assert!(one(&said_id).words.contains(HOSTILE), "{name}: {:#?}", one(&said_id));
+        assert!(
+            one(&said_id).words.contains(HOSTILE),
+            "{name}: {:#?}",
+            one(&said_id)
+        );
         assert!(one(&said_id).words.contains(CODE), "{name}: {:#?}", one(&said_id));
         assert!(one(&id).words.contains(HOSTILE), "{name}: {:#?}", one(&id));
-        assert_eq!(stage.drawn().await, [""; 0], "{name}: nobody is pinged, nothing is linked");
+        assert_eq!(
+            stage.drawn().await,
+            [""; 0],
+            "{name}: nobody is pinged, nothing is linked"
+        );
     }
 }
 
@@ -150,10 +180,17 @@ async fn hostile_words_and_code_are_shown_as_they_are_and_do_nothing() {
 async fn what_is_not_there_is_gone() {
     for mut stage in all().await {
         let (name, place) = (stage.name(), room(stage.as_ref()).await);
-        let id = stage.chat().post(&place, &words("here"), "k", None).await.unwrap();
+        let id = stage
+            .chat()
+            .post(&place, &words("here"), "k", None)
+            .await
+            .unwrap();
         stage.delete(&id).await;
         let chat = stage.chat();
-        assert!(is_gone(&chat.edit(&place.room, &id, &words("x")).await), "{name}: deleted");
+        assert!(
+            is_gone(&chat.edit(&place.room, &id, &words("x")).await),
+            "{name}: deleted"
+        );
         let (nowhere, nothing) = stage.unknown();
         let edited = chat.edit(&place.room, &nothing, &words("x")).await;
         assert!(is_gone(&edited), "{name}: never there: {edited:?}");
@@ -173,20 +210,39 @@ async fn what_is_said_is_heard_once_with_who_and_where() {
     for mut stage in all().await {
         let (name, place) = (stage.name(), room(stage.as_ref()).await);
         let ear = Notebook::default();
-        let id = stage.chat().post(&place, &words("card"), "card", None).await.unwrap();
+        let id = stage
+            .chat()
+            .post(&place, &words("card"), "card", None)
+            .await
+            .unwrap();
         let first = stage.say(None, "!status <b> & \"so\" ```x```").await;
         let below = stage.say(Some(&id), "use port 81").await;
         stage.rewrite(&first, "!stop all").await;
         // It cannot be written down at first: it comes again.
         ear.deaf.store(2, Ordering::SeqCst);
-        let all = hear(stage.chat(), &ear, |ear| ear.of(&first).is_some() && ear.of(&below).is_some()).await;
+        let all = hear(stage.chat(), &ear, |ear| {
+            ear.of(&first).is_some() && ear.of(&below).is_some()
+        })
+        .await;
         assert_eq!(all.len(), 2, "{name}: no edit, no word of ours: {all:#?}");
         let (said, told) = (ear.of(&first).unwrap(), ear.of(&below).unwrap());
         for heard in [&said, &told] {
-            assert_eq!((heard.who.id.as_str(), heard.who.distrust), (stage.jane().as_str(), None), "{name}");
+            assert_eq!(
+                (heard.who.id.as_str(), heard.who.distrust),
+                (stage.jane().as_str(), None),
+                "{name}"
+            );
             assert_eq!(heard.room, place.room, "{name}");
-            assert_eq!(heard.purpose, Some(Purpose::Project(stage.project().to_owned())), "{name}");
-            assert!((Utc::now() - heard.at).abs() < TimeDelta::minutes(2), "{name}: {}", heard.at);
+            assert_eq!(
+                heard.purpose,
+                Some(Purpose::Project(stage.project().to_owned())),
+                "{name}"
+            );
+            assert!(
+                (Utc::now() - heard.at).abs() < TimeDelta::minutes(2),
+                "{name}: {}",
+                heard.at
+            );
         }
         assert!(
             matches!(&said.what, What::Text { text, .. } if text == "!status <b> & \"so\" ```x```"),
@@ -196,7 +252,11 @@ async fn what_is_said_is_heard_once_with_who_and_where() {
         stage.restart().await;
         let last = stage.say(None, "the end").await;
         let all = hear(stage.chat(), &ear, |ear| ear.of(&last).is_some()).await;
-        assert_eq!(all.len(), 3, "{name}: whatever comes again has its old id: {all:#?}");
+        assert_eq!(
+            all.len(),
+            3,
+            "{name}: whatever comes again has its old id: {all:#?}"
+        );
     }
 }
 
@@ -233,7 +293,10 @@ async fn files_go_both_ways_within_a_limit() {
         let chat = stage.chat();
         assert_eq!(chat.fetch(&files[0], 9).await.unwrap(), b"all of it", "{name}");
         let refused = chat.fetch(&files[0], 8).await;
-        assert!(matches!(refused, Err(ChatError::Refused { .. })), "{name}: {refused:?}");
+        assert!(
+            matches!(refused, Err(ChatError::Refused { .. })),
+            "{name}: {refused:?}"
+        );
         let id = chat.post(&place, &words("card"), "card", None).await.unwrap();
         let thread = in_thread(&place, &id);
         chat.upload(&thread, "bench.txt", b"17 ns\n".to_vec(), "file:1")
@@ -250,11 +313,17 @@ async fn a_canary_comes_back() {
         let (name, ear) = (stage.name(), Notebook::default());
         for nonce in ["first", "second"] {
             stage.chat().canary(nonce).await.unwrap();
-            hear(stage.chat(), &ear, |ear| ear.echoes().iter().any(|echo| echo == nonce)).await;
+            hear(stage.chat(), &ear, |ear| {
+                ear.echoes().iter().any(|echo| echo == nonce)
+            })
+            .await;
         }
         stage.restart().await;
         stage.chat().canary("third").await.unwrap();
-        let all = hear(stage.chat(), &ear, |ear| ear.echoes().contains(&"third".to_owned())).await;
+        let all = hear(stage.chat(), &ear, |ear| {
+            ear.echoes().contains(&"third".to_owned())
+        })
+        .await;
         assert!(all.is_empty(), "{name}: it is nobody's word: {all:?}");
     }
 }

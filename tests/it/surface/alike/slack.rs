@@ -33,7 +33,11 @@ fn texts(value: &Value, is_literal: bool, all: &mut Vec<String>) {
             let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
             let is_literal = is_literal || kind == "rich_text";
             if let Some(Value::String(text)) = fields.get("text") {
-                let unescaped = || text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+                let unescaped = || {
+                    text.replace("&lt;", "<")
+                        .replace("&gt;", ">")
+                        .replace("&amp;", "&")
+                };
                 all.push(if is_literal { text.clone() } else { unescaped() });
             }
             fields.values().for_each(|field| texts(field, is_literal, all));
@@ -98,8 +102,7 @@ impl Stage for Workspace {
             world.files.insert("F1".to_owned(), stored);
             world.root.clone()
         };
-        let file =
-            json!({ "id": "F1", "name": name, "size": text.len(), "url_private": format!("{root}/files/F1") });
+        let file = json!({ "id": "F1", "name": name, "size": text.len(), "url_private": format!("{root}/files/F1") });
         let message = json!({ "user": JANE, "text": "", "subtype": "file_share", "files": [file] });
         self.stage.write(SHOP, message)
     }

@@ -88,7 +88,11 @@ pub async fn see(stage: &mut dyn Stage, is_so: impl Fn(&[Seen]) -> bool) -> Vec<
         if is_so(&seen) {
             return seen;
         }
-        assert!(Instant::now() < deadline, "{}: not seen in time: {seen:#?}", stage.name());
+        assert!(
+            Instant::now() < deadline,
+            "{}: not seen in time: {seen:#?}",
+            stage.name()
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -105,7 +109,11 @@ pub async fn hear(chat: &dyn Chat, ear: &Notebook, is_so: impl Fn(&Notebook) -> 
     let watching = async {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(ear) {
-            assert!(Instant::now() < deadline, "not heard in time; heard {:#?}", ear.all());
+            assert!(
+                Instant::now() < deadline,
+                "not heard in time; heard {:#?}",
+                ear.all()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -129,7 +137,11 @@ pub struct Notebook {
 impl Ear for Notebook {
     async fn hear(&self, heard: Heard) -> Result<(), Deaf> {
         let less = |left: usize| left.checked_sub(1);
-        if self.deaf.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+        if self
+            .deaf
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+            .is_ok()
+        {
             return Err(Deaf("the disk is full".to_owned()));
         }
         self.heard.lock().unwrap().push(heard);
