@@ -359,9 +359,7 @@ fn reacted(subject: Option<&Subject>, emoji: &str, at: DateTime<Utc>) -> Result<
     };
     match subject {
         None => Err(Outcome::ignored("a reaction on something else")),
-        Some(subject) if at < subject.task.state.since() => Err(Outcome::refused(
-            "That has changed meanwhile. Look at the card again.",
-        )),
+        Some(subject) if at < subject.task.state.since() => Err(Outcome::refused(CHANGED)),
         Some(subject) => offered(subject, verb),
     }
 }

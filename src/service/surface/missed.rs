@@ -52,11 +52,11 @@ impl Open {
             tracing::warn!(surface = %self.surface, %error, "what was said meanwhile is not known yet");
             clock.sleep(PAUSE).await;
         }
-        let mut kept = since;
+        let mut kept = None;
         loop {
-            if let Some(sent) = self.standing.came_back().filter(|sent| *sent > kept) {
+            if let Some(sent) = self.standing.came_back().filter(|sent| Some(*sent) != kept) {
                 match self.set_flag(&self.flag_of_place(), sent).await {
-                    Ok(()) => kept = sent,
+                    Ok(()) => kept = Some(sent),
                     Err(error) => tracing::debug!(surface = %self.surface, %error, "the place was not kept"),
                 }
             }

@@ -3,6 +3,7 @@
 mod files;
 mod hearing;
 mod manifest;
+mod missed;
 mod once;
 mod port;
 mod posting;

@@ -6,6 +6,7 @@ mod faults;
 mod fleet;
 #[cfg(feature = "matrix")]
 mod matrix;
+mod missed;
 mod never_dark;
 mod room;
 mod scene;

@@ -179,7 +179,8 @@ impl Stage for Homeserver {
     async fn delete(&mut self, id: &str) {
         let token = self.bot.as_ref().unwrap().kept_token().unwrap().unwrap();
         let path = format!("/_matrix/client/v3/rooms/{}/redact/{id}/1", self.room);
-        let (status, _) = { self.scene }
+        let (status, _) = self
+            .scene
             .request(token.expose_secret(), "PUT", &path, json!({}))
             .await;
         assert_eq!(status, 200);

@@ -68,15 +68,16 @@ pub trait Stage: Send + Sync {
 
 /// All that can be set up here.
 pub async fn all() -> Vec<Box<dyn Stage>> {
-    let mut all: Vec<Box<dyn Stage>> = vec![
+    let all: Vec<Box<dyn Stage>> = vec![
         Box::new(super::memory::Memory::set()),
         Box::new(super::slack::Workspace::set().await),
     ];
     #[cfg(feature = "matrix")]
-    if let Some(matrix) = super::matrix::Homeserver::set().await {
-        all.push(Box::new(matrix));
-    }
-    all.shrink_to_fit();
+    let all = {
+        let matrix = super::matrix::Homeserver::set().await;
+        let matrix = matrix.map(|matrix| Box::new(matrix) as Box<dyn Stage>);
+        all.into_iter().chain(matrix).collect()
+    };
     all
 }
 
