@@ -27,6 +27,9 @@ pub struct Heard {
     pub message: Option<String>,
     /// What it is.
     pub what: What,
+    /// What the surface needs to answer its author alone, where the service gave something for that: a secret that is good for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_at: Option<String>,
 }
 
 /// The account behind an event.

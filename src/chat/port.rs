@@ -53,6 +53,25 @@ pub trait Chat: Send + Sync {
         }
     }
 
+    /// The rooms that must be read back for what was said while nobody listened; none where the service brings all of it by
+    /// itself, however late.
+    fn to_read_back(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Hands on what people said since then in one of those rooms (not in its threads), or in a thread, the oldest first; of
+    /// more than `most` messages the newest. Answers how many there were.
+    async fn read_back(
+        &self,
+        at: &Place,
+        since: DateTime<Utc>,
+        most: usize,
+        ear: &dyn Ear,
+    ) -> Result<usize, ChatError> {
+        let _ = (at, since, most, ear);
+        Ok(0)
+    }
+
     /// Listens until the connection ends, which it says why. Dropping it ends it. An event is acknowledged to the service
     /// only after the ear took it.
     async fn listen(&self, ear: &dyn Ear) -> ChatError;

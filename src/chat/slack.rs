@@ -20,6 +20,7 @@ mod heard;
 pub mod manifest;
 mod markup;
 mod method;
+mod missed;
 mod post;
 mod render;
 mod request;
@@ -40,7 +41,6 @@ use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
 use self::account::Accounts;
-use self::answer::Addresses;
 use self::api::Api;
 use self::heard::Me;
 use self::method::Method;
@@ -59,7 +59,6 @@ pub struct Slack {
     team: String,
     rooms: Rooms,
     accounts: Accounts,
-    addresses: Addresses,
     signing: Option<Signing>,
     /// The message that is the canary, once it is known.
     canary: Mutex<Option<String>>,
@@ -80,7 +79,6 @@ impl Slack {
             team: settings.team.clone(),
             rooms: Rooms::new(settings),
             accounts: Accounts::new(&settings.team),
-            addresses: Addresses::default(),
             signing: signing.transpose()?,
             canary: Mutex::new(None),
             me: OnceCell::new(),
@@ -158,6 +156,20 @@ impl Chat for Slack {
 
     async fn request(&self, request: &Request, ear: &dyn Ear) -> Reply {
         self.take_request(request, ear).await
+    }
+
+    fn to_read_back(&self) -> Vec<String> {
+        self.rooms.all()
+    }
+
+    async fn read_back(
+        &self,
+        at: &Place,
+        since: DateTime<Utc>,
+        most: usize,
+        ear: &dyn Ear,
+    ) -> Result<usize, ChatError> {
+        self.hand_on_since(at, since, most, ear).await
     }
 
     async fn listen(&self, ear: &dyn Ear) -> ChatError {

@@ -18,6 +18,7 @@ use super::talk::Talk;
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
+use crate::domain::report::Surface;
 use crate::domain::task::Task;
 
 /// The store of one instance, whatever its engine. Held as `Arc<dyn Store>`; every verb takes `&self`.
@@ -145,6 +146,18 @@ pub trait Store: Talk + Send + Sync + fmt::Debug {
 
     /// What waits in a channel; none where nothing does.
     async fn outbox_waiting(&self, kind: OutboxKind) -> Result<Option<Waiting>, StoreError>;
+
+    /// The surfaces for which reports wait, whether or not the configuration still has them, by name.
+    async fn outbox_surfaces(&self) -> Result<Vec<Surface>, StoreError>;
+
+    /// Gives up what waits for a surface and was decided before a time: it counts as performed, with why. Answers how many
+    /// rows it was.
+    async fn outbox_give_up(
+        &self,
+        surface: &Surface,
+        before: DateTime<Utc>,
+        at: DateTime<Utc>,
+    ) -> Result<u64, StoreError>;
 
     /// Every task that is not over, by id.
     async fn live(&self) -> Result<Vec<Task>, StoreError>;

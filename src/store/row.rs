@@ -9,11 +9,12 @@ use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
 use super::error::StoreError;
-use super::record::{AttemptFacts, AttemptRecord, Event, GateRun, OutboxRow, Waiting};
+use super::record::{AttemptFacts, AttemptRecord, Event, GateRun, OutboxRow, TO, Waiting};
 use crate::domain::decide::{GateRecord, LogEntry};
 use crate::domain::definition::Priority;
 use crate::domain::gate::{GateReport, Receipt, Trace};
 use crate::domain::id::TaskId;
+use crate::domain::report::Surface;
 use crate::domain::task::Task;
 
 /// The shape of the JSON bodies that this program writes.
@@ -272,6 +273,14 @@ pub(super) fn waiting((count, since, error): WaitingLine) -> Result<Option<Waiti
         since,
         error,
     }))
+}
+
+/// The surfaces of channels, by name.
+pub(super) fn surfaces(kinds: Vec<(String,)>) -> Vec<Surface> {
+    let named = |(kind,): (String,)| Surface::parse(kind.strip_prefix(TO)?);
+    let mut surfaces: Vec<Surface> = kinds.into_iter().filter_map(named).collect();
+    surfaces.sort();
+    surfaces
 }
 
 /// A task's name from its column.

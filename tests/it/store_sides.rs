@@ -19,6 +19,7 @@ on_every_engine! {
     an_effect_that_failed_holds_back_the_later_ones_of_its_task_and_kind_alone,
     an_effect_that_is_done_is_not_due_again,
     reports_are_handed_to_surfaces_once_and_each_waits_by_itself,
+    what_waits_for_a_surface_can_be_given_up_by_its_age,
     lists_come_in_pages_the_last_changed_first,
     changes_are_told_once_and_in_order,
     dependencies_are_answered_for_those_that_exist,
@@ -369,4 +370,60 @@ async fn reports_are_handed_to_surfaces_once_and_each_waits_by_itself(engine: En
         .await
         .unwrap();
     assert_eq!(store.outbox_waiting(to("ops")).await.unwrap(), None);
+}
+
+async fn what_waits_for_a_surface_can_be_given_up_by_its_age(engine: Engine) {
+    let fresh = Fresh::open(engine).await;
+    let store = &*fresh.store;
+    assert_eq!(store.outbox_surfaces().await.unwrap(), []);
+    let task = fresh.admitted("a").await;
+    let decision = Decision {
+        durable: vec![Durable::Report(Report::Stuck), Durable::Report(Report::Stuck)],
+        ..claim(&task)
+    };
+    fresh.commit(&decision).await.unwrap();
+    let surface = |name| Surface::parse(name).unwrap();
+    let rows = store.outbox_due(OutboxKind::Report, later(1), 10).await.unwrap();
+    let seqs: Vec<u64> = rows.iter().map(|row| row.seq).collect();
+    let to = |name| {
+        let seqs = seqs.iter();
+        seqs.map(move |seq| Handed {
+            seq: *seq,
+            to: surface(name),
+        })
+    };
+    store
+        .hand_out(seqs.clone(), to("old").chain(to("team")).collect(), later(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.outbox_surfaces().await.unwrap(),
+        [surface("old"), surface("team")]
+    );
+    let decided = rows[0].created_at;
+    let (old, second) = (surface("old"), TimeDelta::seconds(1));
+    assert_eq!(
+        store.outbox_give_up(&old, decided, later(9)).await.unwrap(),
+        0,
+        "none is older"
+    );
+    assert_eq!(
+        store
+            .outbox_give_up(&old, decided + second, later(9))
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        store
+            .outbox_give_up(&old, decided + second, later(9))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(store.outbox_surfaces().await.unwrap(), [surface("team")]);
+    assert_eq!(
+        due_keys(store, OutboxKind::To(surface("team")), 60).await.len(),
+        2
+    );
 }

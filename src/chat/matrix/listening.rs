@@ -254,6 +254,7 @@ impl Listening<'_> {
             room: room.room_id().to_string(),
             purpose,
             what: said.what,
+            answer_at: None,
         };
         if let Err(deaf) = self.ear.hear(heard.clone()).await {
             tracing::warn!(room = %room.room_id(), event = heard.event, %deaf, "it is handed on again");

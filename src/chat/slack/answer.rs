@@ -1,8 +1,7 @@
 //! Answers to what was heard: that it was, and words for one person alone.
-
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+//!
+//! The address that came with an act is kept with it, so whichever node took it, the one that leads can answer, also after a
+//! restart. Slack takes answers there for half an hour, five times.
 
 use serde_json::json;
 use slack_morphism::api::{SlackApiChatPostEphemeralRequest, SlackApiReactionsAddRequest};
@@ -19,51 +18,6 @@ use crate::chat::message::Text;
 
 /// The emoji that says: seen.
 const SEEN: &str = "eyes";
-/// Slack takes answers at such an address for half an hour, five times.
-const YOUNG: Duration = Duration::from_mins(28);
-const USES: u8 = 5;
-/// More acts than there are in half an hour.
-const MOST: usize = 1_000;
-
-/// Where acts of people can be answered for a while, the newest last.
-#[derive(Default)]
-pub(super) struct Addresses {
-    known: Mutex<VecDeque<Address>>,
-}
-
-struct Address {
-    event: String,
-    url: String,
-    since: Instant,
-    uses: u8,
-}
-
-impl Addresses {
-    /// Keeps the address of an act; of one that is told again, the newest.
-    pub(super) fn keep(&self, event: &str, url: &str) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|one| one.event != event && one.since.elapsed() < YOUNG);
-        if known.len() >= MOST {
-            known.pop_front();
-        }
-        known.push_back(Address {
-            event: event.to_owned(),
-            url: url.to_owned(),
-            since: Instant::now(),
-            uses: 0,
-        });
-    }
-
-    /// An address that is still good, for one use.
-    fn take(&self, event: &str) -> Option<String> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let good = |one: &&mut Address| one.event == event && one.uses < USES && one.since.elapsed() < YOUNG;
-        let address = known.iter_mut().find(good)?;
-        address.uses += 1;
-        Some(address.url.clone())
-    }
-}
-
 impl Slack {
     /// Messages get a reaction; a press or a command was acknowledged when its request, or its envelope, was.
     pub(super) async fn show_seen(&self, heard: &Heard) -> Result<(), ChatError> {
@@ -85,8 +39,8 @@ impl Slack {
     /// By the address that came with the act while that is good, which works in channels that the app is not in; else as a
     /// message that its author alone sees.
     pub(super) async fn tell_alone(&self, heard: &Heard, text: &str) -> Result<(), ChatError> {
-        if let Some(url) = self.addresses.take(&heard.event) {
-            match self.answer_at(&url, text).await {
+        if let Some(url) = &heard.answer_at {
+            match self.answer_at(url, text).await {
                 Ok(()) => return Ok(()),
                 Err(Fault::Refused(why)) => tracing::debug!(%why, "an answer is sent another way"),
                 Err(fault) => return Err(fault.into()),

@@ -73,7 +73,8 @@ pub(super) fn event(event: Value, me: &Me) -> Meaning {
     }
 }
 
-fn message(event: Event, me: &Me) -> Meaning {
+/// A message, or what has the form of one.
+pub(super) fn message(event: Event, me: &Me) -> Meaning {
     if let Some(nonce) = echo(&event, me) {
         return Meaning::Echo(nonce);
     }

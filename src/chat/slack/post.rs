@@ -37,6 +37,13 @@ pub(super) struct Page {
     response_metadata: Cursor,
 }
 
+impl Page {
+    /// Where the next one begins; none where this is the last.
+    pub(super) fn next(&self) -> Option<&str> {
+        Some(self.response_metadata.next_cursor.as_str()).filter(|cursor| !cursor.is_empty())
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Cursor {
@@ -122,9 +129,9 @@ impl Slack {
             if let Some(event) = page.messages.iter().find(ours) {
                 return Ok(event.ts.clone());
             }
-            cursor = page.response_metadata.next_cursor;
-            if cursor.is_empty() {
-                return Ok(None);
+            match page.next() {
+                Some(next) => cursor = next.to_owned(),
+                None => return Ok(None),
             }
         }
         Err(ChatError::Away {

@@ -1,6 +1,6 @@
 //! Which channel is for what, by the configuration: on Slack people make the channels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chat::ChatError;
 use crate::chat::message::Purpose;
@@ -26,6 +26,13 @@ impl Rooms {
     /// The surface's own channel.
     pub(super) fn whole(&self) -> &str {
         &self.whole
+    }
+
+    /// All of them, each once.
+    pub(super) fn all(&self) -> Vec<String> {
+        let others = self.projects.values().chain(self.agents.values());
+        let all: BTreeSet<&String> = std::iter::once(&self.whole).chain(others).collect();
+        all.into_iter().cloned().collect()
     }
 
     /// The channel of a purpose. A project without one has the surface's own; an agent without one has none.

@@ -51,11 +51,8 @@ impl Slack {
     }
 
     /// With who did it, what the room is for, and where it can be answered.
-    async fn known(&self, said: Said) -> Heard {
+    pub(super) async fn known(&self, said: Said) -> Heard {
         let who = self.accounts.person(&self.api, &said).await;
-        if let Some(url) = &said.response_url {
-            self.addresses.keep(&said.event, url);
-        }
         Heard {
             event: said.event,
             at: said.at.unwrap_or_else(|| self.clock.now()),
@@ -65,6 +62,7 @@ impl Slack {
             thread: said.thread,
             message: said.message,
             what: said.what,
+            answer_at: said.response_url,
         }
     }
 }

@@ -34,7 +34,11 @@ impl Engine {
                     return;
                 }
                 () = self.queue.stirred() => return,
-                () = self.instance.store.another_wrote() => return,
+                () = self.instance.store.another_wrote() => {
+                    // It may have heard something.
+                    self.instance.handed.send_replace(());
+                    return;
+                }
             }
         }
     }

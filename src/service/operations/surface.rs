@@ -86,6 +86,26 @@ async fn deaf(instance: &Instance) -> Result<Vec<Trouble>, StoreError> {
     Ok(all)
 }
 
+/// What waits for surfaces that are not configured.
+async fn removed(instance: &Instance) -> Result<Vec<Trouble>, StoreError> {
+    let mut all = Vec::new();
+    for surface in surface::removed(instance).await? {
+        let waiting = instance
+            .store
+            .outbox_waiting(OutboxKind::To(surface.clone()))
+            .await?;
+        all.extend(waiting.map(|waiting| Trouble {
+            code: "chat-removed",
+            message: format!(
+                "{} reports wait for '{surface}', which the configuration does not have",
+                waiting.count
+            ),
+            cure: "write its section again, or leave it: they are given up after an hour",
+        }));
+    }
+    Ok(all)
+}
+
 /// One trouble with a surface.
 struct Trouble {
     code: &'static str,
@@ -99,6 +119,7 @@ pub(super) async fn problems(instance: &Instance) -> Result<Vec<Problem>, StoreE
         problems.extend(trouble(instance, surface, chat).await?);
     }
     problems.extend(deaf(instance).await?);
+    problems.extend(removed(instance).await?);
     let problem = |trouble: Trouble| Problem {
         severity: "warning".to_owned(),
         help: Some(trouble.cure.to_owned()),
@@ -116,6 +137,9 @@ pub(super) async fn findings(instance: &Instance) -> Vec<Finding> {
             Ok(Some(trouble)) => Finding::of(&name, Level::Warning, trouble.message, trouble.cure),
             Err(error) => Finding::of(&name, Level::Bad, error.to_string(), "see to the store first"),
         });
+    }
+    for trouble in removed(instance).await.unwrap_or_default() {
+        findings.push(Finding::of("chat", Level::Warning, trouble.message, trouble.cure));
     }
     findings
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Open;
 use super::agents::Agents;
-use super::order::Subject;
+use super::order::{CHANGED, Subject};
 use super::post::carried;
 use crate::chat::command::{self, Around, Order, Read, TaskVerb};
 use crate::chat::heard::{Distrust, Heard, What};
@@ -120,7 +120,9 @@ impl Clerk {
     pub(super) async fn keep(mut self) {
         let instance = self.open.instance.clone();
         let mut news = instance.member.as_ref().map(|member| member.news());
+        let mut handed = instance.handed.subscribe();
         loop {
+            handed.mark_unchanged();
             let next = match self.attend_all().await {
                 Ok(next) => next,
                 Err(error) => {
@@ -130,6 +132,7 @@ impl Clerk {
             };
             tokio::select! {
                 () = self.open.standing.heard.notified() => {}
+                _ = handed.changed() => {}
                 () = crate::service::engine::heard(&mut news) => {}
                 () = instance.clock.sleep_until(next) => {}
                 () = self.agents.one_ended() => {}
@@ -345,9 +348,7 @@ impl Clerk {
         let now = super::post::nonce(&subject.task, Some(&card.nonce));
         match Verb::ALL.into_iter().find(|verb| carried(&now, *verb) == nonce) {
             Some(verb) => offered(subject, verb),
-            None => Err(Outcome::refused(
-                "That has changed meanwhile. Look at the card again.",
-            )),
+            None => Err(Outcome::refused(CHANGED)),
         }
     }
 }
@@ -359,9 +360,7 @@ fn reacted(subject: Option<&Subject>, emoji: &str, at: DateTime<Utc>) -> Result<
     };
     match subject {
         None => Err(Outcome::ignored("a reaction on something else")),
-        Some(subject) if at < subject.task.state.since() => Err(Outcome::refused(
-            "That has changed meanwhile. Look at the card again.",
-        )),
+        Some(subject) if at < subject.task.state.since() => Err(Outcome::refused(CHANGED)),
         Some(subject) => offered(subject, verb),
     }
 }

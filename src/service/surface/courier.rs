@@ -27,6 +27,9 @@ const REFUSED: Duration = Duration::from_hours(1);
 /// Something may have been left waiting by an earlier process: looked for at least so often.
 const LOOK: TimeDelta = TimeDelta::minutes(1);
 
+/// How often it is looked whether there is something to sum up.
+const SUMMARY: TimeDelta = TimeDelta::seconds(5);
+
 /// The courier of a surface.
 pub(super) struct Courier {
     open: Open,
@@ -38,12 +41,15 @@ pub(super) struct Courier {
     rests_until: Option<DateTime<Utc>>,
     /// Failures since something was told.
     failures: u32,
+    /// It is not looked before whether there is something to sum up.
+    sums_up_at: DateTime<Utc>,
 }
 
 impl Courier {
     pub(super) fn new(open: Open, tongue: Tongue) -> Self {
         Self {
             since: open.instance.clock.now(),
+            sums_up_at: DateTime::UNIX_EPOCH,
             cards: Cards::default(),
             open,
             tongue,
@@ -84,6 +90,10 @@ impl Courier {
                 return Ok(until);
             }
             if let Some(Err(error)) = self.tell_the_day(now).await? {
+                self.rest(error);
+                continue;
+            }
+            if let Err(error) = self.sum_up(now).await? {
                 self.rest(error);
                 continue;
             }
@@ -158,6 +168,18 @@ impl Courier {
             .set_flag(&flag, Some(due.to_rfc3339().into()), now)
             .await?;
         Ok(Some(Ok(())))
+    }
+
+    /// What changed, in one line, where it is time. The inner error is the surface's.
+    async fn sum_up(&mut self, now: DateTime<Utc>) -> Result<Result<(), ChatError>, StoreError> {
+        let Tongue::Chat(chat) = &self.tongue else {
+            return Ok(Ok(()));
+        };
+        if self.sums_up_at > now {
+            return Ok(Ok(()));
+        }
+        self.sums_up_at = now + SUMMARY;
+        self.open.sum_up(chat.as_ref(), now).await
     }
 
     async fn next_card(&mut self, now: DateTime<Utc>) -> Result<Due, StoreError> {

@@ -44,6 +44,7 @@ pub(super) async fn listen(open: Open, chat: Arc<dyn Chat>) {
     let (mut pause, mut outage) = (PAUSE, Outage::default());
     loop {
         if !open.listens() {
+            open.pass_on().await;
             clock.sleep(Duration::from_secs(1)).await;
             continue;
         }
@@ -51,6 +52,7 @@ pub(super) async fn listen(open: Open, chat: Arc<dyn Chat>) {
         let why = tokio::select! {
             error = chat.listen(&listener) => error,
             why = watch(&open, chat.as_ref(), &mut outage) => why,
+            never = open.see_to_missed(chat.as_ref()) => match never {},
         };
         tracing::warn!(surface = %open.surface, %why, "not listening; connecting again");
         open.standing.is_deaf(why.to_string());
@@ -71,6 +73,9 @@ async fn watch(open: &Open, chat: &dyn Chat, outage: &mut Outage) -> ChatError {
         let now = clock.now();
         if !open.listens() {
             return away("another node listens");
+        }
+        if waits.is_some() {
+            open.take_passed_on(now).await;
         }
         if open.standing.heard_echo_since(sent) {
             waits = None;
@@ -117,6 +122,43 @@ impl Open {
             }
         }
         false
+    }
+}
+
+/// In a fleet what a chat service brings by requests comes to any node, and the one that leads waits for it.
+impl Open {
+    fn echo_flag(&self) -> String {
+        format!("echo:{}", self.surface)
+    }
+
+    /// Hands a canary that came here to the node that sent it.
+    async fn pass_on(&self) {
+        let Some(nonce) = self.standing.take_strange() else {
+            return;
+        };
+        let now = self.instance.clock.now();
+        let passed = self
+            .instance
+            .store
+            .set_flag(&self.echo_flag(), Some(nonce.into()), now)
+            .await;
+        if let Err(error) = passed {
+            tracing::debug!(surface = %self.surface, %error, "a round trip was not passed on");
+        }
+    }
+
+    /// Takes a canary that came to another node.
+    async fn take_passed_on(&self, now: DateTime<Utc>) {
+        if self.instance.member.is_none() {
+            return;
+        }
+        let flag = self.echo_flag();
+        if let Ok(Ok(Some(flag))) = timeout(ACKNOWLEDGED, self.instance.store.flag(&flag)).await
+            && let Some(nonce) = flag.value.as_str()
+            && self.standing.echo(nonce, now)
+        {
+            self.standing.listens(now);
+        }
     }
 }
 
@@ -229,6 +271,9 @@ impl Ear for Listener {
 
     fn echo(&self, nonce: &str) {
         let now = self.open.instance.clock.now();
+        if !self.open.listens() {
+            return self.open.standing.strange(nonce);
+        }
         self.open.standing.listens(now);
         self.open.standing.echo(nonce, now);
     }

@@ -16,11 +16,14 @@ mod courier;
 mod daily;
 mod ear;
 mod files;
+mod missed;
 mod open;
 mod order;
 mod outage;
 mod post;
+mod removed;
 mod standing;
+mod summary;
 mod waiting;
 
 use std::sync::Arc;
@@ -40,6 +43,7 @@ use crate::config::section::Chat;
 use crate::domain::report::Surface;
 
 pub(in crate::service) use self::open::impediment;
+pub(in crate::service) use self::removed::removed;
 pub use self::standing::{Standing, Standings, Told, flag};
 
 /// How long a single pass goes on telling.
@@ -80,7 +84,13 @@ impl Surfaces {
                 Err(why) => tracing::error!(%surface, why, "nothing is told there"),
             }
         }
-        Self::speak(instance, tongues)
+        let mut surfaces = Self::speak(instance, tongues);
+        let removed = removed::see_to(instance.clone());
+        let over = surfaces.over.clone();
+        surfaces
+            .all
+            .spawn(over.run_until_cancelled_owned(removed).map(drop));
+        surfaces
     }
 
     fn speak(instance: &Arc<Instance>, tongues: Vec<(Surface, Tongue)>) -> Self {

@@ -19,6 +19,8 @@ use crate::store::{CardRow, Filter, Scope as Stored, StoreError};
 const RECENT: u32 = 100;
 /// Words that an id is made of, where none is given.
 const WORDS: usize = 5;
+/// A decision was about what is not so any more.
+pub(super) const CHANGED: &str = "That has changed meanwhile. Look at the card again.";
 /// Lines of a worker's output that are shown.
 const LINES: usize = 20;
 
@@ -168,6 +170,11 @@ impl Clerk {
             },
             TaskVerb::Tell => return self.tell(task, words, heard).await,
         };
+        // Whoever decides has seen what was there as they wrote.
+        let decides = matches!(command, Command::Approve { .. } | Command::Reject { .. });
+        if decides && heard.at < task.state.since() {
+            return Ok(Outcome::refused(CHANGED));
+        }
         self.apply(id, command, heard).await
     }
 
@@ -225,6 +232,7 @@ impl Clerk {
 
     async fn apply(&self, id: &TaskId, command: Command, heard: &Heard) -> Result<Outcome, StoreError> {
         let said = matches!(command, Command::Say { .. });
+        let decides = matches!(command, Command::Approve { .. } | Command::Reject { .. });
         let verb = command.verb();
         match operations::apply(&self.open.instance, id, &self.by(heard), command).await {
             Ok(Applied::Changed(task)) if said => {
@@ -245,6 +253,7 @@ impl Clerk {
                 "{verb} {id}: nothing to do, it {why}."
             )))),
             Err(ApplyError::Store(error)) => Err(error),
+            Err(error) if decides => Ok(Outcome::refused(format!("{error}."))),
             Err(error) => Ok(Outcome::of("failed", Reply::of(format!("{error}.")))),
         }
     }

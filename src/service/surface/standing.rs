@@ -91,9 +91,13 @@ struct Facts {
     silence: Duration,
     longest_silence: Duration,
     canary: Option<(String, DateTime<Utc>)>,
+    /// The newest that came back here and that another node waits for.
+    strange: Option<String>,
     echo: Option<(DateTime<Utc>, Duration)>,
     listening_since: Option<DateTime<Utc>>,
     deaf: Option<String>,
+    /// What was said before this process listened is known.
+    caught_up: bool,
 }
 
 /// How a surface stands, as it is told.
@@ -196,11 +200,42 @@ impl Standing {
         self.facts().canary = Some((nonce.to_owned(), at));
     }
 
-    pub(super) fn echo(&self, nonce: &str, now: DateTime<Utc>) {
+    /// A canary came back. Answers whether it was waited for.
+    pub(super) fn echo(&self, nonce: &str, now: DateTime<Utc>) -> bool {
         let mut facts = self.facts();
-        if let Some((_, sent)) = facts.canary.take_if(|(waited, _)| waited == nonce) {
-            facts.echo = Some((now, (now - sent).to_std().unwrap_or_default()));
-        }
+        let Some((_, sent)) = facts.canary.take_if(|(waited, _)| waited == nonce) else {
+            return false;
+        };
+        facts.echo = Some((now, (now - sent).to_std().unwrap_or_default()));
+        true
+    }
+
+    /// Whether something came since it was listened to.
+    pub(super) fn is_listened_to(&self) -> bool {
+        self.facts().listening_since.is_some()
+    }
+
+    pub(super) fn has_caught_up(&self) -> bool {
+        self.facts().caught_up
+    }
+
+    pub(super) fn caught_up(&self) {
+        self.facts().caught_up = true;
+    }
+
+    /// When the last round trip began that came back.
+    pub(super) fn came_back(&self) -> Option<DateTime<Utc>> {
+        let (at, took) = self.facts().echo?;
+        Some(at - TimeDelta::from_std(took).unwrap_or_default())
+    }
+
+    /// A canary came back that another node sent.
+    pub(super) fn strange(&self, nonce: &str) {
+        self.facts().strange = Some(nonce.to_owned());
+    }
+
+    pub(super) fn take_strange(&self) -> Option<String> {
+        self.facts().strange.take()
     }
 
     /// Whether a round trip that was sent then, or later, came back.

@@ -259,6 +259,7 @@ mod tests {
                 addressed: false,
                 files: Vec::new(),
             },
+            answer_at: None,
         }
     }
 

@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::PostgresStore;
 use super::work::Work;
+use crate::domain::report::Surface;
 use crate::store::error::StoreError;
 use crate::store::record::{Handed, OutboxKind, OutboxRow, Waiting};
-use crate::store::row::{OutboxLine, int, micros, waiting};
+use crate::store::row::{OutboxLine, int, micros, surfaces, waiting};
 
 /// What never failed is due whatever time it bears: the clock of whoever decided it may be ahead of this one.
 const DUE: &str = "SELECT o.seq, o.key, o.task_id, o.payload::text AS payload, o.created_at, o.attempts, o.error FROM outbox o \
@@ -18,7 +19,34 @@ const WAITING: &str = "SELECT count(*), min(created_at), \
     (SELECT e.error FROM outbox e WHERE e.done_at IS NULL AND e.kind = $1 ORDER BY e.seq LIMIT 1) \
     FROM outbox WHERE done_at IS NULL AND kind = $1";
 
+/// From `to:` to what comes behind all that begins so.
+const SURFACES: &str = "SELECT DISTINCT kind FROM outbox WHERE done_at IS NULL AND kind COLLATE \"C\" > 'to:' AND kind COLLATE \"C\" < 'to;'";
+const GIVE_UP: &str = "UPDATE outbox SET done_at = $3, error = 'no such surface is configured' \
+    WHERE done_at IS NULL AND kind = $1 AND created_at < $2";
+
 impl PostgresStore {
+    pub(super) async fn outbox_surfaces(&self) -> Result<Vec<Surface>, StoreError> {
+        let look = |pool| async move { sqlx::query_as(SURFACES).fetch_all(&pool).await };
+        let kinds: Vec<(String,)> = self.read(look).await?;
+        Ok(surfaces(kinds))
+    }
+
+    pub(super) async fn outbox_give_up(
+        &self,
+        surface: &Surface,
+        before: DateTime<Utc>,
+        at: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let channel = OutboxKind::To(surface.clone()).word();
+        // Said twice it does the same.
+        let give_up = |pool| {
+            let query = sqlx::query(GIVE_UP).bind(channel.clone());
+            let query = query.bind(micros(before)).bind(micros(at));
+            async move { query.execute(&pool).await }
+        };
+        Ok(self.read(give_up).await?.rows_affected())
+    }
+
     pub(super) async fn outbox_due(
         &self,
         kind: OutboxKind,

@@ -90,7 +90,10 @@ impl Talk for PostgresStore {
                 rest: vec![body(said)?],
             },
         )
-        .await
+        .await?;
+        // It is another's to act on, where another leads.
+        self.herald.wrote();
+        Ok(())
     }
 
     async fn unanswered(&self, surface: &Surface, limit: u32) -> Result<Vec<HeardRow>, StoreError> {

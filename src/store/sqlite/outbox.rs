@@ -5,10 +5,11 @@ use sqlx::SqliteConnection;
 
 use super::SqliteStore;
 use super::bulk::{Bulk, text};
+use crate::domain::report::Surface;
 use crate::store::batch::EffectRow;
 use crate::store::error::StoreError;
 use crate::store::record::{Handed, OutboxKind, OutboxRow, TO, Waiting};
-use crate::store::row::{OutboxLine, body, int, micros, waiting};
+use crate::store::row::{OutboxLine, body, int, micros, surfaces, waiting};
 
 /// What never failed is due whatever time it bears: the clock of whoever decided it may be ahead of this one.
 pub(super) const DUE: &str = "SELECT o.* FROM outbox o WHERE o.done_at IS NULL AND o.kind = $1 AND (o.attempts = 0 OR o.not_before <= $2) \
@@ -25,7 +26,40 @@ pub(super) const WAITING: &str = "SELECT count(*), min(created_at), \
     (SELECT e.error FROM outbox e WHERE e.done_at IS NULL AND e.kind = $1 ORDER BY e.seq LIMIT 1) \
     FROM outbox WHERE done_at IS NULL AND kind = $1";
 
+/// From `to:` to what comes behind all that begins so.
+const SURFACES: &str =
+    "SELECT DISTINCT kind FROM outbox WHERE done_at IS NULL AND kind > 'to:' AND kind < 'to;'";
+const GIVE_UP: &str = "UPDATE outbox SET done_at = $3, error = 'no such surface is configured' \
+    WHERE done_at IS NULL AND kind = $1 AND created_at < $2";
+
 impl SqliteStore {
+    pub(super) async fn outbox_surfaces(&self) -> Result<Vec<Surface>, StoreError> {
+        let kinds: Vec<(String,)> = sqlx::query_as(SURFACES).fetch_all(&self.readers).await?;
+        Ok(surfaces(kinds))
+    }
+
+    pub(super) async fn outbox_give_up(
+        &self,
+        surface: &Surface,
+        before: DateTime<Utc>,
+        at: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let channel = OutboxKind::To(surface.clone()).word().into_owned();
+        self.writer
+            .run(move |conn| {
+                Box::pin(async move {
+                    let given_up = sqlx::query(GIVE_UP)
+                        .bind(channel)
+                        .bind(micros(before))
+                        .bind(micros(at))
+                        .execute(conn)
+                        .await?;
+                    Ok(given_up.rows_affected())
+                })
+            })
+            .await
+    }
+
     pub(super) async fn outbox_due(
         &self,
         kind: OutboxKind,

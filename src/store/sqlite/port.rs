@@ -10,6 +10,7 @@ use super::SqliteStore;
 use crate::domain::decide::{Decision, LogEntry};
 use crate::domain::effect::Durable;
 use crate::domain::id::TaskId;
+use crate::domain::report::Surface;
 use crate::domain::task::Task;
 use crate::store::Store;
 use crate::store::error::{CommitError, StoreError};
@@ -114,6 +115,19 @@ impl Store for SqliteStore {
 
     async fn outbox_waiting(&self, kind: OutboxKind) -> Result<Option<Waiting>, StoreError> {
         Self::outbox_waiting(self, kind).await
+    }
+
+    async fn outbox_surfaces(&self) -> Result<Vec<Surface>, StoreError> {
+        Self::outbox_surfaces(self).await
+    }
+
+    async fn outbox_give_up(
+        &self,
+        surface: &Surface,
+        before: DateTime<Utc>,
+        at: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        Self::outbox_give_up(self, surface, before, at).await
     }
 
     async fn live(&self) -> Result<Vec<Task>, StoreError> {

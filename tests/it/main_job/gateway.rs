@@ -9,7 +9,7 @@ use super::fleet::{Fleet, leader, nodes};
 use super::world::{World, section};
 use crate::private_postgres::Private;
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }

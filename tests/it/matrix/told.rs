@@ -347,6 +347,7 @@ async fn a_server_that_is_away_is_said_to_be() {
             on: "$e".to_owned(),
             emoji: "✅".to_owned(),
         },
+        answer_at: None,
     };
     away(&bot.acknowledge(&heard).await.unwrap_err());
 }

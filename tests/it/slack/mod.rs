@@ -3,6 +3,7 @@
 mod files;
 mod hearing;
 mod manifest;
+mod missed;
 mod once;
 mod port;
 mod posting;
@@ -144,6 +145,7 @@ fn said_by_jane(message: &str) -> Heard {
             addressed: true,
             files: Vec::new(),
         },
+        answer_at: None,
     }
 }
 

@@ -173,6 +173,10 @@ async fn serve(
         Some(Trouble::Say(code)) => refused(code),
         _ => answered(&world, &method, &uri, &headers, &body),
     };
+    if matches!(trouble, Some(Trouble::Hold)) {
+        world.lock().unwrap().held += 1;
+        return std::future::pending().await;
+    }
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(name, value);

@@ -152,6 +152,11 @@ impl Room {
         self.book().files.insert(handle.to_owned(), bytes.to_vec());
     }
 
+    /// Somebody deletes a message.
+    pub fn delete(&self, id: &str) {
+        self.book().posted.retain(|posted| posted.id != id);
+    }
+
     fn fresh(&self) -> String {
         format!("m{}", self.next.fetch_add(1, Ordering::SeqCst))
     }
@@ -177,6 +182,7 @@ impl Room {
             thread: thread.map(str::to_owned),
             message: Some(id),
             what,
+            answer_at: None,
         }
     }
 
@@ -257,10 +263,14 @@ impl Chat for Room {
         if let (Some(known), Some(_)) = (known, tried) {
             return Ok(known);
         }
-        if to.thread.as_ref().is_some_and(|root| root.starts_with("gone")) {
-            return Err(ChatError::Gone {
-                what: "the thread".to_owned(),
-            });
+        let lost = match &to.thread {
+            Some(root) if root.starts_with("gone") => Some("the thread"),
+            _ if !to.room.starts_with("room") && !to.room.starts_with("agent:") => Some("the room"),
+            _ => None,
+        };
+        if let Some(what) = lost {
+            let what = what.to_owned();
+            return Err(ChatError::Gone { what });
         }
         book.posted.push(Posted {
             id: id.clone(),

@@ -6,7 +6,10 @@ use orchestrator::chat::message::{Message, Verb};
 use super::room::Mood;
 use orchestrator::domain::event::{Command, Event};
 use orchestrator::domain::id::TaskId;
+use orchestrator::domain::report::Surface;
 use orchestrator::store::OutboxKind;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 use super::scene::{OPERATOR, Scene, VIEWER, team};
 use crate::main_job::world::section;
@@ -314,5 +317,104 @@ fn evidence_comes_back_into_the_thread() {
     assert_eq!(
         (place.thread, name.as_str(), bytes.as_slice()),
         (Some(card.id), "bench.txt", b"17 ns\n".as_slice())
+    );
+}
+
+#[test]
+fn what_changed_is_summed_up_and_nothing_where_nothing_did() {
+    let scene = Scene::configured("summary_every = \"1s\"\n", "");
+    scene
+        .world
+        .worker("ask", "orchestrator agent ask 'Red or blue?'; exit 77");
+    scene
+        .world
+        .save_tasks(&[&section("good", ""), &section("ask", "")]);
+    scene.card("good", "✅");
+    scene.card("ask", "🔴");
+    let summaries = || -> Vec<String> {
+        let all = scene.room.posted().into_iter();
+        all.filter(|posted| posted.text().starts_with("tick: "))
+            .map(|posted| {
+                assert_eq!(
+                    (posted.place.room.as_str(), posted.place.thread.as_deref()),
+                    ("room", None)
+                );
+                posted.text()
+            })
+            .collect()
+    };
+    let counted = |what: &str| -> usize {
+        let parts = summaries().into_iter().flat_map(|text| {
+            let parts = text.trim_start_matches("tick: ").split(", ");
+            parts.map(str::to_owned).collect::<Vec<_>>()
+        });
+        let of = parts.filter_map(|part| part.strip_suffix(what)?.trim().parse::<usize>().ok());
+        of.sum()
+    };
+    scene.until("all is summed up", || {
+        (counted("archived") == 1 && counted("waits for a person") == 1).then_some(())
+    });
+    let before = summaries();
+    assert!(before.len() <= 4, "{before:?}");
+    // Somebody looks, which changes nothing; the courier looks every few seconds.
+    scene.say(VIEWER, None, "!status");
+    let since = std::time::Instant::now();
+    scene.until("it has looked again", || {
+        assert_eq!(summaries(), before);
+        (since.elapsed() > std::time::Duration::from_secs(7)).then_some(())
+    });
+}
+
+#[test]
+fn what_waits_for_a_surface_that_is_gone_is_said_and_given_up_in_time() {
+    let mut scene = Scene::configured(
+        "",
+        "[chat.old]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\nsecret = \"s\"\n",
+    );
+    scene.world.save_tasks(&[&section("told", "")]);
+    scene.card("told", "✅");
+    let old = Surface::parse("old").unwrap();
+    let waits = |scene: &Scene| {
+        let waiting = scene.instance().store.outbox_waiting(OutboxKind::To(old.clone()));
+        scene.runtime.block_on(waiting).unwrap()
+    };
+    assert!(waits(&scene).is_some());
+    scene.stop();
+    let file = scene.world.root().join("orchestrator.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, &text[..text.find("[chat.old]").unwrap()]).unwrap();
+    scene.start();
+    let problems = scene.world.status()["problems"].clone();
+    let said = problems
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|problem| problem["code"] == "chat-removed");
+    let said = said.unwrap_or_else(|| panic!("{problems}"))["message"].to_string();
+    assert!(
+        said.contains("wait for 'old', which the configuration does not have"),
+        "{said}"
+    );
+    assert!(scene.world.run(&["doctor"]).out.contains("wait for 'old'"));
+    assert!(waits(&scene).is_some(), "what is young may be another node's");
+    scene.stop();
+    scene.runtime.block_on(async {
+        let file = scene.world.state_dir().join("orchestrator.db");
+        let mut conn = SqliteConnectOptions::new()
+            .filename(file)
+            .connect()
+            .await
+            .unwrap();
+        let aged =
+            sqlx::query("UPDATE outbox SET created_at = created_at - 3601000000 WHERE kind = 'to:old'");
+        assert!(aged.execute(&mut conn).await.unwrap().rows_affected() > 0);
+        conn.close().await.unwrap();
+    });
+    scene.start();
+    scene.until("it is given up", || waits(&scene).is_none().then_some(()));
+    assert!(
+        !scene.world.status()["problems"]
+            .to_string()
+            .contains("chat-removed")
     );
 }

@@ -15,6 +15,7 @@ use crate::config::reader::Section;
 use crate::config::setting::words;
 use crate::domain::report::{Report, Surface};
 use crate::domain::role::{Role, Roles};
+use crate::format::duration;
 
 /// A surface.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Chat {
     pub timeout: Duration,
     /// When the digest of the day is told, in the scheduler's time zone; none where it is not.
     pub digest_at: Option<NaiveTime>,
+    /// How often it is summed up what changed, at the most; none where it is not.
+    pub summary_every: Option<Duration>,
     /// Who may do what there, by full user id.
     pub roles: Roles,
 }
@@ -52,6 +55,11 @@ fn all() -> Vec<String> {
 /// What most receivers take without asking for pauses.
 fn per_minute() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(59)
+}
+
+/// Slack takes about 50 edits of one app.
+fn per_minute_of_slack() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(44)
 }
 
 /// Longer than an honest receiver needs.
@@ -81,11 +89,11 @@ impl Chat {
     }
 
     fn read(section: &mut Section<'_, '_>) -> Option<Self> {
-        let Some(kind) = section.required("kind", "write kind = \"webhook\", \"slack\" or \"matrix\"") else {
+        let Some(name) = section.required("kind", "write kind = \"webhook\", \"slack\" or \"matrix\"") else {
             section.forgive_unknown_keys();
             return None;
         };
-        let (kind, roles) = match kind {
+        let (kind, roles) = match name {
             KindName::Webhook => (kind::webhook(section), Roles::default()),
             KindName::Slack => (kind::slack(section), roles(section, |_, _| {})),
             KindName::Matrix => {
@@ -99,11 +107,14 @@ impl Chat {
         let projects = section.get("projects", all);
         let reports: Vec<String> = section.get("reports", all);
         check_reports(section, &reports);
-        let per_minute = section.get("per_minute", per_minute);
+        let per_minute = match name {
+            KindName::Slack => section.get("per_minute", per_minute_of_slack),
+            KindName::Webhook | KindName::Matrix => section.get("per_minute", per_minute),
+        };
         let timeout = section.get_if("timeout", timeout, longer_than_zero);
-        let digest_at = match kind {
-            None | Some(ChatKind::Webhook { .. }) => None,
-            Some(_) => time_of_day(section),
+        let (digest_at, summary_every) = match name {
+            KindName::Webhook => (None, None),
+            KindName::Slack | KindName::Matrix => (time_of_day(section), summary_every(section)),
         };
         Some(Self {
             kind: kind?,
@@ -112,6 +123,7 @@ impl Chat {
             per_minute,
             timeout,
             digest_at,
+            summary_every,
             roles,
         })
     }
@@ -141,6 +153,21 @@ fn time_of_day(section: &mut Section<'_, '_>) -> Option<NaiveTime> {
         section.fault(at, "this is no time of day", Some(help));
     }
     time
+}
+
+/// `summary_every`: a duration such as `10m`, or `never`.
+fn summary_every(section: &mut Section<'_, '_>) -> Option<Duration> {
+    let text = section.get("summary_every", || "10m".to_owned());
+    if text == "never" {
+        return None;
+    }
+    let every = duration::parse(&text).ok().filter(|every| !every.is_zero());
+    if every.is_none() {
+        let at = section.origin_of("summary_every");
+        let help = "write \"10m\", or \"never\"".to_owned();
+        section.fault(at, "this is no time between two summaries", Some(help));
+    }
+    every
 }
 
 /// Everywhere, and in `[chat.NAME.project.PROJECT]`, where `besides` reads what else there is of a kind.

@@ -15,8 +15,12 @@ use super::{Answer, DIRECT, ELSEWHERE, JANE, MAIN, ME, MEDIC, MY_BOT, SHOP, TEAM
 /// What goes wrong with a call.
 #[derive(Clone)]
 pub enum Trouble {
+    /// Nothing.
+    None,
     /// It is done, and the answer gets lost.
     Lose,
+    /// It is done, and nobody ever answers.
+    Hold,
     /// It takes so long.
     Slow(Duration),
     /// It is not done: a status with headers.
@@ -76,6 +80,8 @@ pub struct World {
     /// Every call of the API, with its arguments, and every error that was answered.
     pub calls: Vec<(String, Value)>,
     pub errors: Vec<(String, String)>,
+    /// How many answers are held back.
+    pub held: usize,
     pub whispers: Vec<Whisper>,
     /// Mentions and links in what the app wrote.
     pub pings: Vec<String>,
@@ -119,6 +125,7 @@ impl World {
             troubles: Vec::new(),
             calls: Vec::new(),
             errors: Vec::new(),
+            held: 0,
             whispers: Vec::new(),
             pings: Vec::new(),
             files: BTreeMap::new(),
