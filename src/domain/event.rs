@@ -120,11 +120,11 @@ pub enum Event {
         /// Why, and when it is worth to try again.
         not_had: NotHad,
     },
-    /// What is to be judged had to be brought up to date with its base first.
+    /// What is to be judged had to be brought up to date with its base first, or was moved on while it was judged.
     Refreshed {
         /// The fencing number of the claim.
         epoch: u64,
-        /// The merged commit, which is judged.
+        /// Where its branch stands now, which is judged.
         commit: String,
     },
     /// What is to land had to be brought up to date with its base first, and was judged anew.

@@ -11,7 +11,7 @@ use crate::domain::definition::Declared;
 use crate::domain::event::{Command, Event};
 use crate::domain::id::TaskId;
 use crate::domain::mirror::{Mirror, asked};
-use crate::domain::task::Task;
+use crate::domain::task::{State, Task};
 use crate::format::queue::{Place, QueuedTask, Reading};
 
 /// Who asks when the file does.
@@ -28,6 +28,8 @@ pub struct Intake {
     pub held: BTreeSet<TaskId>,
     /// Live tasks without a section.
     pub vanished: BTreeSet<TaskId>,
+    /// Tasks whose section is as it was earlier.
+    pub outdated: BTreeSet<TaskId>,
 }
 
 /// Compares a reading with what is known.
@@ -94,8 +96,27 @@ fn changes(
             },
         ));
     }
+    if is_outdated(section, declared, task) {
+        intake.outdated.insert(id());
+        return;
+    }
     if let Some(command) = asked(declared, mirrored.map(|m| m.status), &task.state) {
         intake.events.push((id(), from_the_file(command)));
+    }
+}
+
+/// Whether a status is nobody's word, but the file's as it was once: under a `git checkout`, or in an editor that was opened
+/// before the work began. Whoever asks for a task again changes the status in a section that bears its times, or its text.
+fn is_outdated(section: &QueuedTask, declared: Declared, task: &Task) -> bool {
+    let has_begun = task.history.started_at.is_some();
+    let is_untouched = declared == Declared::Pending && !section.bears_times && has_begun;
+    match &task.state {
+        State::Claimed { .. } | State::Running { .. } | State::Validating { .. } => is_untouched,
+        state if state.is_completed() => {
+            matches!(declared, Declared::InProgress | Declared::Validating)
+                || is_untouched && section.hash == task.definition_hash
+        }
+        _ => false,
     }
 }
 

@@ -25,6 +25,9 @@ use crate::gate::{
 use crate::store::StoreError;
 use crate::workspace::{Workspace, WorkspaceError};
 
+/// How often a branch that moves while it is judged is judged anew.
+const ROUNDS: u32 = 3;
+
 /// Runs the gate for a task that claims to be done, and reports.
 pub async fn judge(instance: &Instance, task: &Task, inbox: &Sender<Input>) {
     let State::Validating { claim, .. } = &task.state else {
@@ -87,8 +90,24 @@ async fn look(
         }
         claim.commit = Some(fresh.commit);
     }
-    let report = Box::new(run_in(instance, task, &claim, &workspace, bench).await?);
-    Ok(Event::Judged { epoch, report })
+    for _ in 0..ROUNDS {
+        let report = Box::new(run_in(instance, task, &claim, &workspace, bench).await?);
+        let head = workspace.head().await?;
+        if head == report.commit {
+            return Ok(Event::Judged { epoch, report });
+        }
+        // Somebody committed meanwhile: what people will find on the branch is what is to be judged.
+        claim.commit = Some(head.clone());
+        let event = Event::Refreshed { epoch, commit: head };
+        let _ = inbox.send(Input::Event(task.id.clone(), event)).await;
+    }
+    Err(NotJudged {
+        fault: StartFault::Workspace,
+        reason: format!(
+            "its branch was moved {ROUNDS} times while it was judged; leave it alone, then `orchestrator resume {}`",
+            task.id
+        ),
+    })
 }
 
 /// The workspace of a task that no worker is at.

@@ -98,6 +98,7 @@ impl QueueSync {
         let over = self.over(instance, board, &reading).await?;
         let mut intake = compare(&reading, board, &over, &self.told);
         self.settle(&mut intake, now);
+        self.put_right(&intake, &reading, &over);
         let declared = reading.tasks.iter().filter(|s| s.place == Place::Active);
         let declared = declared
             .filter_map(|s| Some((s.id.clone(), s.declared?)))
@@ -155,6 +156,17 @@ impl QueueSync {
                 self.missing.remove(&id);
                 intake.events.push((id, Event::Removed));
             }
+        }
+    }
+
+    /// Sections of completed tasks that are as they were earlier are written again; those of live ones are anyway.
+    fn put_right(&mut self, intake: &Intake, reading: &Reading, over: &BTreeMap<TaskId, Task>) {
+        let outdated = { reading.tasks.iter() }.filter(|s| intake.outdated.contains(&s.id));
+        for section in outdated.filter(|section| over.contains_key(&section.id)) {
+            if let (Some(told), Some(declared)) = (self.told.get_mut(&section.id), section.declared) {
+                told.status = declared;
+            }
+            self.corrections.insert(section.id.clone());
         }
     }
 

@@ -72,7 +72,7 @@ pub(super) fn refreshed(task: &Task, epoch: u64, commit: String, cx: &Context<'_
         } if claim.epoch == epoch => {
             let claim = at_commit(claim, commit);
             let draft =
-                Draft::new(task, "refreshed", cx).why("its base has moved on, and is merged into the work");
+                Draft::new(task, "refreshed", cx).why("its branch has moved on (its base was merged in, or somebody committed), and is judged there");
             draft
                 .to(State::Validating {
                     since: *since,

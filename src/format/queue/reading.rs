@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::check::{Candidate, Known, cross_check, declared};
 use super::document::Document;
+use super::edit::StatusField;
 use super::evidence;
 use super::outline::{Place, Section};
 use super::status::Status;
@@ -44,6 +45,8 @@ pub struct QueuedTask {
     pub problems: Vec<Diagnostic>,
     /// Whether it is active and has no error.
     pub runnable: bool,
+    /// Whether it bears a time that the orchestrator wrote: when its work began, or was completed.
+    pub bears_times: bool,
 }
 
 /// Reads a queue file. `file` is the name that diagnostics bear.
@@ -167,7 +170,14 @@ fn queued(candidate: Candidate, hash: String, broken: &std::collections::HashSet
         line: section.line,
         problems: candidate.problems,
         runnable: section.place == Place::Active && !faulty,
+        bears_times: bears_times(section),
     }
+}
+
+fn bears_times(section: &Section) -> bool {
+    let times = [StatusField::Started.name(), StatusField::Completed.name()];
+    let mut fields = section.fields.iter();
+    fields.any(|field| times.contains(&field.name.as_str()) && !field.value.trim().is_empty())
 }
 
 /// A digest of what a task asks for: SHA-256, in hex, of the definition as canonical JSON.

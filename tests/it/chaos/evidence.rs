@@ -8,7 +8,7 @@ use std::time::Duration;
 use orchestrator::chat::words;
 use orchestrator::domain::effect::Durable;
 use orchestrator::domain::id::TaskId;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, SqliteConnection};
 
 use super::ledger::Line;
 
@@ -109,6 +109,39 @@ impl Evidence {
             tasks: sqlx::query_as(
                 "SELECT id, version, epoch, kind, done_gate, (state #>> '{end,attempt}')::bigint AS done_attempt, \
                  (state #>> '{end,epoch}')::bigint AS done_epoch, state #>> '{end,commit}' AS done_commit FROM task ORDER BY id",
+            )
+            .fetch_all(&mut *conn)
+            .await?,
+            attempts: sqlx::query_as("SELECT task_id, epoch, ended_at IS NULL AS is_open FROM attempt")
+                .fetch_all(&mut *conn)
+                .await?,
+            gates: sqlx::query_as(
+                "SELECT seq, task_id, attempt, epoch, commit_id, verdict, \
+                 (SELECT count(*) FROM receipt r WHERE r.gate_seq = g.seq) AS receipts, \
+                 (SELECT count(*) FROM receipt r WHERE r.gate_seq = g.seq AND r.verdict = 'passed' \
+                  AND r.commit_id = g.commit_id) AS passed_receipts FROM gate g",
+            )
+            .fetch_all(&mut *conn)
+            .await?,
+            events: sqlx::query_as(
+                "SELECT seq, task_id, version, epoch, from_state, to_state FROM event_log ORDER BY seq",
+            )
+            .fetch_all(&mut *conn)
+            .await?,
+            outbox: outbox.into_iter().map(message).collect(),
+            ..Self::default()
+        })
+    }
+
+    /// What an embedded store says.
+    pub async fn of_embedded(conn: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        let outbox: Vec<(i64, String, String, String, bool)> =
+            sqlx::query_as("SELECT seq, key, task_id, payload, done_at IS NOT NULL FROM outbox ORDER BY seq")
+                .fetch_all(&mut *conn)
+                .await?;
+        Ok(Self {
+            tasks: sqlx::query_as(
+                "SELECT id, version, epoch, kind, done_gate, done_attempt, done_epoch, done_commit FROM task ORDER BY id",
             )
             .fetch_all(&mut *conn)
             .await?,

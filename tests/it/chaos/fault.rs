@@ -31,6 +31,8 @@ pub enum Fault {
     FreezeNode,
     /// F06: a machine stands still: node, supervisors and workers.
     FreezeMachine,
+    /// F07: a machine is suspended: it stands still, and its wall clock is an hour off for a while after it woke up.
+    Suspend,
     /// F08: the wall clock of a node jumps forth and back again.
     ClockForth,
     /// F08: it jumps back, and forth again.
@@ -76,7 +78,12 @@ impl Fault {
             Self::KillSupervisor => return kill_one(fleet, dice, |of| Some(of.supervisor)),
             Self::FreezeLeader => freeze(fleet, leader(fleet)),
             Self::FreezeNode => freeze(fleet, any),
-            Self::FreezeMachine => freeze_machine(fleet, any),
+            Self::FreezeMachine => freeze_machine(fleet, any, 0),
+            Self::Suspend => {
+                freeze_machine(fleet, any, dice.pick(&[3_600, -3_600]));
+                last(fleet.lease / 2);
+                fleet.nodes[any].clock.set(0);
+            }
             Self::ClockForth | Self::ClockBack => jump(self, fleet, any, dice),
             Self::KillPostgres => kill_postgres(fleet, dice),
             Self::TerminateBackends => fleet.execute(
@@ -179,8 +186,8 @@ fn freeze(fleet: &mut Fleet, n: usize) {
     fleet.nodes[n].signal(Signal::SIGCONT);
 }
 
-/// The node first, so that nobody is started meanwhile; and all at once again.
-fn freeze_machine(fleet: &mut Fleet, n: usize) {
+/// The node first, so that nobody is started meanwhile; and all at once again, with a wall clock so many seconds off.
+fn freeze_machine(fleet: &mut Fleet, n: usize, off: i64) {
     fleet.may_repeat = true;
     fleet.nodes[n].signal(Signal::SIGSTOP);
     let all = processes::of(&fleet.nodes[n].world.root());
@@ -190,6 +197,7 @@ fn freeze_machine(fleet: &mut Fleet, n: usize) {
         .collect();
     signal_all(&pids, Signal::SIGSTOP);
     last(fleet.lease * 2);
+    fleet.nodes[n].clock.set(off);
     fleet.nodes[n].signal(Signal::SIGCONT);
     signal_all(&pids, Signal::SIGCONT);
     let thawed_at = since_boot();

@@ -228,6 +228,19 @@ impl Fleet {
         })
     }
 
+    /// A task's events in their order, each with the state that it led to.
+    pub fn events_of(&self, id: &str) -> Vec<String> {
+        let sql = "SELECT kind || ': ' || to_state FROM event_log WHERE task_id = $1 ORDER BY version";
+        self.runtime.block_on(async {
+            let mut conn = self.connect().await.unwrap();
+            sqlx::query_scalar(sql)
+                .bind(id)
+                .fetch_all(&mut conn)
+                .await
+                .unwrap()
+        })
+    }
+
     pub fn execute(&self, sql: &str) {
         self.runtime.block_on(async {
             let mut conn = self.connect().await.unwrap();
@@ -259,6 +272,12 @@ impl Fleet {
             tasks.any(|t| t.id == *id && matches!(t.kind.as_str(), "completed" | "cancelled"))
         };
         Some(self.accepted.iter().all(ended) && evidence.outbox.iter().all(|row| row.is_done))
+    }
+
+    /// Whether a task is completed.
+    pub fn is_completed(&self, id: &str) -> bool {
+        let events = self.events_of(id);
+        events.last().is_some_and(|event| event.ends_with(": completed"))
     }
 
     /// What a person does who is asked about a task that was interrupted too often.

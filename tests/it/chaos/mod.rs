@@ -11,6 +11,7 @@ mod fault;
 mod fleet;
 mod ledger;
 mod processes;
+mod steps;
 mod story;
 mod takeover;
 mod upgrade;
@@ -31,6 +32,7 @@ fn nodes_die_freeze_and_come_back() {
             Fault::FreezeLeader,
             Fault::FreezeNode,
             Fault::FreezeMachine,
+            Fault::Suspend,
             Fault::Restart,
         ],
     );

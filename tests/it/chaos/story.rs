@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::check::{Rule, check, repeats};
+use super::evidence::Evidence;
 use super::fault::{Fault, Tally};
 use super::fleet::Fleet;
 use crate::simulation::dice::Dice;
@@ -58,14 +59,7 @@ fn round(seed: u64, faults: &[Fault], tally: &mut Tally) -> bool {
 /// Waits for the end of it all, and checks what is left.
 pub fn conclude(fleet: &mut Fleet) {
     let evidence = fleet.settle();
-    println!(
-        "{} tasks, {} attempts, {} events, {} messages, {} of them printed again",
-        evidence.tasks.len(),
-        evidence.attempts.len(),
-        evidence.events.len(),
-        evidence.outbox.len(),
-        repeats(&evidence),
-    );
+    say(&evidence);
     let violations = check(&evidence);
     if violations.is_empty() {
         return;
@@ -80,6 +74,23 @@ pub fn conclude(fleet: &mut Fleet) {
     }
     let stories: String = stories.into_values().collect();
     panic!("{violations:#?}\n{stories}\n{}", fleet.scene());
+}
+
+fn say(evidence: &Evidence) {
+    println!(
+        "{} tasks, {} attempts, {} events, {} messages, {} of them printed again",
+        evidence.tasks.len(),
+        evidence.attempts.len(),
+        evidence.events.len(),
+        evidence.outbox.len(),
+        repeats(evidence),
+    );
+}
+
+/// The check of what is left where there is no fleet.
+pub fn proven(evidence: &Evidence) {
+    say(evidence);
+    assert_eq!(check(evidence), []);
 }
 
 /// New work of all kinds.
@@ -109,10 +120,10 @@ pub fn nightly_minutes() -> Option<u64> {
     if nightly { chosen.or(Some(60)) } else { chosen }
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-fn rand_seed() -> u32 {
+pub fn rand_seed() -> u32 {
     uuid::Uuid::new_v4().as_fields().0
 }

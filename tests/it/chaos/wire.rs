@@ -3,9 +3,11 @@
 //! What is held back arrives when the wire is whole again, as with TCP over a network that came back; a half-open connection
 //! never says anything again, and new ones are well.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -50,8 +52,29 @@ struct Shared {
     opened: AtomicU64,
     /// All that are open; replaced when they are cut.
     open: std::sync::Mutex<CancellationToken>,
-    armed: std::sync::Mutex<Option<Cut>>,
+    armed: std::sync::Mutex<Option<Armed>>,
     cuts: AtomicU32,
+    commits: AtomicU32,
+}
+
+/// What becomes of a commit that is still to come.
+#[derive(Debug, Clone, Copy)]
+struct Armed {
+    cut: Cut,
+    /// How many commits pass before it.
+    spared: u32,
+    /// Who dies at that moment.
+    victim: Option<u32>,
+}
+
+impl Armed {
+    /// Only its connection is cut, or the process at the other end of it is no more.
+    fn strike(self) {
+        if let Some(victim) = self.victim {
+            // Whoever has gone by itself meanwhile needs none.
+            let _ = kill(Pid::from_raw(victim.cast_signed()), Signal::SIGKILL);
+        }
+    }
 }
 
 impl Wire {
@@ -65,6 +88,7 @@ impl Wire {
             open: std::sync::Mutex::default(),
             armed: std::sync::Mutex::default(),
             cuts: AtomicU32::new(0),
+            commits: AtomicU32::new(0),
         });
         let mut work = JoinSet::new();
         work.spawn(serve(listener, server, shared.clone()));
@@ -93,7 +117,33 @@ impl Wire {
 
     /// Cuts the connection of the next commit.
     pub fn arm(&self, cut: Cut) {
-        *self.shared.armed.lock().unwrap() = Some(cut);
+        self.set(Some(Armed {
+            cut,
+            spared: 0,
+            victim: None,
+        }));
+    }
+
+    /// Kills a process at the n-th commit from now on, at the moment of the cut.
+    pub fn arm_death(&self, n: u32, cut: Cut, victim: u32) {
+        self.set(Some(Armed {
+            cut,
+            spared: n.saturating_sub(1),
+            victim: Some(victim),
+        }));
+    }
+
+    pub fn disarm(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, armed: Option<Armed>) {
+        *self.shared.armed.lock().unwrap() = armed;
+    }
+
+    /// How many commits were sent so far.
+    pub fn commits(&self) -> u32 {
+        self.shared.commits.load(Ordering::SeqCst)
     }
 
     /// How many commits were cut so far.
@@ -117,7 +167,7 @@ async fn serve(listener: TcpListener, server: u16, shared: Arc<Shared>) {
             let _ = (near.set_nodelay(true), far.set_nodelay(true));
             let (near_in, near_out) = near.into_split();
             let (far_in, far_out) = far.into_split();
-            let loses_answer = CancellationToken::new();
+            let loses_answer = OnceLock::new();
             let both = async {
                 tokio::select! {
                     () = forth(near_in, far_out, &shared, number, &loses_answer) => {}
@@ -151,12 +201,29 @@ async fn whole(shared: &Shared, number: u64, direction: Direction) {
         .await;
 }
 
+/// What is to be done at a commit that is on its way.
+fn due(shared: &Shared) -> Option<Armed> {
+    shared.commits.fetch_add(1, Ordering::SeqCst);
+    let mut armed = shared.armed.lock().unwrap();
+    match armed.as_mut() {
+        Some(Armed { spared: 0, .. }) => {
+            shared.cuts.fetch_add(1, Ordering::SeqCst);
+            armed.take()
+        }
+        Some(armed) => {
+            armed.spared -= 1;
+            None
+        }
+        None => None,
+    }
+}
+
 async fn forth(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     shared: &Shared,
     number: u64,
-    loses_answer: &CancellationToken,
+    loses_answer: &OnceLock<Armed>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
@@ -164,19 +231,17 @@ async fn forth(
         let bytes = &buffer[..n];
         // A simple query: its kind, its length, its text.
         let commits = bytes.starts_with(b"Q") && bytes.ends_with(b"COMMIT\0");
-        let cut = if commits {
-            shared.armed.lock().unwrap().take()
-        } else {
-            None
-        };
-        if cut.is_some() {
-            shared.cuts.fetch_add(1, Ordering::SeqCst);
+        let armed = if commits { due(shared) } else { None };
+        match armed {
+            Some(armed) if armed.cut == Cut::Before => return armed.strike(),
+            Some(armed) if armed.cut == Cut::After => _ = loses_answer.set(armed),
+            _ => {}
         }
-        if cut == Some(Cut::After) {
-            loses_answer.cancel();
-        }
-        if cut == Some(Cut::Before) || to.write_all(bytes).await.is_err() || cut == Some(Cut::Amid) {
+        if to.write_all(bytes).await.is_err() {
             return;
+        }
+        if let Some(armed) = armed.filter(|armed| armed.cut == Cut::Amid) {
+            return armed.strike();
         }
     }
 }
@@ -186,12 +251,15 @@ async fn back(
     mut to: OwnedWriteHalf,
     shared: &Shared,
     number: u64,
-    loses_answer: &CancellationToken,
+    loses_answer: &OnceLock<Armed>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
         whole(shared, number, Direction::Back).await;
-        if loses_answer.is_cancelled() || to.write_all(&buffer[..n]).await.is_err() {
+        if let Some(armed) = loses_answer.get() {
+            return armed.strike();
+        }
+        if to.write_all(&buffer[..n]).await.is_err() {
             return;
         }
     }

@@ -86,6 +86,39 @@ fn a_deleted_section_cancels_and_a_section_that_is_back_runs() {
 }
 
 #[test]
+fn an_older_version_of_the_file_asks_for_nothing() {
+    let world = World::new();
+    world.worker("long", PATIENT);
+    let _up = world.up();
+    let older = queue(&[&section("long", ""), &section("quick", "")]);
+    world.save(&older);
+    world.until_state("long", "in-progress");
+    world.until_archived("quick");
+    // Checked out, it says `pending` of what is under way, and of what is done.
+    world.save(&older);
+    world.until_archived("quick");
+    world.until("the file is put right", || {
+        (world.field("long", "Status")? == "in-progress").then_some(())
+    });
+    fs::write(world.root().join("go"), "").unwrap();
+    world.until_archived("long");
+    for id in ["long", "quick"] {
+        assert_eq!(world.outcomes(id), ["haiku:done"]);
+    }
+    // Whoever moves the section back and sets its status wants it done again.
+    world.edit(|text| {
+        let section = section_of(text, "quick").unwrap().to_owned();
+        let again = section.replace("- **Status:** completed", "- **Status:** pending");
+        text.replace(&section, "")
+            .replacen("## Active Tasks\n", &format!("## Active Tasks\n\n{again}\n"), 1)
+    });
+    world.until("it is done again", || {
+        (world.outcomes("quick").len() == 2).then_some(())
+    });
+    world.until_archived("quick");
+}
+
+#[test]
 fn a_file_caught_half_written_loses_nothing() {
     let world = World::new();
     world.worker("works", PATIENT);

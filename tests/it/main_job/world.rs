@@ -133,10 +133,11 @@ impl World {
 
     /// What has left the queue file for the archive of a month.
     pub fn archive(&self) -> String {
-        let months = fs::read_dir(self.root().join("archive")).unwrap();
-        months
-            .map(|m| fs::read_to_string(m.unwrap().path()).unwrap())
-            .collect()
+        let entries = fs::read_dir(self.root().join("archive")).unwrap();
+        // What is just being written beside them is none yet.
+        let months = { entries.map(|entry| entry.unwrap().path()) }
+            .filter(|path| path.extension().is_some_and(|e| e == "md"));
+        months.map(|path| fs::read_to_string(path).unwrap()).collect()
     }
 
     /// A person's edit: read, change, rename over; again if the file changed meanwhile.
