@@ -159,12 +159,12 @@ pub fn read(text: &str, around: Around) -> Read {
         Meant::Exactly(word) => order(word, rest, around),
         Meant::Perhaps(word) if word.can_be_guessed() && marked => order(word, rest, around),
         Meant::Perhaps(word) => Read::Unclear(format!(
-            "there is no '{}'; did you mean `!{}`? Then write that.",
+            "there is no '{}'; did you mean !{}? Then write that.",
             first.escape_debug(),
             word.text()
         )),
         Meant::Nothing if marked => Read::Unclear(format!(
-            "there is no '{}'; `!help` lists what there is.",
+            "there is no '{}'; !help lists what there is.",
             first.escape_debug()
         )),
         Meant::Nothing => Read::Words,
@@ -197,7 +197,7 @@ fn order(word: Word, rest: &str, around: Around) -> Read {
         },
         Word::Stop if rest.trim_start_matches("--").eq_ignore_ascii_case("all") => Order::StopAll,
         Word::Stop => {
-            let why = "`!stop all` ends every worker; to hold back one task: `!pause ID`.";
+            let why = "!stop all ends every worker; to hold back one task: !pause ID.";
             return Read::Unclear(why.to_owned());
         }
         Word::OfTask(verb) => return of_task(word, verb, rest, around),
@@ -226,7 +226,7 @@ fn of_task(word: Word, verb: TaskVerb, rest: &str, around: Around) -> Read {
 }
 
 fn missing(word: &str, what: &str) -> Read {
-    Read::Unclear(format!("`!{word} {what}`: something is missing."))
+    Read::Unclear(format!("!{word} {what}: something is missing."))
 }
 
 fn split(text: &str) -> (&str, &str) {

@@ -81,7 +81,7 @@ static WORDS: [Entry; 24] = [
     entry(Word::Load, &["load"], "NAME", "go on in one that was kept"),
     entry(Word::Reset, &["reset"], "", "forget the context, and those that were kept"),
     entry(Word::Settings, &["settings", "config"], "", "what is set (owners)"),
-    entry(Word::Stop, &["stop"], "all", "end every worker, until `start`"),
+    entry(Word::Stop, &["stop"], "all", "end every worker, until !start"),
     entry(Word::Start, &["start"], "", "let go of that (owners)"),
     entry(Word::Help, &["help", "h", "?", "commands"], "", "this"),
 ];

@@ -117,7 +117,7 @@ impl Names {
             Subject::Room(Purpose::Instance) => "Digests, and what concerns no single project".to_owned(),
             Subject::Room(Purpose::Project(name)) => {
                 format!(
-                    "The tasks of {name}: one message a task, its history in the thread. `!help` tells what can be said"
+                    "The tasks of {name}: one message a task, its history in the thread. !help tells what can be said"
                 )
             }
             Subject::Room(Purpose::Agent(name)) => format!("What {name} does; write here to talk to it"),

@@ -85,14 +85,14 @@ impl Agents {
             return Ok(Some(match addressed {
                 true => Outcome::of(
                     "unclear",
-                    Reply::of("`!help` lists what I can do; `!agent NAME` lets you talk to an agent here."),
+                    Reply::of("!help lists what I can do; !agent NAME lets you talk to an agent here."),
                 ),
                 false => Outcome::ignored("it is not for us"),
             }));
         };
         let Some(who) = self.find(&agent) else {
             let why = format!(
-                "There is no agent '{}' that can be used; `!agent` lists them.",
+                "There is no agent '{}' that can be used; !agent lists them.",
                 agent.escape_debug()
             );
             return Ok(Some(Outcome::of("failed", Reply::of(why))));
@@ -128,13 +128,13 @@ impl Agents {
             Order::Agent { name: Some(name) } => {
                 if self.find(name).is_none() {
                     let why = format!(
-                        "There is no agent '{}' that can be used; `!agent` lists them.",
+                        "There is no agent '{}' that can be used; !agent lists them.",
                         name.escape_debug()
                     );
                     return Ok(Outcome::of("failed", Reply::of(why)));
                 }
                 context.bind(name);
-                format!("From now on you talk to {name} here. `!clear` begins a new context.")
+                format!("From now on you talk to {name} here. !clear begins a new context.")
             }
             other => match context.obey(other) {
                 Ok(said) => said,

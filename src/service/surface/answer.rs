@@ -221,6 +221,6 @@ pub(super) fn settings(config: &Config) -> Reply {
     lines.extend(config.tiers.iter().map(tier));
     Reply {
         code: Some(lines.join("\n")),
-        ..Reply::of("What is set here (all of it: `orchestrator config show`):")
+        ..Reply::of("What is set here (all of it: orchestrator config show):")
     }
 }

@@ -66,7 +66,7 @@ impl Clerk {
             Order::StopAll => {
                 operations::stop_all(instance, &self.by(heard)).await?;
                 Outcome::done(Reply::of(
-                    "Everything is stopped, also after a restart, until an owner says `!start`.",
+                    "Everything is stopped, also after a restart, until an owner says !start.",
                 ))
             }
             Order::Start => {
@@ -271,7 +271,7 @@ impl Clerk {
                 Err(_) => {
                     return Ok(Outcome::of(
                         "unclear",
-                        Reply::of("Write `!new ID: TITLE`, and below it what is to be done."),
+                        Reply::of("Write !new ID: TITLE, and below it what is to be done."),
                     ));
                 }
             },
@@ -342,8 +342,8 @@ fn nearest<'a>(name: &str, tasks: impl Iterator<Item = &'a Task>) -> String {
     let best = tasks.min_by_key(near).filter(|task| near(task) <= 3);
     let name = name.escape_debug();
     match best {
-        Some(task) => format!("There is no task '{name}'; did you mean `{}`?", task.id),
-        None => format!("There is no task '{name}'; `!status` lists them."),
+        Some(task) => format!("There is no task '{name}'; did you mean '{}'?", task.id),
+        None => format!("There is no task '{name}'; !status lists them."),
     }
 }
 

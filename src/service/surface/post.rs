@@ -222,7 +222,7 @@ fn line(item: &Item) -> Message {
     match item.report {
         Report::Question { .. } => text.push_str("\nAnswer in this thread."),
         Report::Blocked { .. } => {
-            text.push_str("\nIn this thread: `!why`, `!yes`, `!no WORDS`, `!retry`, or words for its worker.")
+            text.push_str("\nIn this thread: !why, !yes, !no WORDS, !retry, or words for its worker.")
         }
         _ => {}
     }

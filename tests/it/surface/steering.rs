@@ -32,13 +32,13 @@ fn every_order_is_answered() {
         (
             VIEWER,
             "!show nothing-like-it",
-            "There is no task 'nothing-like-it'; `!status` lists them.",
+            "There is no task 'nothing-like-it'; !status lists them.",
         ),
         (VIEWER, "!frobnicate", "there is no 'frobnicate'"),
         (
             OPERATOR,
             "!cancle idle",
-            "there is no 'cancle'; did you mean `!cancel`?",
+            "there is no 'cancle'; did you mean !cancel?",
         ),
         (OPERATOR, "!approve idle", "cannot approve idle"),
         (OPERATOR, "!agent", "builder: "),
@@ -64,7 +64,7 @@ fn every_order_is_answered() {
     assert!(scene.say(VIEWER, Some(&card.id), "!why").starts_with("idle is"));
     assert_eq!(
         scene.say(OWNER, None, "!stop all"),
-        "Everything is stopped, also after a restart, until an owner says `!start`."
+        "Everything is stopped, also after a restart, until an owner says !start."
     );
     assert!(
         scene

@@ -94,7 +94,7 @@ fn any_room_can_be_bound_and_an_agent_that_is_not_there_is_said() {
     );
     assert_eq!(
         scene.say(OPERATOR, None, "!agent echo"),
-        "From now on you talk to echo here. `!clear` begins a new context."
+        "From now on you talk to echo here. !clear begins a new context."
     );
     let what = What::Text {
         text: "hello".to_owned(),

@@ -73,7 +73,7 @@ impl Context {
             Order::Save { name } => {
                 if self.kept.len() >= KEPT && !self.kept.contains_key(name) {
                     return Err(format!(
-                        "{KEPT} contexts are kept already; `!reset` forgets all of them."
+                        "{KEPT} contexts are kept already; !reset forgets all of them."
                     ));
                 }
                 self.kept.insert(name.clone(), self.lines.clone());
