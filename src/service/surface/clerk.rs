@@ -4,6 +4,7 @@
 //! done is written down before it is answered, so that nothing is done twice; an order that waited while nobody listened is
 //! asked about, not done.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,12 +106,15 @@ pub(super) struct Clerk {
     pub(super) agents: Agents,
     /// What was done before may have been answered by an earlier process.
     since: DateTime<Utc>,
+    /// Events whose answer may have arrived though the service did not say so.
+    tried: HashSet<String>,
 }
 
 impl Clerk {
     pub(super) fn new(open: Open, chat: Arc<dyn Chat>) -> Self {
         Self {
             since: open.instance.clock.now(),
+            tried: HashSet::new(),
             agents: Agents::new(&open, &chat),
             open,
             chat,
@@ -193,13 +197,19 @@ impl Clerk {
             }
         };
         if let (Some(reply), Some(heard)) = (outcome.and_then(|o: Outcome| o.reply), &heard) {
-            let tried = (row.taken_at < self.since).then_some(row.taken_at);
+            let again = row.taken_at < self.since || self.tried.contains(&row.event);
+            let tried = again.then_some(row.taken_at);
             match self.reply(heard, reply, &row.event, tried).await {
-                Ok(()) => {}
+                Ok(()) => {
+                    self.tried.remove(&row.event);
+                }
                 Err(ChatError::Gone { .. } | ChatError::Refused { .. }) => {
                     tracing::warn!(surface = %self.open.surface, event = row.event, "an answer could not be given");
                 }
-                Err(error) => return Ok(Err(error)),
+                Err(error) => {
+                    self.tried.insert(row.event);
+                    return Ok(Err(error));
+                }
             }
         }
         store.told(&self.open.surface, &row.event, clock.now()).await?;
