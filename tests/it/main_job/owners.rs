@@ -88,7 +88,9 @@ fn of_many_services_on_one_folder_one_has_it_and_the_next_one_goes_on() {
             .is_some_and(|(_, archived)| archived.contains(&mark))
             || world.archive().contains(&mark)
     };
-    world.until("all is archived", || ids.iter().all(over).then_some(()));
+    for id in &ids {
+        world.until(id, || over(id).then_some(()));
+    }
     let ledger = fs::read_to_string(world.path("ledger")).unwrap();
     assert!(!ledger.contains("overlap"), "{ledger}");
     let mut starts = BTreeMap::<&str, u32>::new();
