@@ -122,12 +122,7 @@ pub(super) trait Tables: Send + Sync {
     async fn look<T: Line>(&self, sql: &'static str, of: [&str; 2]) -> Result<Vec<T>, StoreError>;
 
     /// At most so many rows of a surface.
-    async fn some<T: Line>(
-        &self,
-        sql: &'static str,
-        of: &Surface,
-        limit: u32,
-    ) -> Result<Vec<T>, StoreError>;
+    async fn some<T: Line>(&self, sql: &'static str, of: &Surface, limit: u32) -> Result<Vec<T>, StoreError>;
 
     /// Writes, once or more often: each of these statements says the same twice.
     async fn put(&self, sql: &'static str, values: Values) -> Result<(), StoreError>;
@@ -260,8 +255,7 @@ macro_rules! card {
 
 const CARD: &str = card!("surface = $1 AND task_id = $2");
 const CARD_AT: &str = card!("surface = $1 AND message = $2");
-const OPEN_CARDS: &str =
-    card!("surface = $1 AND is_over = 0 ORDER BY edited_at, task_id LIMIT $2");
+const OPEN_CARDS: &str = card!("surface = $1 AND is_over = 0 ORDER BY edited_at, task_id LIMIT $2");
 const SET_CARD: &str = "INSERT INTO card (surface, task_id, room, message, shown, nonce, is_over, posted_at, edited_at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (surface, task_id) DO UPDATE SET room = excluded.room, \
     message = excluded.message, shown = excluded.shown, nonce = excluded.nonce, is_over = excluded.is_over, \
@@ -269,8 +263,7 @@ const SET_CARD: &str = "INSERT INTO card (surface, task_id, room, message, shown
 const HEAR: &str = "INSERT INTO heard (surface, event, taken_at, body) VALUES ($1, $2, $3, $4) ON CONFLICT (surface, event) DO NOTHING";
 const UNANSWERED: &str = "SELECT event, taken_at, body, outcome FROM heard \
     WHERE surface = $1 AND told_at IS NULL ORDER BY taken_at, event LIMIT $2";
-const HEARD: &str =
-    "SELECT event, taken_at, body, outcome FROM heard WHERE surface = $1 AND event = $2";
+const HEARD: &str = "SELECT event, taken_at, body, outcome FROM heard WHERE surface = $1 AND event = $2";
 const ANSWER: &str =
     "UPDATE heard SET done_at = $3, outcome = $4 WHERE surface = $1 AND event = $2 AND done_at IS NULL";
 const TOLD: &str = "UPDATE heard SET told_at = $3 WHERE surface = $1 AND event = $2 AND done_at IS NOT NULL AND told_at IS NULL";

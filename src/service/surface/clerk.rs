@@ -106,6 +106,8 @@ pub(super) struct Clerk {
     pub(super) agents: Agents,
     /// What was done before may have been answered by an earlier process.
     since: DateTime<Utc>,
+    /// Whether it is this process that answers.
+    begun: bool,
     /// Events whose answer may have arrived though the service did not say so.
     tried: HashSet<String>,
 }
@@ -114,6 +116,7 @@ impl Clerk {
     pub(super) fn new(open: Open, chat: Arc<dyn Chat>) -> Self {
         Self {
             since: open.instance.clock.now(),
+            begun: false,
             tried: HashSet::new(),
             agents: Agents::new(&open, &chat),
             open,
@@ -148,7 +151,11 @@ impl Clerk {
     async fn attend_all(&mut self) -> Result<DateTime<Utc>, StoreError> {
         let now = self.open.instance.clock.now();
         if !self.open.is_ours() {
+            self.begun = false;
             return Ok(now + LOOK);
+        }
+        if !std::mem::replace(&mut self.begun, true) {
+            self.since = now;
         }
         let rows = self
             .open

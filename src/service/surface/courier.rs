@@ -37,6 +37,8 @@ pub(super) struct Courier {
     cards: Cards,
     /// What was decided before may have been told by an earlier process.
     since: DateTime<Utc>,
+    /// Whether it is this process that tells.
+    begun: bool,
     /// Nothing is told before.
     rests_until: Option<DateTime<Utc>>,
     /// Failures since something was told.
@@ -49,6 +51,7 @@ impl Courier {
     pub(super) fn new(open: Open, tongue: Tongue) -> Self {
         Self {
             since: open.instance.clock.now(),
+            begun: false,
             sums_up_at: DateTime::UNIX_EPOCH,
             cards: Cards::default(),
             open,
@@ -83,7 +86,14 @@ impl Courier {
     pub(super) async fn deliver(&mut self) -> Result<DateTime<Utc>, StoreError> {
         loop {
             let now = self.open.instance.clock.now();
-            if !self.open.is_ours() || self.is_held().await? {
+            if !self.open.is_ours() {
+                self.begun = false;
+                return Ok(now + LOOK);
+            }
+            if !std::mem::replace(&mut self.begun, true) {
+                self.since = now;
+            }
+            if self.is_held().await? {
                 return Ok(now + LOOK);
             }
             if let Some(until) = self.rests_until.filter(|until| *until > now) {

@@ -14,12 +14,7 @@ impl Tables for PostgresStore {
             .await
     }
 
-    async fn some<T: Line>(
-        &self,
-        sql: &'static str,
-        of: &Surface,
-        limit: u32,
-    ) -> Result<Vec<T>, StoreError> {
+    async fn some<T: Line>(&self, sql: &'static str, of: &Surface, limit: u32) -> Result<Vec<T>, StoreError> {
         self.read(|pool| async move {
             let query = sqlx::query_as(sql).bind(of.as_str()).bind(i64::from(limit));
             query.fetch_all(&pool).await

@@ -17,12 +17,7 @@ impl Tables for SqliteStore {
             .await?)
     }
 
-    async fn some<T: Line>(
-        &self,
-        sql: &'static str,
-        of: &Surface,
-        limit: u32,
-    ) -> Result<Vec<T>, StoreError> {
+    async fn some<T: Line>(&self, sql: &'static str, of: &Surface, limit: u32) -> Result<Vec<T>, StoreError> {
         let query = sqlx::query_as(sql).bind(of.as_str()).bind(i64::from(limit));
         Ok(query.fetch_all(&self.readers).await?)
     }
