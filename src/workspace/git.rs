@@ -303,12 +303,17 @@ impl Call<'_> {
         self
     }
 
+    /// That takes a moment; ended in the middle of it, git would leave a lock behind that stops everybody.
+    fn moves_a_reference(&self) -> bool {
+        self.args.first().is_some_and(|verb| verb == "update-ref")
+    }
+
     /// Runs it; any exit code is an answer.
     pub(super) async fn output(self) -> Result<Output, GitError> {
         let mut child = self
             .git
             .command(&self.args, self.stdin.is_some())
-            .kill_on_drop(!self.unbroken)
+            .kill_on_drop(!(self.unbroken || self.moves_a_reference()))
             .spawn()
             .map_err(|e| self.not_started(e))?;
         let writer = child.stdin.take();

@@ -27,7 +27,7 @@ fn every_order_is_answered() {
         (
             VIEWER,
             "!show idlee",
-            "There is no task 'idlee'; did you mean `idle`?",
+            "There is no task 'idlee'; did you mean 'idle'?",
         ),
         (
             VIEWER,
