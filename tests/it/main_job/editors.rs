@@ -134,6 +134,17 @@ impl Desk {
         git(&["checkout", "--quiet", "--force", "HEAD", "--", QUEUE]);
     }
 
+    /// Waits for the end of a task; tells what became of it where it does not come.
+    fn until_over(&self, id: &str) {
+        let mut looks = 0;
+        while !self.is_over(id) {
+            looks += 1;
+            let seen = || (self.world.run(&["show", id]), self.world.queue());
+            assert!(looks < 2_000, "{id}\n{:?}\n{:?}", self.log, seen());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn is_over(&self, id: &str) -> bool {
         let mark = format!("### {id}: ");
         let queue = self.world.queue();
@@ -191,22 +202,7 @@ fn whatever_editors_do_each_task_is_done_once() {
         *saves.entry(how).or_default() += 1;
         desk.moment(150);
     }
-    for id in &desk.ids {
-        // What became of it, where that is not its end.
-        let seen = || desk.world.run(&["show", id]);
-        let mut looks = 0;
-        while !desk.is_over(id) {
-            looks += 1;
-            assert!(
-                looks < 2_000,
-                "{id}\n{:?}\n{:?}\n{}",
-                seen(),
-                desk.log,
-                desk.world.queue()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
+    desk.ids.iter().for_each(|id| desk.until_over(id));
     let ledger = fs::read_to_string(desk.world.path("ledger")).unwrap();
     assert!(!ledger.contains("overlap"), "{ledger}");
     let queue = desk.world.queue();

@@ -243,13 +243,16 @@ fn what_comes_too_late_is_asked_about_or_refused() {
     assert_eq!(scene.world.task("work")["state"], "completed");
 }
 
+/// What befalls Slack, and how.
+type Mood<'a> = (&'static str, Box<dyn Fn() + 'a>);
+
 /// F17: Slack limits, falls over, loses sockets, and is deaf, while tasks run and a person asks; nothing is lost or doubled.
 #[test]
 fn a_slack_that_refuses_falls_over_and_is_deaf_is_told_everything_once() {
     let scene = Scene::new();
     let _up = scene.world.up();
     let limited = |seconds: u32| Trouble::Refuse(429, vec![("retry-after", seconds.to_string())]);
-    let moods: [(&str, Box<dyn Fn()>); 6] = [
+    let moods: [Mood<'_>; 6] = [
         (
             "limits",
             Box::new(|| scene.stage.world().fail("chat.postMessage", limited(1))),

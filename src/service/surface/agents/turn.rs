@@ -69,19 +69,7 @@ impl Turn {
                 }
             }
         };
-        let (verdict, text) = match said {
-            Ok((text, cost)) => {
-                let asked = self.words().to_owned();
-                self.context.add(&self.heard.who.id, &asked);
-                self.context.add(&self.name, &text);
-                self.context.cost_usd += cost.unwrap_or_default();
-                ("done", text)
-            }
-            Err(why) => {
-                tracing::warn!(%surface, agent = self.name, why, "an agent gave no answer");
-                ("failed", format!("{SORRY}: {why}. Say it again a little later."))
-            }
-        };
+        let (verdict, text) = self.take_in(said);
         while let Err(error) = self.show(&message, &text).await {
             tracing::warn!(%surface, %error, "an answer waits for its room");
             match error {
@@ -104,6 +92,24 @@ impl Turn {
         };
         if let Err(error) = written.await {
             tracing::warn!(%surface, %error, "a talk was not written down; it is answered again");
+        }
+    }
+
+    /// What was said becomes a part of the talk; what failed does not.
+    fn take_in(&mut self, said: Result<(String, Option<f64>), String>) -> (&'static str, String) {
+        match said {
+            Ok((text, cost)) => {
+                let asked = self.words().to_owned();
+                self.context.add(&self.heard.who.id, &asked);
+                self.context.add(&self.name, &text);
+                self.context.cost_usd += cost.unwrap_or_default();
+                ("done", text)
+            }
+            Err(why) => {
+                let surface = &self.open.surface;
+                tracing::warn!(%surface, agent = self.name, why, "an agent gave no answer");
+                ("failed", format!("{SORRY}: {why}. Say it again a little later."))
+            }
         }
     }
 

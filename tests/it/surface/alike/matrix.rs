@@ -140,8 +140,8 @@ impl Stage for Homeserver {
             .map(|event| {
                 let id = event["event_id"].as_str().unwrap();
                 let edits = ours.iter().filter(|edit| replaced(edit) == Some(id));
-                let newest = edits.filter_map(|edit| edit["content"]["m.new_content"]["body"].as_str());
-                let words = newest.last().or(event["words"].as_str()).unwrap_or_default();
+                let mut newest = edits.filter_map(|edit| edit["content"]["m.new_content"]["body"].as_str());
+                let words = newest.next_back().or(event["words"].as_str()).unwrap_or_default();
                 Seen {
                     id: id.to_owned(),
                     thread: thread(event),
